@@ -1,0 +1,252 @@
+import type { Diagnosis, DoctorReport } from '../shared/model/diagnosis.ts'
+import type { DemoFault, DemoStatus } from '../shared/model/demo.ts'
+import type { AuditEntry, AuditVerification } from '../shared/model/audit.ts'
+import type { Authority, CertificatePurpose, IssuedCertificate } from '../shared/model/certificate.ts'
+import type { EngineEvent } from '../shared/model/event.ts'
+import type { BatchId, IdempotencyKey, NodeId, PlanId, RunId } from '../shared/model/ids.ts'
+import type { FleetNode, OfferedHostKey, PinnedHostKey } from '../shared/model/node.ts'
+import type { Plan } from '../shared/model/plan.ts'
+import type { Run, RunStatus } from '../shared/model/run.ts'
+
+/*
+ * What the parts of the engine may ask of each other. Domain folders implement these and know nothing else of one
+ * another; `engine.ts` puts them together, tests put in what they need.
+ */
+
+// ---------------------------------------------------------------------------------------------------------- store
+
+export interface RunQuery {
+  readonly nodeId?: NodeId
+  readonly planId?: PlanId
+  readonly batchId?: BatchId
+  readonly statuses?: readonly RunStatus[]
+  /** Runs created before this id, newest first. */
+  readonly before?: RunId
+  readonly limit: number
+}
+
+/** A new audit row before it is chained; the store adds seq and hashes. */
+export type NewAuditEntry = Pick<AuditEntry, 'at' | 'actor' | 'action' | 'subject' | 'detail'>
+
+export interface HeldLock {
+  readonly nodeId: NodeId
+  /** What is locked on the node: the target directory, normalised. */
+  readonly target: string
+  readonly runId: RunId
+  readonly acquiredAt: number
+}
+
+/** Reads; inside a transaction they see what the transaction wrote. */
+export interface StoreReader {
+  listNodes(): Promise<FleetNode[]>
+  getNode(id: NodeId): Promise<FleetNode | null>
+  findNodeByName(name: string): Promise<FleetNode | null>
+  listPlans(): Promise<Plan[]>
+  getPlan(id: PlanId): Promise<Plan | null>
+  findPlanByName(name: string): Promise<Plan | null>
+  getRun(id: RunId): Promise<Run | null>
+  findRunByKey(key: IdempotencyKey): Promise<Run | null>
+  /** Newest first. */
+  listRuns(query: RunQuery): Promise<Run[]>
+  /** All runs that are queued, running or halted, oldest first. */
+  listOpenRuns(): Promise<Run[]>
+  /** Share of files deleted (0 to 1) by the newest successful runs of this plan on this node. */
+  recentDeleteShares(planId: PlanId, nodeId: NodeId, limit: number): Promise<number[]>
+  listLocks(): Promise<HeldLock[]>
+  /** Newest first. */
+  listCertificates(query: { readonly nodeId?: NodeId; readonly limit: number }): Promise<IssuedCertificate[]>
+  /** Newest first. */
+  listAudit(query: { readonly beforeSeq?: number; readonly limit: number }): Promise<AuditEntry[]>
+  getSetting(key: string): Promise<string | null>
+}
+
+/** Writes. Every save also appends its event, so that state and event log never disagree. */
+export interface StoreTransaction extends StoreReader {
+  saveNode(node: FleetNode): Promise<void>
+  removeNode(id: NodeId): Promise<void>
+  savePlan(plan: Plan): Promise<void>
+  removePlan(id: PlanId): Promise<void>
+  /** @returns the run with the `seq` of its event. */
+  saveRun(run: Run): Promise<Run>
+  /** Rows of the issue log, each with its event. A serial seen before is refused. */
+  insertCertificates(certificates: readonly IssuedCertificate[]): Promise<void>
+  /** Reserves `count` serials that were never handed out; @returns the first. */
+  reserveSerials(count: number): Promise<bigint>
+  appendAudit(entries: readonly NewAuditEntry[]): Promise<void>
+  /** @returns false when another run holds it; taking a lock one holds already is true. */
+  acquireLock(lock: HeldLock): Promise<boolean>
+  releaseLocks(runId: RunId): Promise<void>
+  setSetting(key: string, value: string): Promise<void>
+}
+
+export interface Store extends StoreReader {
+  /**
+   * Runs `body` as one durable transaction: committed (and synced to disk) when the promise resolves, or nothing at
+   * all. Bodies run one after another. A body awaits only methods of `transaction`, never the network or a timer.
+   */
+  transact<T>(body: (transaction: StoreTransaction) => Promise<T>): Promise<T>
+  /** Called after each commit with its events in order. @returns the unsubscribe function. */
+  onCommitted(listener: (events: readonly EngineEvent[]) => void): () => void
+  headSeq(): Promise<number>
+  /** Smallest seq still kept; 0 when nothing was trimmed. A watcher asking for events before it gets a gap. */
+  oldestSeq(): Promise<number>
+  eventsAfter(seq: number, limit: number): Promise<EngineEvent[]>
+  verifyAudit(): Promise<AuditVerification>
+  close(): Promise<void>
+}
+
+/** Output bytes of runs, kept apart from the rows. */
+export interface LogStore {
+  /** Appends and returns the new size. Not durable against power loss; never out of order. */
+  append(runId: RunId, bytes: Uint8Array): Promise<number>
+  read(runId: RunId, offset: number, maxBytes: number): Promise<Uint8Array>
+  sizeBytes(runId: RunId): Promise<number>
+  /** Called after each append of this run. @returns the unsubscribe function. */
+  onAppended(runId: RunId, listener: (sizeBytes: number) => void): () => void
+  remove(runId: RunId): Promise<void>
+  close(): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------------------ pki
+
+export interface SigningRequest {
+  /** OpenSSH public key blob of the subject. */
+  readonly subjectPublicKey: Uint8Array
+  readonly keyId: string
+  readonly principals: readonly string[]
+  readonly purpose: CertificatePurpose
+  readonly lifetimeSeconds: number
+  readonly extensions?: readonly string[]
+  readonly criticalOptions?: Readonly<Record<string, string>>
+  readonly nodeId?: NodeId
+  readonly nodeName?: string
+  readonly requestedBy: string
+  readonly reason: string
+}
+
+/** The signing pipeline: policy, serial, audit row, signature, validation, issue log. */
+export interface CertificateAuthority {
+  /** Creates the authority on first use. Needs the vault. */
+  describe(): Promise<Authority>
+  /** All or none; the audit rows are durable before the first signature is made. */
+  sign(requests: readonly SigningRequest[]): Promise<IssuedCertificate[]>
+}
+
+/** A subject key that exists in memory only, with its certificate. */
+export interface NodeIdentity {
+  readonly nodeId: NodeId
+  readonly purpose: 'automation' | 'terminal'
+  readonly certificate: IssuedCertificate
+  /** OpenSSH blobs. */
+  readonly publicKeyBlob: Uint8Array
+  readonly certificateBlob: Uint8Array
+  /** Raw Ed25519 signature over `data`. The key itself never leaves. */
+  sign(data: Uint8Array): Uint8Array
+}
+
+export interface Identities {
+  /** An identity valid for at least `minValidMs` more; issues or renews when there is none. */
+  ensure(node: FleetNode, purpose: 'automation' | 'terminal', options?: { readonly minValidMs?: number; readonly reason?: string }): Promise<NodeIdentity>
+  /** The same for many nodes, in one signing batch. */
+  ensureMany(nodes: readonly FleetNode[], purpose: 'automation' | 'terminal', options?: { readonly minValidMs?: number; readonly reason?: string }): Promise<NodeIdentity[]>
+  /** A new certificate over a new key, whatever is left of the old one. */
+  renew(nodes: readonly FleetNode[], options: { readonly requestedBy: string; readonly reason: string }): Promise<NodeIdentity[]>
+  current(nodeId: NodeId, purpose: 'automation' | 'terminal'): NodeIdentity | null
+  /** All live identities, for the agent socket. */
+  all(): readonly NodeIdentity[]
+  forget(nodeId: NodeId): void
+}
+
+// ------------------------------------------------------------------------------------------------------------ ssh
+
+export interface RemoteCommandOptions {
+  readonly stdin?: Uint8Array | string
+  readonly signal?: AbortSignal
+  /** Whole call: connect, queue, run. */
+  readonly timeoutMs: number
+  /** More output than this ends the command with an error. Default 16 MiB. */
+  readonly maxOutputBytes?: number
+  readonly onStdout?: (bytes: Uint8Array) => void
+  readonly onStderr?: (bytes: Uint8Array) => void
+}
+
+export interface RemoteCommandResult {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly stdout: Uint8Array
+  readonly stderr: Uint8Array
+}
+
+/** Says what a login proved, so that the registry can be brought up to date. */
+export interface LoginProof {
+  readonly nodeId: NodeId
+  readonly certificateSerial: string
+  readonly at: number
+  /** Node clock minus ours; null when not measured at this login. */
+  readonly clockSkewMs: number | null
+}
+
+/**
+ * Warm ssh2 connections, one per node. Rejects with an AppError whose `data.diagnosis` is a {@link Diagnosis} when the
+ * node cannot be reached or refuses us. A command that ran and failed is a result, not an error.
+ */
+export interface SshPool {
+  exec(node: FleetNode, command: string, options: RemoteCommandOptions): Promise<RemoteCommandResult>
+  /** Logs in (or proves that the open connection is alive) and measures the clock. */
+  login(node: FleetNode, options: { readonly timeoutMs: number; readonly signal?: AbortSignal; readonly fresh?: boolean }): Promise<LoginProof>
+  /** Closes what is open to the node: its certificate, address or host keys have changed. */
+  drop(nodeId: NodeId): void
+  openConnections(): number
+  close(): Promise<void>
+}
+
+/** How system `ssh` and `rsync` reach a node: a generated client configuration and an agent socket. */
+export interface OpenSshAccess {
+  /**
+   * Writes configuration, public key, certificate and known hosts of the node.
+   * @returns argv for `ssh` up to and including the host alias; for `rsync -e`, `sshCommand` is the same as one
+   * shell-quoted string without the alias.
+   */
+  prepare(node: FleetNode, purpose: 'automation' | 'terminal'): Promise<{ readonly sshArguments: readonly string[]; readonly sshCommand: string; readonly hostAlias: string }>
+}
+
+export interface HostKeyProbe {
+  /** Looks at the keys an address offers; authenticates nowhere. */
+  probe(target: { readonly address: string; readonly port: number }, options: { readonly timeoutMs: number }): Promise<OfferedHostKey[]>
+}
+
+export interface Doctor {
+  /** Read-only steps, ending in one cause. */
+  examine(node: FleetNode, options: { readonly requestedBy: string }): Promise<DoctorReport>
+}
+
+/** Turns what was seen of a failed program into one cause. */
+export type DiagnoseFailure = (node: FleetNode, failure: { readonly program: string; readonly exitCode: number | null; readonly stderr: string; readonly certificate?: IssuedCertificate }) => Diagnosis
+
+export const toPinnedHostKey = (offered: OfferedHostKey, pinnedBy: string, pinnedAt: number): PinnedHostKey => ({
+  keyType: offered.keyType,
+  publicKey: offered.publicKey,
+  fingerprint: offered.fingerprint,
+  pinnedAt,
+  pinnedBy,
+})
+
+// ----------------------------------------------------------------------------------------------------------- demo
+
+/** The demo fleet as the engine sees it: processes and directories, nothing of the registry. Implemented in `src/demo`. */
+export interface DemoFleetControl {
+  status(): Promise<DemoStatus>
+  /** Starts missing servers so that `nodes` exist, each trusting `trustedUserCa` (one public key line). */
+  up(options: { readonly nodes: number; readonly trustedUserCa: string }): Promise<DemoStatus>
+  down(): Promise<DemoStatus>
+  fault(node: string, fault: DemoFault): Promise<DemoStatus>
+  heal(node: string): Promise<DemoStatus>
+  /** Host public key line, login user, principal and a source tree for the seeded plan. */
+  describeForRegistration(): Promise<{
+    readonly user: string
+    readonly principal: string
+    readonly sourceDirectory: string
+    readonly targetDirectory: string
+    readonly hostKeys: ReadonlyMap<string, string>
+  }>
+}

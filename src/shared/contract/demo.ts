@@ -1,0 +1,14 @@
+import { z } from 'zod'
+import { DemoFault, DemoStatus } from '../model/demo.ts'
+import { procedure } from './base.ts'
+
+/** The demo fleet: real SSH servers on this machine. */
+export const demoContract = {
+  status: procedure.output(DemoStatus),
+  /** Starts the servers, registers the nodes and seeds a plan; what is already up stays. */
+  up: procedure.input(z.object({ nodes: z.number().int().min(1).max(1000).default(12) })).output(DemoStatus),
+  /** Stops the servers, removes their files and registrations. */
+  down: procedure.output(DemoStatus),
+  fault: procedure.input(z.object({ node: z.string().min(1), fault: DemoFault })).output(DemoStatus),
+  heal: procedure.input(z.object({ node: z.string().min(1) })).output(DemoStatus),
+}

@@ -1,0 +1,24 @@
+import type { ContractRouterClient } from '@orpc/contract'
+import { auditContract } from './audit.ts'
+import { certificatesContract } from './certificates.ts'
+import { demoContract } from './demo.ts'
+import { nodesContract } from './nodes.ts'
+import { plansContract } from './plans.ts'
+import { runsContract } from './runs.ts'
+import { systemContract } from './system.ts'
+import { terminalsContract } from './terminals.ts'
+
+/** The one contract between the engine and everything that shows or drives it. */
+export const contract = {
+  system: systemContract,
+  nodes: nodesContract,
+  plans: plansContract,
+  runs: runsContract,
+  certificates: certificatesContract,
+  audit: auditContract,
+  terminals: terminalsContract,
+  demo: demoContract,
+}
+
+/** A typed client over any transport. */
+export type EngineClient = ContractRouterClient<typeof contract>

@@ -1,0 +1,22 @@
+import { z } from 'zod'
+import { NodeKind } from './node.ts'
+
+/** What can be broken on a demo node, for real. */
+export const DemoFault = z.enum(['offline', 'slow', 'disk-full', 'wrong-principal', 'expired', 'host-key-changed'])
+export type DemoFault = z.infer<typeof DemoFault>
+
+export const DemoNode = z.object({
+  name: z.string(),
+  kind: NodeKind,
+  address: z.string(),
+  port: z.number().int(),
+  /** The sshd process answers for this node. */
+  running: z.boolean(),
+  fault: DemoFault.nullable(),
+  /** Directory that stands for the node's file system. */
+  directory: z.string(),
+})
+export type DemoNode = z.infer<typeof DemoNode>
+
+export const DemoStatus = z.object({ up: z.boolean(), nodes: z.array(DemoNode) })
+export type DemoStatus = z.infer<typeof DemoStatus>

@@ -1,0 +1,31 @@
+import { z } from 'zod'
+import { IssuedCertificate } from './certificate.ts'
+import { EpochMs, EventSeq, NodeId, PlanId, RunId } from './ids.ts'
+import { FleetNode } from './node.ts'
+import { Plan } from './plan.ts'
+import { Run, RunProgress } from './run.ts'
+
+/** A committed change; carries the whole new version, so that applying it twice does no harm. */
+export const Change = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('node.saved'), node: FleetNode }),
+  z.object({ kind: z.literal('node.removed'), nodeId: NodeId }),
+  z.object({ kind: z.literal('plan.saved'), plan: Plan }),
+  z.object({ kind: z.literal('plan.removed'), planId: PlanId }),
+  z.object({ kind: z.literal('run.saved'), run: Run }),
+  z.object({ kind: z.literal('certificate.issued'), certificate: IssuedCertificate }),
+])
+export type Change = z.infer<typeof Change>
+
+export const EngineEvent = z.object({ seq: EventSeq, at: EpochMs, change: Change })
+export type EngineEvent = z.infer<typeof EngineEvent>
+
+/** What a watcher receives. After `gap` it must load a new snapshot: events it wanted are no longer kept. */
+export const WatchMessage = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('event'), event: EngineEvent }),
+  /** Everything up to `seq` has been replayed; what follows is live. */
+  z.object({ kind: z.literal('live'), seq: EventSeq }),
+  z.object({ kind: z.literal('progress'), runId: RunId, progress: RunProgress }),
+  z.object({ kind: z.literal('heartbeat'), seq: EventSeq, at: EpochMs }),
+  z.object({ kind: z.literal('gap'), oldestSeq: EventSeq, headSeq: EventSeq }),
+])
+export type WatchMessage = z.infer<typeof WatchMessage>

@@ -1,0 +1,134 @@
+import { z } from 'zod'
+import { Diagnosis } from './diagnosis.ts'
+import { Digest, EpochMs, NodeId, PlanId, RunId } from './ids.ts'
+import { Address, DisplayName, Labels, LoginUser, Port, Principal } from './text.ts'
+
+export const NodeKind = z.enum(['laptop', 'vps', 'worker', 'storage', 'vm'])
+export type NodeKind = z.infer<typeof NodeKind>
+
+/** `push`: we SSH in. `poll`: its agent calls us (D10). */
+export const NodeTransport = z.enum(['push', 'poll'])
+export type NodeTransport = z.infer<typeof NodeTransport>
+
+/** A host key a person has accepted. Compared per key type: another type is unknown, not changed (U5). */
+export const PinnedHostKey = z.object({
+  /** As on the wire, e.g. `ssh-ed25519`. */
+  keyType: z.string(),
+  /** The key blob, base64. */
+  publicKey: z.string(),
+  /** `SHA256:…` as `ssh-keygen -lf` prints it. */
+  fingerprint: z.string(),
+  pinnedAt: EpochMs,
+  pinnedBy: z.string(),
+})
+export type PinnedHostKey = z.infer<typeof PinnedHostKey>
+
+/** What an operator may say about a node. */
+export const NodeInput = z.strictObject({
+  name: DisplayName,
+  kind: NodeKind,
+  address: Address,
+  port: Port.default(22),
+  user: LoginUser,
+  /** Principal our certificate carries for this node (S0.37). */
+  principal: Principal.default('sync-agent'),
+  transport: NodeTransport.default('push'),
+  labels: Labels.default({}),
+  maintenance: z.boolean().default(false),
+})
+export type NodeInput = z.infer<typeof NodeInput>
+
+/** Fields of {@link NodeInput} that may be changed later. */
+export const NodePatch = z.strictObject({
+  name: DisplayName.optional(),
+  kind: NodeKind.optional(),
+  address: Address.optional(),
+  port: Port.optional(),
+  user: LoginUser.optional(),
+  principal: Principal.optional(),
+  labels: Labels.optional(),
+  maintenance: z.boolean().optional(),
+})
+export type NodePatch = z.infer<typeof NodePatch>
+
+/** Whether the last attempts ended well (S1.62-69). Live facts are kept apart. */
+export const NodeStatus = z.enum(['active', 'pending_sync', 'error'])
+export type NodeStatus = z.infer<typeof NodeStatus>
+
+/** Can we talk to it? `since` is when this answer began, `checkedAt` when it was last confirmed. */
+export const Reachability = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('unknown') }),
+  z.object({
+    status: z.literal('reachable'),
+    since: EpochMs,
+    checkedAt: EpochMs,
+    /** Node clock minus ours; positive when the node is ahead. Null when it was not measured. */
+    clockSkewMs: z.number().int().nullable(),
+  }),
+  z.object({ status: z.literal('unreachable'), since: EpochMs, checkedAt: EpochMs, diagnosis: Diagnosis }),
+])
+export type Reachability = z.infer<typeof Reachability>
+
+/** The certificate the node accepted last. */
+export const NodeCertificate = z.object({
+  /** Decimal, because serials are 64 bits wide. */
+  serial: z.string(),
+  validAfter: EpochMs,
+  validBefore: EpochMs,
+  /** When a login with it succeeded; null while it is issued but not yet proven. */
+  acceptedAt: EpochMs.nullable(),
+})
+export type NodeCertificate = z.infer<typeof NodeCertificate>
+
+/** Desired against observed for one plan on one node. */
+export const PlanState = z.object({
+  planId: PlanId,
+  planName: z.string(),
+  /** Revision of the plan that should be there now. */
+  desiredRevision: z.number().int().positive(),
+  /** What was last read back from the node; null when nothing was ever verified. */
+  observed: z
+    .object({ revision: z.number().int().positive(), digest: Digest, verifiedAt: EpochMs, runId: RunId })
+    .nullable(),
+  /** Set when a later look at the node found something else than what was verified. */
+  driftSince: EpochMs.nullable(),
+  lastRunId: RunId.nullable(),
+})
+export type PlanState = z.infer<typeof PlanState>
+
+/** A registered node with everything known about it. */
+export const FleetNode = NodeInput.extend({
+  id: NodeId,
+  hostKeys: z.array(PinnedHostKey),
+  createdAt: EpochMs,
+  updatedAt: EpochMs,
+  status: NodeStatus,
+  /** Why it is not `active`; null when it is, or was never tried. */
+  statusReason: Diagnosis.nullable(),
+  /** Failed cycles in a row; three make `error` (D12). */
+  consecutiveFailures: z.number().int().nonnegative(),
+  /** Last successful sync (S1.20). */
+  lastSyncAt: EpochMs.nullable(),
+  /** Last try, successful or not (S1.21). */
+  lastAttemptAt: EpochMs.nullable(),
+  reachability: Reachability,
+  certificate: NodeCertificate.nullable(),
+  plans: z.array(PlanState),
+  /** The run that works on this node now. */
+  activeRunId: RunId.nullable(),
+  /** Set while a run of this node waits for a person, with the reason. */
+  haltedRunId: RunId.nullable(),
+  /** A lock is held on one of its targets. */
+  locked: z.boolean(),
+})
+export type FleetNode = z.infer<typeof FleetNode>
+
+/** A host key as offered on first contact, before anybody trusts it. */
+export const OfferedHostKey = z.object({
+  keyType: z.string(),
+  publicKey: z.string(),
+  fingerprint: z.string(),
+  /** Server identification, e.g. `SSH-2.0-OpenSSH_9.2p1`. */
+  banner: z.string(),
+})
+export type OfferedHostKey = z.infer<typeof OfferedHostKey>

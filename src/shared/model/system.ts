@@ -1,0 +1,34 @@
+import { z } from 'zod'
+import { EpochMs, EventSeq } from './ids.ts'
+import { FleetNode } from './node.ts'
+import { Plan } from './plan.ts'
+import { Run } from './run.ts'
+
+export const EngineHost = z.enum(['desktop', 'daemon', 'cli', 'test'])
+export type EngineHost = z.infer<typeof EngineHost>
+
+export const EngineStatus = z.object({
+  /** New with every start: a client that sees another one knows that the engine restarted. */
+  instanceId: z.string(),
+  version: z.string(),
+  host: EngineHost,
+  pid: z.number().int(),
+  home: z.string(),
+  startedAt: EpochMs,
+  now: EpochMs,
+  vault: z.object({ kind: z.string(), description: z.string(), unlocked: z.boolean() }),
+  reconcile: z.object({ intervalMs: z.number().int(), lastAt: EpochMs.nullable(), nextAt: EpochMs.nullable() }),
+  counts: z.object({ nodes: z.number().int(), runsQueued: z.number().int(), runsRunning: z.number().int() }),
+})
+export type EngineStatus = z.infer<typeof EngineStatus>
+
+/** Everything a replica starts from; `seq` is the event it is as new as. */
+export const Snapshot = z.object({
+  seq: EventSeq,
+  engine: EngineStatus,
+  nodes: z.array(FleetNode),
+  plans: z.array(Plan),
+  /** All runs that are not final, and the newest ones that are. */
+  runs: z.array(Run),
+})
+export type Snapshot = z.infer<typeof Snapshot>
