@@ -25,7 +25,7 @@ export type FilterResult =
   | { readonly ok: false; readonly position: number; readonly message: string }
 
 type Token =
-  | { readonly kind: 'word'; readonly text: string; readonly quoted: boolean; readonly position: number }
+  | { readonly kind: 'word'; readonly text: string; readonly quoted: boolean; readonly colon: number; readonly position: number }
   | { readonly kind: '(' | ')'; readonly position: number }
 
 const knownFields = ['name', 'kind', 'address', 'user', 'status', 'tile', 'plan'] as const
@@ -47,6 +47,7 @@ function readQuoted(text: string, start: number): { readonly value: string; read
 function readWord(text: string, start: number): { readonly token: Token; readonly end: number } {
   let value = ''
   let quoted = false
+  let colon = -1
   let at = start
   while (at < text.length && !/[\s()]/.test(text[at] as string)) {
     if (text[at] === '"') {
@@ -55,11 +56,12 @@ function readWord(text: string, start: number): { readonly token: Token; readonl
       quoted = true
       at = part.end
     } else {
+      if (text[at] === ':' && colon < 0) colon = value.length
       value += text[at]
       at += 1
     }
   }
-  return { token: { kind: 'word', text: value, quoted, position: start }, end: at }
+  return { token: { kind: 'word', text: value, quoted, colon, position: start }, end: at }
 }
 
 function tokenize(text: string): Token[] {
@@ -81,7 +83,8 @@ function tokenize(text: string): Token[] {
 }
 
 function toCondition(token: Extract<Token, { kind: 'word' }>): Filter {
-  const colon = token.text.indexOf(':')
+  // A colon inside quotes belongs to the value.
+  const colon = token.colon
   if (colon <= 0) return token.text === '*' ? { kind: 'all' } : { kind: 'condition', field: 'name', value: token.text }
   const field = token.text.slice(0, colon)
   const value = token.text.slice(colon + 1)

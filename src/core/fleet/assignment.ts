@@ -1,0 +1,58 @@
+import type { FleetNode, PlanState } from '../../shared/model/node.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import { type Filter, type FilterResult, matchesFilter, parseFilter } from './filter.ts'
+
+/** Conditions whose answer changes from minute to minute; a plan's reach must not depend on them. */
+const volatileFields = new Set(['status', 'tile', 'plan'])
+
+function volatileFieldOf(filter: Filter): string | null {
+  switch (filter.kind) {
+    case 'all':
+      return null
+    case 'condition':
+      return volatileFields.has(filter.field) ? filter.field : null
+    case 'not':
+      return volatileFieldOf(filter.operand)
+    case 'and':
+    case 'or':
+      return volatileFieldOf(filter.left) ?? volatileFieldOf(filter.right)
+  }
+}
+
+/** Parses the selector of a plan: the filter language without the conditions that describe the moment. */
+export function parseSelector(text: string): FilterResult {
+  const result = parseFilter(text)
+  if (!result.ok) return result
+  const field = volatileFieldOf(result.filter)
+  if (field === null) return result
+  const message = `a plan selects by name, kind, address, user or label; "${field}:" changes while the plan runs`
+  return { ok: false, position: Math.max(0, text.indexOf(`${field}:`)), message }
+}
+
+/** Does the plan reach this node? A selector that does not parse reaches nobody. */
+export function selects(plan: Plan, node: FleetNode): boolean {
+  const result = parseSelector(plan.selector)
+  return result.ok && matchesFilter(result.filter, node, 0)
+}
+
+function stateOf(plan: Plan, previous: PlanState | undefined): PlanState {
+  const blank: PlanState = {
+    planId: plan.id,
+    planName: plan.name,
+    desiredRevision: plan.revision,
+    observed: null,
+    driftSince: null,
+    lastRunId: null,
+  }
+  return previous === undefined ? blank : { ...previous, planName: plan.name, desiredRevision: plan.revision }
+}
+
+/**
+ * The node with one state for each plan that selects it. What was observed stays, so that a new revision shows as
+ * behind, not as never synced; the state of a plan that no longer selects the node goes.
+ */
+export function assignPlans(node: FleetNode, plans: readonly Plan[]): FleetNode {
+  const byPlan = new Map(node.plans.map((state) => [state.planId, state]))
+  const assigned = plans.filter((plan) => selects(plan, node)).map((plan) => stateOf(plan, byPlan.get(plan.id)))
+  return { ...node, plans: assigned }
+}
