@@ -1,0 +1,104 @@
+import { AppError } from '../../shared/errors.ts'
+import type { DemoFault, DemoNode, DemoStatus } from '../../shared/model/demo.ts'
+import type { OfferedHostKey } from '../../shared/model/node.ts'
+import { NodeInput } from '../../shared/model/node.ts'
+import { PlanInput } from '../../shared/model/plan.ts'
+import { isFinal } from '../../shared/model/run.ts'
+import { fingerprintOf, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
+import type { CertificateAuthority, DemoFleetControl, Store } from '../ports.ts'
+import type { NewNode, NodeService } from './nodeService.ts'
+import type { PlanService } from './planService.ts'
+
+export interface DemoServiceDependencies {
+  readonly demo: DemoFleetControl | null
+  readonly store: Store
+  readonly authority: CertificateAuthority
+  readonly nodes: NodeService
+  readonly plans: PlanService
+  readonly cancelRun: (runId: string, operator: string) => Promise<unknown>
+  readonly waitUntilFinal: (runId: string) => Promise<unknown>
+}
+
+export interface DemoService {
+  status(): Promise<DemoStatus>
+  up(nodes: number, operator: string): Promise<DemoStatus>
+  down(operator: string): Promise<DemoStatus>
+  fault(node: string, fault: DemoFault, operator: string): Promise<DemoStatus>
+  heal(node: string, operator: string): Promise<DemoStatus>
+}
+
+/** Marks registrations made for the demo fleet: `down` removes exactly these. */
+export const demoLabel = { key: 'lockstep.demo', value: 'yes' } as const
+export const demoPlanName = 'demo-site'
+
+export function createDemoService(dependencies: DemoServiceDependencies): DemoService {
+  const { store, authority, nodes, plans } = dependencies
+
+  function control(): DemoFleetControl {
+    if (dependencies.demo !== null) return dependencies.demo
+    throw new AppError('UNSUPPORTED', 'This engine has no demo fleet. Start it with "lockstep serve" or from the desktop app.')
+  }
+
+  async function register(status: DemoStatus, operator: string): Promise<void> {
+    const known = new Map((await store.listNodes()).map((node) => [node.name, node]))
+    const description = await control().describeForRegistration()
+    const missing = status.nodes.filter((node) => !known.has(node.name))
+    for (const server of status.nodes) {
+      const node = known.get(server.name)
+      const moved = node !== undefined && (node.address !== server.address || node.port !== server.port)
+      if (moved) await nodes.update(node.id, { address: server.address, port: server.port }, operator)
+    }
+    const toNewNode = (node: DemoNode): NewNode => ({
+      node: NodeInput.parse({
+        name: node.name,
+        kind: node.kind,
+        address: node.address,
+        port: node.port,
+        user: description.user,
+        principal: description.principal,
+        labels: { [demoLabel.key]: demoLabel.value },
+      }),
+      hostKeys: [pinOf(description.hostKeys.get(node.name), node.name)],
+    })
+    if (missing.length > 0) await nodes.add(missing.map(toNewNode), operator)
+    const plan = PlanInput.parse({
+      name: demoPlanName,
+      kind: 'tree',
+      selector: `label.${demoLabel.key}:${demoLabel.value}`,
+      spec: { push: { source: description.sourceDirectory, target: description.targetDirectory }, delete: true },
+    })
+    if ((await store.findPlanByName(demoPlanName)) === null) await plans.apply([plan], operator)
+  }
+
+  function pinOf(line: string | undefined, name: string): OfferedHostKey {
+    if (line === undefined) throw new AppError('INTERNAL', `The demo node ${name} has no host key.`)
+    const key = parsePublicKeyLine(line)
+    return { keyType: key.keyType, publicKey: key.blob.toString('base64'), fingerprint: fingerprintOf(key.blob), banner: 'demo fleet' }
+  }
+
+  async function up(count: number, operator: string): Promise<DemoStatus> {
+    const { publicKey } = await authority.describe()
+    const status = await control().up({ nodes: count, trustedUserCa: publicKey })
+    await register(status, operator)
+    return status
+  }
+
+  async function down(operator: string): Promise<DemoStatus> {
+    const registered = (await store.listNodes()).filter((node) => node.labels[demoLabel.key] === demoLabel.value)
+    const ids = new Set<string>(registered.map((node) => node.id))
+    const open = (await store.listOpenRuns()).filter((run) => ids.has(run.nodeId) && !isFinal(run.status))
+    await Promise.all(open.map((run) => dependencies.cancelRun(run.id, operator)))
+    await Promise.all(open.map((run) => dependencies.waitUntilFinal(run.id)))
+    for (const node of registered) await nodes.remove(node.id, operator)
+    if ((await store.findPlanByName(demoPlanName)) !== null) await plans.remove(demoPlanName, operator)
+    return control().down()
+  }
+
+  return {
+    status: () => (dependencies.demo === null ? Promise.resolve({ up: false, nodes: [] }) : dependencies.demo.status()),
+    up,
+    down,
+    fault: (node, fault) => control().fault(node, fault),
+    heal: (node) => control().heal(node),
+  }
+}

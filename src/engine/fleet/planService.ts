@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { assignPlans, parseSelector } from '../../core/fleet/assignment.ts'
+import { matchesFilter } from '../../core/fleet/filter.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { IdSource } from '../../platform/ids.ts'
+import { AppError } from '../../shared/errors.ts'
+import { type NodeId, PlanId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import type { Plan, PlanInput } from '../../shared/model/plan.ts'
+import type { Store, StoreTransaction } from '../ports.ts'
+import { resolvePlan } from './resolve.ts'
+
+export interface PlanServiceDependencies {
+  readonly store: Store
+  readonly clock: Clock
+  readonly ids: IdSource
+}
+
+export interface PlanService {
+  list(): Promise<Plan[]>
+  get(reference: string): Promise<Plan>
+  /** Creates or changes, all or none; a plan that says the same as before keeps its revision. */
+  apply(plans: readonly PlanInput[], operator: string): Promise<Plan[]>
+  /** @throws PRECONDITION_FAILED while one of its runs is open. */
+  remove(reference: string, operator: string): Promise<PlanId>
+  /** The nodes a selector means now. */
+  preview(selector: string): Promise<NodeId[]>
+}
+
+function refuseBadSelector(selector: string, planName: string | null): void {
+  const result = parseSelector(selector)
+  if (result.ok) return
+  const where = planName === null ? 'The selector' : `The selector of plan "${planName}"`
+  throw new AppError('INVALID_INPUT', `${where} does not read: ${result.message} (at character ${result.position + 1}).`, {
+    data: { field: 'selector', position: result.position },
+  })
+}
+
+/** A pull into one local directory from several nodes would mix their files: then the path must name the node. */
+function refuseSharedPullDirectory(input: PlanInput, nodes: readonly FleetNode[]): void {
+  const directory = input.spec.pull?.target
+  if (directory === undefined || directory.includes('{node}')) return
+  const result = parseSelector(input.selector)
+  const reached = result.ok ? nodes.filter((node) => matchesFilter(result.filter, node, 0)).length : 0
+  if (reached <= 1) return
+  throw new AppError('INVALID_INPUT', `Plan "${input.name}" pulls from ${reached} nodes into ${directory}. Put {node} into spec.pull.target, so that they do not overwrite each other.`, {
+    data: { field: 'spec.pull.target' },
+  })
+}
+
+function refuseTwice(plans: readonly PlanInput[]): void {
+  const seen = new Set<string>()
+  for (const plan of plans) {
+    if (seen.has(plan.name)) throw new AppError('INVALID_INPUT', `Plan "${plan.name}" is given twice.`, { data: { field: 'name' } })
+    seen.add(plan.name)
+  }
+}
+
+/** Object keys in one order, so that equal plans have equal digests however they were written. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`
+}
+
+const digestOf = (input: PlanInput): string =>
+  createHash('sha256').update(canonical({ kind: input.kind, selector: input.selector, spec: input.spec })).digest('hex')
+
+export function createPlanService({ store, clock, ids }: PlanServiceDependencies): PlanService {
+  async function applyOne(transaction: StoreTransaction, input: PlanInput, operator: string): Promise<Plan> {
+    const nowMs = clock.nowMs()
+    const before = await transaction.findPlanByName(input.name)
+    const digest = digestOf(input)
+    if (before?.digest === digest) return before
+    const plan: Plan = {
+      ...input,
+      id: before?.id ?? PlanId.parse(ids()),
+      revision: (before?.revision ?? 0) + 1,
+      digest,
+      createdAt: before?.createdAt ?? nowMs,
+      updatedAt: nowMs,
+    }
+    await transaction.savePlan(plan)
+    await transaction.appendAudit([{ at: nowMs, actor: operator, action: 'plan.apply', subject: plan.name, detail: { id: plan.id, revision: plan.revision, digest } }])
+    return plan
+  }
+
+  async function reassign(transaction: StoreTransaction): Promise<void> {
+    const plans = await transaction.listPlans()
+    for (const node of await transaction.listNodes()) {
+      const next = assignPlans(node, plans)
+      if (JSON.stringify(next.plans) !== JSON.stringify(node.plans)) await transaction.saveNode(next)
+    }
+  }
+
+  async function apply(inputs: readonly PlanInput[], operator: string): Promise<Plan[]> {
+    refuseTwice(inputs)
+    for (const input of inputs) refuseBadSelector(input.selector, input.name)
+    return store.transact(async (transaction) => {
+      const nodes = await transaction.listNodes()
+      for (const input of inputs) refuseSharedPullDirectory(input, nodes)
+      const applied: Plan[] = []
+      for (const input of inputs) applied.push(await applyOne(transaction, input, operator))
+      await reassign(transaction)
+      return applied
+    })
+  }
+
+  async function remove(reference: string, operator: string): Promise<PlanId> {
+    return store.transact(async (transaction) => {
+      const plan = await resolvePlan(transaction, reference)
+      const open = (await transaction.listOpenRuns()).filter((run) => run.planId === plan.id)
+      if (open.length > 0) {
+        throw new AppError('PRECONDITION_FAILED', `Plan "${plan.name}" has ${open.length} open run(s). Cancel them first, then remove the plan.`, { data: { runs: open.map((run) => run.id) } })
+      }
+      await transaction.removePlan(plan.id)
+      await transaction.appendAudit([{ at: clock.nowMs(), actor: operator, action: 'plan.remove', subject: plan.name, detail: { id: plan.id } }])
+      await reassign(transaction)
+      return plan.id
+    })
+  }
+
+  async function preview(selector: string): Promise<NodeId[]> {
+    refuseBadSelector(selector, null)
+    const result = parseSelector(selector)
+    if (!result.ok) return []
+    const nodes = await store.listNodes()
+    return nodes.filter((node) => matchesFilter(result.filter, node, 0)).map((node) => node.id)
+  }
+
+  return { list: () => store.listPlans(), get: (reference) => resolvePlan(store, reference), apply, remove, preview }
+}
