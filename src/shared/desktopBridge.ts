@@ -1,104 +1,112 @@
 import type { ErrorBody } from './errors.ts'
 
 /*
- * What the desktop app adds to the page: `window.lockstep`, and nothing else. A page served by the daemon has no such
+ * What the desktop app adds to the page: `window.lockstep`, and nothing else; a page served by the daemon has no such
  * object. Types and constants only: the preload script bundles this file.
  *
- * Ports. `contextBridge` copies values and cannot hand over a MessagePort, therefore a port takes the other way in:
- *   1. the page listens for `message` on `window`, then calls `lockstep.requestPort({ kind, requestId, … })`;
- *   2. the page receives one `message` event whose `data` is a {@link PortHandover} with the same `requestId`, whose
- *      `source` is its own window and whose `ports[0]` is the port;
- *   3. the promise says whether a port was sent; it may settle before or after the message arrives.
- * The `engine` port speaks oRPC (`@orpc/client/message-port`). A `terminal` port carries `shared/terminalFrames.ts`:
- * every message is the ArrayBuffer of one whole frame. A port is closed when its far end is gone: ask for a new one
- * once the engine is `running` again.
+ * A context bridge copies values and cannot return a MessagePort. So a port is asked for with a request id and arrives
+ * as a window message of the shape {@link PortMessage} with the port transferred; its `source` is the page's own
+ * window. The engine port speaks oRPC. Every message on a terminal port is one whole frame of `terminalFrames.ts`, as
+ * bytes. A port closes when its far end is gone; ask for a new one once the engine is running again.
  */
 
-/** Where the page lives; every message and every IPC call is checked against it. */
+/** Where the page lives; every message and every call is checked against it. */
 export const consoleScheme = 'app'
 export const consoleHost = 'console'
 export const consoleOrigin = 'app://console'
 
-/** `lockstep://` links, opened by the operating system: `lockstep://runs/<id>`. */
+/** `lockstep://runs/<id>`: links that the operating system hands to the app. */
 export const deepLinkScheme = 'lockstep'
 
-/** The one channel on which a page may call the main process. */
+/** The one channel on which a page may call the main process, see {@link ShellCall}. */
 export const shellCallChannel = 'lockstep:call'
-/** Main to preload: a port with its {@link PortRequest}. */
+/** Main to preload: a {@link PortMessage} with its port. */
 export const portChannel = 'lockstep:port'
 /** Main to preload: a {@link ShellEvent}. */
 export const shellEventChannel = 'lockstep:event'
 
-/** `failed`: it died too often and is not started again until `restartEngine` is called. */
+export const portMessageKind = 'lockstep:port'
+
+export interface PortMessage {
+  readonly kind: typeof portMessageKind
+  readonly requestId: string
+  /** Set instead of a transferred port when there is none to give; a sentence for a person. */
+  readonly error?: string
+}
+
+export interface DesktopNotice {
+  readonly title: string
+  readonly body: string
+  /** Route to open when the notice is clicked, e.g. `#/runs/<id>`. */
+  readonly hash?: string
+}
+
+/** `failed`: it died too often and is started again only on request. */
 export type EngineState = 'starting' | 'running' | 'restarting' | 'failed'
 
 export interface EngineStateReport {
   readonly state: EngineState
   /** `daemon`: another process owns the data directory and this window is its client. */
   readonly owner: 'desktop' | 'daemon'
-  /** Why it is not running, for a person; null while all is well. */
+  /** Why it is not running; null while all is well. */
   readonly error: ErrorBody | null
 }
 
-export type PortRequest =
-  | { readonly kind: 'engine'; readonly requestId: string }
-  | { readonly kind: 'terminal'; readonly requestId: string; readonly terminalId: string }
+/** Menu items that the page carries out. */
+export type ShellCommand = 'palette' | 'shortcuts' | 'dock'
 
-/** Marks our own messages among everything else that is posted to a window. */
-export const portHandoverMark = 'lockstep-port'
-
-/** `data` of the message event that brings a port. */
-export interface PortHandover {
-  readonly lockstep: typeof portHandoverMark
-  readonly request: PortRequest
-}
-
-/** @returns true for the message that answers `requestId`; check `event.source === window` as well. */
-export function isPortHandover(data: unknown, requestId: string): data is PortHandover {
-  if (typeof data !== 'object' || data === null || !('lockstep' in data) || !('request' in data)) return false
-  const { lockstep, request } = data as PortHandover
-  return lockstep === portHandoverMark && request.requestId === requestId
-}
-
-/** What a page may ask of the main process. Each is validated there and refused from any other origin. */
+/** What a page may ask of the main process. Each is validated there, and refused from any other origin. */
 export type ShellCall =
-  | { readonly kind: 'requestPort'; readonly request: PortRequest }
+  | { readonly kind: 'requestEnginePort'; readonly requestId: string }
+  | { readonly kind: 'requestTerminalPort'; readonly requestId: string; readonly terminalId: string }
+  | { readonly kind: 'notify'; readonly notice: DesktopNotice }
   | { readonly kind: 'openExternal'; readonly url: string }
   | { readonly kind: 'copyText'; readonly text: string }
-  | { readonly kind: 'openWindow'; readonly path: string }
+  | { readonly kind: 'openWindow'; readonly hash: string }
   | { readonly kind: 'engineState' }
   | { readonly kind: 'restartEngine' }
+
+/** Errors are data here too: a thrown one would lose its code on the way. */
+export type ShellAnswer =
+  | { readonly ok: true; readonly engineState?: EngineStateReport }
+  | { readonly ok: false; readonly error: ErrorBody }
 
 /** What the main process tells a page unasked. */
 export type ShellEvent =
   | { readonly kind: 'engineState'; readonly report: EngineStateReport }
-  /** Show this place: a deep link, a notification or a menu item was chosen. `path` starts with `/`. */
-  | { readonly kind: 'navigate'; readonly path: string }
+  /** A deep link, a notification or a menu item was chosen; `hash` as in {@link DesktopNotice}. */
+  | { readonly kind: 'navigate'; readonly hash: string }
   | { readonly kind: 'command'; readonly command: ShellCommand }
-
-/** Menu items that the page carries out. */
-export type ShellCommand = 'palette' | 'shortcuts' | 'toggleDock'
-
-/** Errors are data here too: an exception would lose its code on the way through `contextBridge`. */
-export type ShellResult<T = null> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorBody }
 
 /** The type of `window.lockstep`. Every `on…` returns the function that unsubscribes. */
 export interface DesktopBridge {
-  readonly platform: 'linux' | 'darwin' | 'win32'
-  readonly versions: { readonly electron: string; readonly chrome: string; readonly node: string }
-  /** See the top of this file. Waits while the engine starts; `ENGINE_UNAVAILABLE` when it has failed. */
-  requestPort(request: PortRequest): Promise<ShellResult>
-  /** In the person's browser; `https:` only. */
-  openExternal(url: string): Promise<ShellResult>
-  /** At most 1 MiB of text. There is no way to read the clipboard. */
-  copyText(text: string): Promise<ShellResult>
-  /** A second window that shows `path`, e.g. `/runs`. */
-  openWindow(path: string): Promise<ShellResult>
-  engineState(): Promise<ShellResult<EngineStateReport>>
-  /** After `failed`: forget the failures and try again. */
-  restartEngine(): Promise<ShellResult>
-  /** The current state is reported at once, then every change. */
+  readonly platform: string
+  readonly versions: { readonly lockstep: string; readonly electron: string; readonly chrome: string; readonly node: string }
+  /** Asks for a new RPC port to the engine; waits while the engine starts. */
+  requestEnginePort(requestId: string): void
+  /** Asks for the raw byte port of a terminal. */
+  requestTerminalPort(requestId: string, terminalId: string): void
+  /** The engine process was started again; every port from before is dead. */
+  onEngineRestarted(listener: () => void): () => void
+  /** The present state at once, then every change. */
   onEngineState(listener: (report: EngineStateReport) => void): () => void
-  onNavigate(listener: (path: string) => void): () => void
+  /** After `failed`: forget the failures and start it again. */
+  restartEngine(): void
+  onNavigate(listener: (hash: string) => void): () => void
   onCommand(listener: (command: ShellCommand) => void): () => void
+  /** The same notice from several windows is shown once. */
+  notify(notice: DesktopNotice): void
+  /** Opens https links in the system's browser; everything else is refused. */
+  openExternal(url: string): void
+  /** A second window that starts at this route. */
+  openWindow(hash: string): void
+  /** At most 1 MiB. There is no way to read the clipboard. */
+  copyText(text: string): Promise<void>
+}
+
+declare global {
+  interface Window {
+    /** Present in the desktop app only. */
+    readonly lockstep?: DesktopBridge
+  }
 }
