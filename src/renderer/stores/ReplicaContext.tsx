@@ -1,0 +1,37 @@
+import { createContext, type ReactNode, useContext } from 'react'
+import { useStore } from 'zustand'
+import { useShallow } from 'zustand/react/shallow'
+import { AppError } from '../../shared/errors.ts'
+import type { NodeId, RunId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import type { Run, RunProgress } from '../../shared/model/run.ts'
+import type { Replica, ReplicaState } from './replica.ts'
+
+const ReplicaContext = createContext<Replica | null>(null)
+
+export function ReplicaProvider({ replica, children }: { readonly replica: Replica; readonly children: ReactNode }) {
+  return <ReplicaContext.Provider value={replica}>{children}</ReplicaContext.Provider>
+}
+
+/** The replica itself, for event handlers; components that show something use {@link useReplica}. */
+export function useReplicaHandle(): Replica {
+  const replica = useContext(ReplicaContext)
+  if (replica === null) throw new AppError('INTERNAL', 'no ReplicaProvider around this component')
+  return replica
+}
+
+/** Renders again when the selected value changes identity. Select existing values; for new objects use {@link useReplicaShallow}. */
+export function useReplica<Value>(select: (state: ReplicaState) => Value): Value {
+  return useStore(useReplicaHandle().store, select)
+}
+
+export function useReplicaShallow<Value>(select: (state: ReplicaState) => Value): Value {
+  return useStore(useReplicaHandle().store, useShallow(select))
+}
+
+export const useNode = (nodeId: NodeId): FleetNode | undefined => useReplica((state) => state.nodes.get(nodeId))
+export const useRun = (runId: RunId): Run | undefined => useReplica((state) => state.runs.get(runId))
+export const useRunProgress = (runId: RunId): RunProgress | undefined => useReplica((state) => state.progress.get(runId))
+
+/** What is shown is the last known state, not the present one. */
+export const useStale = (): boolean => useReplica((state) => state.connection !== 'live')

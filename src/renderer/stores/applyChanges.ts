@@ -1,0 +1,109 @@
+import type { IssuedCertificate } from '../../shared/model/certificate.ts'
+import type { Change } from '../../shared/model/event.ts'
+import type { NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import { isFinal, type Run, type RunProgress } from '../../shared/model/run.ts'
+import { assertNever } from '../../shared/errors.ts'
+
+/** The part of the replica that events change. */
+export interface ReplicaData {
+  readonly nodes: ReadonlyMap<NodeId, FleetNode>
+  readonly plans: ReadonlyMap<PlanId, Plan>
+  /** All runs that are not final, and the newest {@link keptFinalRuns} that are. Older ones: `client.runs.list`. */
+  readonly runs: ReadonlyMap<RunId, Run>
+  /** Issued while this window was open, newest first. The whole log: `client.certificates.list`. */
+  readonly certificates: readonly IssuedCertificate[]
+  /** Live figures of running runs. */
+  readonly progress: ReadonlyMap<RunId, RunProgress>
+}
+
+export const keptFinalRuns = 2000
+const keptCertificates = 1000
+
+/** Copies a collection on its first change only, so that what did not change keeps its identity. */
+class Draft {
+  readonly #base: ReplicaData
+  #nodes: Map<NodeId, FleetNode> | null = null
+  #plans: Map<PlanId, Plan> | null = null
+  #runs: Map<RunId, Run> | null = null
+  #progress: Map<RunId, RunProgress> | null = null
+  #certificates: IssuedCertificate[] | null = null
+
+  constructor(base: ReplicaData) {
+    this.#base = base
+  }
+
+  get nodes(): Map<NodeId, FleetNode> {
+    this.#nodes ??= new Map(this.#base.nodes)
+    return this.#nodes
+  }
+  get plans(): Map<PlanId, Plan> {
+    this.#plans ??= new Map(this.#base.plans)
+    return this.#plans
+  }
+  get runs(): Map<RunId, Run> {
+    this.#runs ??= new Map(this.#base.runs)
+    return this.#runs
+  }
+  get progress(): Map<RunId, RunProgress> {
+    this.#progress ??= new Map(this.#base.progress)
+    return this.#progress
+  }
+  get certificates(): IssuedCertificate[] {
+    this.#certificates ??= [...this.#base.certificates]
+    return this.#certificates
+  }
+
+  finish(): ReplicaData {
+    return {
+      nodes: this.#nodes ?? this.#base.nodes,
+      plans: this.#plans ?? this.#base.plans,
+      runs: this.#runs === null ? this.#base.runs : trimRuns(this.#runs),
+      progress: this.#progress ?? this.#base.progress,
+      certificates: (this.#certificates ?? this.#base.certificates).slice(0, keptCertificates),
+    }
+  }
+}
+
+/** Run ids are UUID v7, so the smallest final ids are the oldest. */
+function trimRuns(runs: Map<RunId, Run>): Map<RunId, Run> {
+  if (runs.size <= keptFinalRuns) return runs
+  const final = [...runs.values()].filter((run) => isFinal(run.status)).map((run) => run.id)
+  for (const id of final.sort().slice(0, Math.max(0, final.length - keptFinalRuns))) runs.delete(id)
+  return runs
+}
+
+function applyChange(draft: Draft, change: Change): void {
+  switch (change.kind) {
+    case 'node.saved':
+      draft.nodes.set(change.node.id, change.node)
+      return
+    case 'node.removed':
+      draft.nodes.delete(change.nodeId)
+      return
+    case 'plan.saved':
+      draft.plans.set(change.plan.id, change.plan)
+      return
+    case 'plan.removed':
+      draft.plans.delete(change.planId)
+      return
+    case 'run.saved':
+      draft.runs.set(change.run.id, change.run)
+      if (change.run.status !== 'running') draft.progress.delete(change.run.id)
+      return
+    case 'certificate.issued':
+      if (!draft.certificates.some((known) => known.id === change.certificate.id)) draft.certificates.unshift(change.certificate)
+      return
+    default:
+      assertNever(change)
+  }
+}
+
+/** Applies committed changes in order; applying one twice does no harm. */
+export function applyChanges(data: ReplicaData, changes: readonly Change[], progress: ReadonlyMap<RunId, RunProgress>): ReplicaData {
+  const draft = new Draft(data)
+  for (const [runId, figures] of progress) draft.progress.set(runId, figures)
+  for (const change of changes) applyChange(draft, change)
+  return draft.finish()
+}
