@@ -102,10 +102,13 @@ export class LogReader {
     this.#loading.add(block.offset)
     try {
       this.#remember(block, splitLines(await this.read(block.offset, block.sizeBytes, this.#stopped.signal)))
-    } catch (error) {
-      this.#publish({ error: toErrorBody(error) })
-    } finally {
       this.#loading.delete(block.offset)
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return
+      this.#publish({ error: toErrorBody(error) })
+      await this.#pause()
+      this.#loading.delete(block.offset)
+      this.#publish({ error: null })
     }
   }
 
