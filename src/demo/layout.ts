@@ -1,0 +1,73 @@
+import { join } from 'node:path'
+import { AppError } from '../shared/errors.ts'
+
+/** Where the files of one demo node are. `directory` stands for its file system. */
+export interface NodeLayout {
+  readonly directory: string
+  /** HOME of every session. */
+  readonly home: string
+  readonly hostsFile: string
+  readonly hostKey: string
+  /** The key the node was born with, kept aside while another one is served. */
+  readonly originalHostKey: string
+  readonly sshdConfig: string
+  readonly principals: string
+  readonly session: string
+  readonly fullDisk: string
+  /** Mount point that only sessions of a full disk see. */
+  readonly fullDiskMount: string
+  readonly log: string
+  /** Written by sshd once it listens. */
+  readonly sshdPid: string
+  /** Who we started: pid and start time of each of the node's processes. */
+  readonly processes: string
+}
+
+export interface FleetLayout {
+  readonly directory: string
+  readonly fleetFile: string
+  readonly trustedUserCa: string
+  /** Tree that the seeded plan delivers. */
+  readonly source: string
+  node(name: string): NodeLayout
+}
+
+/** Below HOME of each node; what the seeded plan writes to. */
+export const targetDirectory = '~/sync/edge-config'
+
+/** An sshd of ours is recognised by having this file of a node open. */
+export const logName = 'sshd.log'
+
+function nodeLayout(directory: string): NodeLayout {
+  const at = (...parts: string[]): string => join(directory, ...parts)
+  return {
+    directory,
+    home: at('home'),
+    hostsFile: at('etc', 'hosts'),
+    hostKey: at('etc', 'ssh', 'ssh_host_ed25519_key'),
+    originalHostKey: at('etc', 'ssh', 'ssh_host_ed25519_key.original'),
+    sshdConfig: at('etc', 'ssh', 'sshd_config'),
+    principals: at('etc', 'ssh', 'authorized_principals'),
+    session: at('etc', 'session'),
+    fullDisk: at('etc', 'full-disk'),
+    fullDiskMount: at('full'),
+    log: at(logName),
+    sshdPid: at('run', 'sshd.pid'),
+    processes: at('run', 'processes.json'),
+  }
+}
+
+/** @param directory absolute; control characters are refused, since sshd_config could not express them. */
+export function fleetLayout(directory: string): FleetLayout {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what is refused here
+  if (/[\u0000-\u001f\u007f"]/.test(directory)) {
+    throw new AppError('INVALID_INPUT', 'The demo fleet cannot live below a directory whose name holds a quote, a line break or a control character. Choose another home.')
+  }
+  return {
+    directory,
+    fleetFile: join(directory, 'fleet.json'),
+    trustedUserCa: join(directory, 'trusted_user_ca.pub'),
+    source: join(directory, 'source'),
+    node: (name) => nodeLayout(join(directory, 'nodes', name)),
+  }
+}
