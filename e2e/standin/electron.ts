@@ -1,0 +1,12 @@
+/* The module that `import … from 'electron'` finds in the main process; see README.md for what it is worth. */
+export { app } from './app.ts'
+export { BrowserWindow } from './browserWindow.ts'
+export { ipcMain } from './ipc.ts'
+export { MessageChannelMain } from './messagePort.ts'
+export { powerMonitor } from './powerMonitor.ts'
+export { protocol } from './protocol.ts'
+export { safeStorage } from './safeStorage.ts'
+export { session } from './session.ts'
+export { clipboard, dialog, Menu, nativeImage, nativeTheme, Notification, screen, shell, Tray } from './shellParts.ts'
+export { utilityProcess } from './utilityProcess.ts'
+export { WebContents as webContents } from './webContents.ts'
