@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp } from 'lucide-react'
-import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, type ReactNode, useId, useMemo, useRef, useState } from 'react'
 import { classNames } from './classNames.ts'
 
 export interface Column<Row> {
@@ -59,6 +59,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const [sort, setSort] = useState<TableSort | null>(props.defaultSort ?? null)
   const [focusIndex, setFocusIndex] = useState(0)
   const scroller = useRef<HTMLDivElement>(null)
+  const gridId = useId()
   const column = columns.find((each) => each.id === sort?.columnId)
   const sorted = useMemo(() => sortRows(rows, column, sort?.direction ?? 'ascending'), [rows, column, sort?.direction])
   const virtualizer = useVirtualizer({
@@ -102,7 +103,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       tabIndex={0}
       aria-label={props.label}
       aria-rowcount={sorted.length + 1}
-      aria-activedescendant={sorted.length > 0 ? `${props.label}-row-${focused}` : undefined}
+      aria-activedescendant={sorted.length > 0 ? `${gridId}-row-${focused}` : undefined}
       aria-multiselectable={props.onToggleSelected !== undefined || undefined}
       onKeyDown={onKeyDown}
       className="group h-full overflow-auto outline-none"
@@ -122,7 +123,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
             // biome-ignore lint/a11y/useFocusableInteractive: focus stays on the grid, which names this row as its active descendant
             <div
               key={rowKey(row)}
-              id={`${props.label}-row-${item.index}`}
+              id={`${gridId}-row-${item.index}`}
               role="row"
               aria-rowindex={item.index + 2}
               aria-selected={selected}
