@@ -10,14 +10,25 @@ const policy: SigningPolicy = {
   allowedExtensions: ['permit-pty'],
   allowedCriticalOptions: ['force-command', 'source-address'],
 }
-const good: CertificateRequest = { keyId: 'node-1', principals: ['sync-agent'], lifetimeSeconds: 3600, extensions: [], criticalOptions: {} }
+const good: CertificateRequest = {
+  keyId: 'node-1',
+  principals: ['sync-agent'],
+  lifetimeSeconds: 3600,
+  extensions: [],
+  criticalOptions: {},
+}
 const fields = (request: Partial<CertificateRequest>, over: Partial<SigningPolicy> = {}): string[] =>
   checkCertificateRequest({ ...good, ...request }, { ...policy, ...over }).map((violation) => violation.field)
 
 describe('signing policy', () => {
   it('allows what the policy names', () => {
     expect(fields({})).toEqual([])
-    expect(fields({ extensions: ['permit-pty'], criticalOptions: { 'force-command': 'rsync --server', 'source-address': '10.0.0.0/8,::1,fd00::/8' } })).toEqual([])
+    expect(
+      fields({
+        extensions: ['permit-pty'],
+        criticalOptions: { 'force-command': 'rsync --server', 'source-address': '10.0.0.0/8,::1,fd00::/8' },
+      }),
+    ).toEqual([])
     expect(fields({ lifetimeSeconds: 57_600 })).toEqual([])
   })
 
@@ -45,7 +56,9 @@ describe('signing policy', () => {
   })
 
   it('S0.20 keeps alternatives inside the anchors', () => {
-    expect(fields({ principals: ['sync-agent-evil'] }, { principalPattern: '^sync-agent|backup$' })).toEqual(['principals'])
+    expect(fields({ principals: ['sync-agent-evil'] }, { principalPattern: '^sync-agent|backup$' })).toEqual([
+      'principals',
+    ])
     expect(fields({ principals: ['backup'] }, { principalPattern: '^sync-agent|backup$' })).toEqual([])
   })
 
@@ -84,8 +97,14 @@ describe('signing policy', () => {
   })
 
   it('reports every violation at once', () => {
-    expect(fields({ keyId: '', principals: ['root', '*'], lifetimeSeconds: 0, extensions: ['x'], criticalOptions: { y: 'z' } })).toEqual([
-      'keyId', 'principals', 'principals', 'lifetimeSeconds', 'extensions', 'criticalOptions',
-    ])
+    expect(
+      fields({
+        keyId: '',
+        principals: ['root', '*'],
+        lifetimeSeconds: 0,
+        extensions: ['x'],
+        criticalOptions: { y: 'z' },
+      }),
+    ).toEqual(['keyId', 'principals', 'principals', 'lifetimeSeconds', 'extensions', 'criticalOptions'])
   })
 })

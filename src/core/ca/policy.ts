@@ -52,22 +52,34 @@ export function checkCertificateRequest(request: CertificateRequest, policy: Sig
 
 function checkKeyId(keyId: string): PolicyViolation[] {
   if (keyId === '') return [{ field: 'keyId', message: 'the key id is empty; name who or what the certificate is for' }]
-  if (new TextEncoder().encode(keyId).length > longestKeyIdBytes) return [{ field: 'keyId', message: `the key id has more than ${longestKeyIdBytes} bytes` }]
-  if (hasControlCharacter(keyId)) return [{ field: 'keyId', message: 'the key id holds a line break or control character, which would forge log lines' }]
+  if (new TextEncoder().encode(keyId).length > longestKeyIdBytes)
+    return [{ field: 'keyId', message: `the key id has more than ${longestKeyIdBytes} bytes` }]
+  if (hasControlCharacter(keyId))
+    return [
+      { field: 'keyId', message: 'the key id holds a line break or control character, which would forge log lines' },
+    ]
   return []
 }
 
 function checkPrincipals(principals: readonly string[], policy: SigningPolicy): PolicyViolation[] {
   const violation = (message: string): PolicyViolation => ({ field: 'principals', message })
   if (principals.length === 0) return [violation('no principal: a certificate without principals logs in as anybody')]
-  if (principals.length > mostPrincipals) return [violation(`${principals.length} principals; at most ${mostPrincipals} are allowed`)]
+  if (principals.length > mostPrincipals)
+    return [violation(`${principals.length} principals; at most ${mostPrincipals} are allowed`)]
   if (new Set(principals).size !== principals.length) return [violation('a principal is listed twice')]
   const allowed = anchoredPattern(policy.principalPattern)
-  if (allowed === null) return [violation(`the policy "${policy.name}" has no valid anchored principal pattern (^...$), so nothing may be signed`)]
+  if (allowed === null)
+    return [
+      violation(
+        `the policy "${policy.name}" has no valid anchored principal pattern (^...$), so nothing may be signed`,
+      ),
+    ]
   return principals.flatMap((principal) => {
     const flaw = principalFlaw(principal)
     if (flaw !== null) return [violation(`principal ${JSON.stringify(principal)} ${flaw}`)]
-    return allowed.test(principal) ? [] : [violation(`principal "${principal}" does not match ${policy.principalPattern} of the policy "${policy.name}"`)]
+    return allowed.test(principal)
+      ? []
+      : [violation(`principal "${principal}" does not match ${policy.principalPattern} of the policy "${policy.name}"`)]
   })
 }
 
@@ -95,21 +107,32 @@ function anchoredPattern(pattern: string): RegExp | null {
 function checkLifetime(lifetimeSeconds: number, policy: SigningPolicy): PolicyViolation[] {
   const violation = (message: string): PolicyViolation[] => [{ field: 'lifetimeSeconds', message }]
   if (!Number.isInteger(lifetimeSeconds)) return violation('the lifetime must be a whole number of seconds')
-  if (lifetimeSeconds < minimumLifetimeSeconds) return violation(`the lifetime is ${lifetimeSeconds} s; at least ${minimumLifetimeSeconds} s is needed to be of use`)
-  if (lifetimeSeconds > policy.maxLifetimeSeconds) return violation(`the lifetime is ${lifetimeSeconds} s; the policy "${policy.name}" allows at most ${policy.maxLifetimeSeconds} s`)
+  if (lifetimeSeconds < minimumLifetimeSeconds)
+    return violation(
+      `the lifetime is ${lifetimeSeconds} s; at least ${minimumLifetimeSeconds} s is needed to be of use`,
+    )
+  if (lifetimeSeconds > policy.maxLifetimeSeconds)
+    return violation(
+      `the lifetime is ${lifetimeSeconds} s; the policy "${policy.name}" allows at most ${policy.maxLifetimeSeconds} s`,
+    )
   return []
 }
 
 function checkExtensions(extensions: readonly string[], policy: SigningPolicy): PolicyViolation[] {
   return extensions
     .filter((name) => !policy.allowedExtensions.includes(name))
-    .map((name) => ({ field: 'extensions', message: `the extension ${JSON.stringify(name)} is not allowed by the policy "${policy.name}"` }))
+    .map((name) => ({
+      field: 'extensions',
+      message: `the extension ${JSON.stringify(name)} is not allowed by the policy "${policy.name}"`,
+    }))
 }
 
 function checkCriticalOptions(options: Readonly<Record<string, string>>, policy: SigningPolicy): PolicyViolation[] {
   return Object.entries(options).flatMap(([name, value]) => {
     const flaw = criticalOptionFlaw(name, value, policy)
-    return flaw === null ? [] : [{ field: 'criticalOptions' as const, message: `the critical option ${JSON.stringify(name)} ${flaw}` }]
+    return flaw === null
+      ? []
+      : [{ field: 'criticalOptions' as const, message: `the critical option ${JSON.stringify(name)} ${flaw}` }]
   })
 }
 
@@ -118,7 +141,8 @@ function criticalOptionFlaw(name: string, value: string, policy: SigningPolicy):
   if (value === '') return 'has no value'
   if (value.length > longestOptionCharacters) return `has more than ${longestOptionCharacters} characters`
   if (hasControlCharacter(value)) return 'holds a line break or control character'
-  if (name === 'source-address' && !value.split(',').every(isAddressRange)) return 'must be a comma-separated list of addresses or CIDR ranges'
+  if (name === 'source-address' && !value.split(',').every(isAddressRange))
+    return 'must be a comma-separated list of addresses or CIDR ranges'
   return null
 }
 

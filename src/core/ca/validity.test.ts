@@ -29,13 +29,18 @@ describe('validity', () => {
 
   it('the share of life left stays between 0 and 1 and only falls', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 60, max: 57_600 }), fc.integer({ min: -1e9, max: 1e9 }), fc.nat(1e6), (life, offset, later) => {
-        const period = validityFrom(now, life)
-        const share = shareOfLifeLeft(period, now + offset)
-        expect(share).toBeGreaterThanOrEqual(0)
-        expect(share).toBeLessThanOrEqual(1)
-        expect(shareOfLifeLeft(period, now + offset + later)).toBeLessThanOrEqual(share)
-      }),
+      fc.property(
+        fc.integer({ min: 60, max: 57_600 }),
+        fc.integer({ min: -1e9, max: 1e9 }),
+        fc.nat(1e6),
+        (life, offset, later) => {
+          const period = validityFrom(now, life)
+          const share = shareOfLifeLeft(period, now + offset)
+          expect(share).toBeGreaterThanOrEqual(0)
+          expect(share).toBeLessThanOrEqual(1)
+          expect(shareOfLifeLeft(period, now + offset + later)).toBeLessThanOrEqual(share)
+        },
+      ),
     )
   })
 })

@@ -1,6 +1,6 @@
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
-import { diagnoseLogin } from './login.ts'
 import type { ConnectEvidence, DiagnosedNode, HostKeyFinding } from './evidence.ts'
+import { diagnoseLogin } from './login.ts'
 import { type Cause, cause } from './sentences.ts'
 
 /** One cause for a connection or login that failed, never a bare "Permission denied". */
@@ -14,7 +14,10 @@ export function diagnoseConnection(node: DiagnosedNode, evidence: ConnectEvidenc
 const unresolved = ['ENOTFOUND', 'EAI_AGAIN', 'EAI_NONAME', 'EAI_NODATA', 'EAI_FAIL']
 const unreachable = ['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']
 
-type NetworkCause = Exclude<Cause, `REMOTE_${string}` | `HOST_KEY_${string}` | `CERTIFICATE_${string}` | 'PRINCIPAL_NOT_LISTED' | 'KEY_REFUSED'>
+type NetworkCause = Exclude<
+  Cause,
+  `REMOTE_${string}` | `HOST_KEY_${string}` | `CERTIFICATE_${string}` | 'PRINCIPAL_NOT_LISTED' | 'KEY_REFUSED'
+>
 
 /** Null: the server refused our login, which needs a closer look. */
 function causeOf(evidence: ConnectEvidence): NetworkCause | null {
@@ -22,13 +25,15 @@ function causeOf(evidence: ConnectEvidence): NetworkCause | null {
   if (stage === 'resolve' || unresolved.includes(errno)) return 'NAME_NOT_RESOLVED'
   if (saidTooManyStartups(evidence)) return 'TOO_MANY_STARTUPS'
   if (stage === 'banner' && evidence.banner !== undefined) return 'NOT_AN_SSH_SERVER'
-  if (evidence.timedOut === true || errno === 'ETIMEDOUT') return stage === 'command' ? 'CONNECTION_LOST' : 'CONNECTION_TIMED_OUT'
+  if (evidence.timedOut === true || errno === 'ETIMEDOUT')
+    return stage === 'command' ? 'CONNECTION_LOST' : 'CONNECTION_TIMED_OUT'
   if (errno === 'ECONNREFUSED') return 'CONNECTION_REFUSED'
   if (stage === 'connect' && unreachable.includes(errno)) return 'NODE_UNREACHABLE'
   if (stage === 'connect') return 'NODE_UNREACHABLE'
   if (stage === 'banner') return droppedBeforeBanner(evidence) ? 'TOO_MANY_STARTUPS' : 'NOT_AN_SSH_SERVER'
   if (stage === 'handshake' || stage === 'command') return 'CONNECTION_LOST'
-  if (stage === 'channel') return /exec|shell|subsystem/i.test(evidence.message ?? '') ? 'SHELL_REFUSED' : 'CHANNEL_LIMIT'
+  if (stage === 'channel')
+    return /exec|shell|subsystem/i.test(evidence.message ?? '') ? 'SHELL_REFUSED' : 'CHANNEL_LIMIT'
   return errno === '' && !/connection lost|closed|reset/i.test(evidence.message ?? '') ? null : 'CONNECTION_LOST'
 }
 
@@ -83,11 +88,16 @@ function hostKeyCause(node: DiagnosedNode, finding: HostKeyFinding): Diagnosis {
     return cause('HOST_KEY_UNKNOWN', sentence, { evidence: [offered] })
   }
   const sentence = `${node.name} offers another ${finding.keyType} host key than the one accepted: the machine was reinstalled, or somebody is in between. Nothing was sent. Compare both fingerprints before you accept the new one.`
-  return cause('HOST_KEY_CHANGED', sentence, { evidence: [offered, ...finding.pinnedFingerprints.map((pin) => `accepted: ${finding.keyType} ${pin}`)] })
+  return cause('HOST_KEY_CHANGED', sentence, {
+    evidence: [offered, ...finding.pinnedFingerprints.map((pin) => `accepted: ${finding.keyType} ${pin}`)],
+  })
 }
 
 /** What a stranger sent us, safe to show: one line, no control characters, not too long. */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what is removed here
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim().slice(0, 200)
+  return text
+    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .trim()
+    .slice(0, 200)
 }

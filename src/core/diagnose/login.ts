@@ -17,12 +17,18 @@ export function diagnoseLogin(node: DiagnosedNode, evidence: ConnectEvidence): D
   )
 }
 
-function validityCause(node: DiagnosedNode, evidence: ConnectEvidence, certificate: PresentedCertificate): Diagnosis | null {
+function validityCause(
+  node: DiagnosedNode,
+  evidence: ConnectEvidence,
+  certificate: PresentedCertificate,
+): Diagnosis | null {
   const skewMs = evidence.clockSkewMs ?? 0
   const nodeNowMs = evidence.nowMs + skewMs
   const state = validityAt(certificate, nodeNowMs)
-  if (state === 'valid') return evidence.probes?.wideValidity === 'accepted' ? unmeasuredSkew(node, evidence, certificate) : null
-  const clocks = skewMs === 0 ? '' : `, because its clock is ${duration(skewMs)} ${skewMs < 0 ? 'behind' : 'ahead of'} ours`
+  if (state === 'valid')
+    return evidence.probes?.wideValidity === 'accepted' ? unmeasuredSkew(node, evidence, certificate) : null
+  const clocks =
+    skewMs === 0 ? '' : `, because its clock is ${duration(skewMs)} ${skewMs < 0 ? 'behind' : 'ahead of'} ours`
   if (state === 'not-yet-valid') {
     const early = duration(certificate.validAfter - nodeNowMs)
     const sentence = `${node.name} refused our certificate: for its clock it becomes valid only in ${early}${clocks}. Set the clock of the node (NTP), then try again.`
@@ -35,10 +41,17 @@ function validityCause(node: DiagnosedNode, evidence: ConnectEvidence, certifica
 /** A certificate that is valid a day either way got in: the clocks differ, though nobody has measured by how much. */
 function unmeasuredSkew(node: DiagnosedNode, evidence: ConnectEvidence, certificate: PresentedCertificate): Diagnosis {
   const sentence = `${node.name} refused our certificate because its clock is wrong: the same login works with a certificate that is valid from yesterday until tomorrow. Set the clock of the node (NTP), then try again.`
-  return cause('CERTIFICATE_NOT_YET_VALID', sentence, { evidence: certificateLines(evidence, certificate), short: 'clock is wrong' })
+  return cause('CERTIFICATE_NOT_YET_VALID', sentence, {
+    evidence: certificateLines(evidence, certificate),
+    short: 'clock is wrong',
+  })
 }
 
-function principalCause(node: DiagnosedNode, evidence: ConnectEvidence, certificate: PresentedCertificate): Diagnosis | null {
+function principalCause(
+  node: DiagnosedNode,
+  evidence: ConnectEvidence,
+  certificate: PresentedCertificate,
+): Diagnosis | null {
   const probe = evidence.probes?.principalIsUser ?? 'not-tried'
   if (certificate.principals.includes(node.user) || probe === 'refused') return null
   const principals = certificate.principals.join(', ')
@@ -52,10 +65,14 @@ function principalCause(node: DiagnosedNode, evidence: ConnectEvidence, certific
 }
 
 function keyRefused(node: DiagnosedNode, evidence: ConnectEvidence): Diagnosis {
-  const lines = evidence.certificate === undefined ? [evidence.message ?? ''] : certificateLines(evidence, evidence.certificate)
+  const lines =
+    evidence.certificate === undefined ? [evidence.message ?? ''] : certificateLines(evidence, evidence.certificate)
   const sure = evidence.probes !== undefined
   const sentence = `${node.name} refused our certificate for ${node.user}, although it is valid and names an allowed principal. ${sure ? 'The node does not trust our authority, or the certificate was revoked' : 'Most likely the node does not trust our authority'}: check TrustedUserCAKeys on the node.`
-  return cause('KEY_REFUSED', sentence, { evidence: lines, ...(sure ? { nextAction: { kind: 'open-terminal', label: 'Show the setting' } } : {}) })
+  return cause('KEY_REFUSED', sentence, {
+    evidence: lines,
+    ...(sure ? { nextAction: { kind: 'open-terminal', label: 'Show the setting' } } : {}),
+  })
 }
 
 function certificateLines(evidence: ConnectEvidence, certificate: PresentedCertificate): string[] {
@@ -63,7 +80,9 @@ function certificateLines(evidence: ConnectEvidence, certificate: PresentedCerti
   return [
     `certificate ${certificate.serial}: valid ${utc(certificate.validAfter)} to ${utc(certificate.validBefore)}, principals ${certificate.principals.join(', ')}`,
     `our clock: ${utc(evidence.nowMs)}`,
-    clockSkewMs === undefined || clockSkewMs === null ? 'clock of the node: not measured' : `clock of the node: ${Math.round(clockSkewMs / 1000)} s from ours`,
+    clockSkewMs === undefined || clockSkewMs === null
+      ? 'clock of the node: not measured'
+      : `clock of the node: ${Math.round(clockSkewMs / 1000)} s from ours`,
     evidence.message === undefined ? '' : `the node said: ${evidence.message}`,
   ]
 }

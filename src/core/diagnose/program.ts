@@ -35,13 +35,17 @@ const remotePatterns: readonly RemotePattern[] = [
   },
   {
     code: 'SHELL_REFUSED',
-    pattern: /account is currently not available|This account is disabled|exec request failed|protocol version mismatch -- is your shell clean/i,
-    sentence: (node) => `${node.name} let us in but runs no commands for ${node.user}: its shell refuses or prints text of its own. Log in as a user with a plain shell.`,
+    pattern:
+      /account is currently not available|This account is disabled|exec request failed|protocol version mismatch -- is your shell clean/i,
+    sentence: (node) =>
+      `${node.name} let us in but runs no commands for ${node.user}: its shell refuses or prints text of its own. Log in as a user with a plain shell.`,
   },
   {
     code: 'REMOTE_PERMISSION_DENIED',
-    pattern: /(?:Permission denied|Operation not permitted)(?! \((?:publickey|password|keyboard|gssapi|hostbased|none))/i,
-    sentence: (node) => `${node.user} may not write there on ${node.name}. Give it the permission, or use another target.`,
+    pattern:
+      /(?:Permission denied|Operation not permitted)(?! \((?:publickey|password|keyboard|gssapi|hostbased|none))/i,
+    sentence: (node) =>
+      `${node.user} may not write there on ${node.name}. Give it the permission, or use another target.`,
   },
   {
     code: 'REMOTE_PATH_INVALID',
@@ -62,9 +66,14 @@ function remoteCause(node: DiagnosedNode, evidence: ProgramEvidence, lines: read
 }
 
 function programMissing(node: DiagnosedNode, evidence: ProgramEvidence, lines: readonly string[]): Diagnosis {
-  const named = lines.map((line) => /([\w./-]+): (?:command )?not found/.exec(line)?.[1]).find((name) => name !== undefined)
+  const named = lines
+    .map((line) => /([\w./-]+): (?:command )?not found/.exec(line)?.[1])
+    .find((name) => name !== undefined)
   const program = named ?? evidence.program
-  return cause('REMOTE_PROGRAM_MISSING', `${node.name} has no ${program}. Install it there, then try again.`, { evidence: lines, short: `no ${program}`.slice(0, 24) })
+  return cause('REMOTE_PROGRAM_MISSING', `${node.name} has no ${program}. Install it there, then try again.`, {
+    evidence: lines,
+    short: `no ${program}`.slice(0, 24),
+  })
 }
 
 function sshCause(node: DiagnosedNode, evidence: ProgramEvidence, lines: readonly string[]): Diagnosis | null {
@@ -84,16 +93,28 @@ function sshCause(node: DiagnosedNode, evidence: ProgramEvidence, lines: readonl
 }
 
 function lost(node: DiagnosedNode, evidence: ProgramEvidence, lines: readonly string[]): Diagnosis {
-  return cause('CONNECTION_LOST', `The connection to ${node.name} was lost while ${evidence.program} was running. Trying again is safe.`, { evidence: lines })
+  return cause(
+    'CONNECTION_LOST',
+    `The connection to ${node.name} was lost while ${evidence.program} was running. Trying again is safe.`,
+    { evidence: lines },
+  )
 }
 
 function commandFailed(node: DiagnosedNode, evidence: ProgramEvidence, lines: readonly string[]): Diagnosis {
   const how = evidence.exitCode === null ? 'was ended by a signal' : `ended with exit code ${evidence.exitCode}`
-  return cause('REMOTE_COMMAND_FAILED', `${evidence.program} on ${node.name} ${how}${lines[0] === undefined ? '' : `: ${lines[0]}`}.`, { evidence: lines })
+  return cause(
+    'REMOTE_COMMAND_FAILED',
+    `${evidence.program} on ${node.name} ${how}${lines[0] === undefined ? '' : `: ${lines[0]}`}.`,
+    { evidence: lines },
+  )
 }
 
 const mostLines = 20
 
 function stderrLines(stderr: string): string[] {
-  return stderr.split(/\r?\n/).map(printable).filter((line) => line !== '').slice(-mostLines)
+  return stderr
+    .split(/\r?\n/)
+    .map(printable)
+    .filter((line) => line !== '')
+    .slice(-mostLines)
 }

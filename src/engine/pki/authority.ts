@@ -1,15 +1,26 @@
-import { access } from 'node:fs/promises'
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { createFileAtomic, readJson, writeFileAtomic } from '../../platform/atomicFile.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { KeyVault } from '../../platform/keyVault/keyVaultPort.ts'
-import { ed25519Blob, fingerprintOf, formatPublicKeyLine, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
+import {
+  ed25519Blob,
+  fingerprintOf,
+  formatPublicKeyLine,
+  parsePublicKeyLine,
+} from '../../platform/openssh/publicKey.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Authority } from '../../shared/model/certificate.ts'
 import type { Store } from '../ports.ts'
-import { type CertificateContent, certificateSigner, type DecodedCertificate, encodeCertificate, verifyCertificate } from './openssh/certificate.ts'
+import {
+  type CertificateContent,
+  certificateSigner,
+  type DecodedCertificate,
+  encodeCertificate,
+  verifyCertificate,
+} from './openssh/certificate.ts'
 
 const keyFileName = 'user-ca.json'
 const publicFileName = 'trusted_user_ca.pub'
@@ -73,13 +84,18 @@ export function createUserAuthority(dependencies: AuthorityDependencies): UserAu
   }
 }
 
-async function loadOrCreate(dependencies: AuthorityDependencies): Promise<{ unlocked: UnlockedAuthority; description: Authority }> {
+async function loadOrCreate(
+  dependencies: AuthorityDependencies,
+): Promise<{ unlocked: UnlockedAuthority; description: Authority }> {
   const file = (await readKeyFile(dependencies)) ?? (await createKeyFile(dependencies))
   const privateKey = await unseal(dependencies.vault, file)
   const unlocked = unlockedAuthority(privateKey)
   await exportPublicKey(dependencies.keysDirectory, file.publicKey)
   const { publicKey, createdAt, sealedBy } = file
-  return { unlocked, description: { kind: 'ssh-user', fingerprint: unlocked.fingerprint, publicKey, createdAt, sealedBy } }
+  return {
+    unlocked,
+    description: { kind: 'ssh-user', fingerprint: unlocked.fingerprint, publicKey, createdAt, sealedBy },
+  }
 }
 
 function unlockedAuthority(privateKey: KeyObject): UnlockedAuthority {
@@ -89,7 +105,8 @@ function unlockedAuthority(privateKey: KeyObject): UnlockedAuthority {
     publicBlob: signer.publicBlob,
     fingerprint: fingerprintOf(signer.publicBlob),
     sign: (content) => encodeCertificate(content, signer),
-    verify: (certificate) => Buffer.compare(certificate.signerBlob, signer.publicBlob) === 0 && verifyCertificate(certificate, publicKey),
+    verify: (certificate) =>
+      Buffer.compare(certificate.signerBlob, signer.publicBlob) === 0 && verifyCertificate(certificate, publicKey),
   }
 }
 
@@ -104,7 +121,11 @@ async function readKeyFile({ keysDirectory }: AuthorityDependencies): Promise<Ke
 }
 
 function damaged(path: string, reason: AppError): AppError {
-  return new AppError('VAULT_TAMPERED', `The key file of the user authority is damaged. Restore ${path} from a backup. (${reason.message})`, { data: { path }, cause: reason })
+  return new AppError(
+    'VAULT_TAMPERED',
+    `The key file of the user authority is damaged. Restore ${path} from a backup. (${reason.message})`,
+    { data: { path }, cause: reason },
+  )
 }
 
 function missing(path: string): AppError {
@@ -137,7 +158,9 @@ async function createKeyFile(dependencies: AuthorityDependencies): Promise<KeyFi
 async function auditCreation({ store }: AuthorityDependencies, file: KeyFile, publicBlob: Buffer): Promise<void> {
   const detail = { kind: file.kind, publicKey: file.publicKey, sealedBy: file.sealedBy }
   await store.transact((transaction) =>
-    transaction.appendAudit([{ at: file.createdAt, actor: 'engine', action: 'authority.create', subject: fingerprintOf(publicBlob), detail }]),
+    transaction.appendAudit([
+      { at: file.createdAt, actor: 'engine', action: 'authority.create', subject: fingerprintOf(publicBlob), detail },
+    ]),
   )
 }
 
@@ -166,7 +189,10 @@ async function unseal(vault: KeyVault, file: KeyFile): Promise<KeyObject> {
   } finally {
     pkcs8.fill(0)
   }
-  throw new AppError('VAULT_TAMPERED', 'The sealed key of the user authority does not belong to its public key. Restore it from a backup.')
+  throw new AppError(
+    'VAULT_TAMPERED',
+    'The sealed key of the user authority does not belong to its public key. Restore it from a backup.',
+  )
 }
 
 function openAndDestroy(key: Awaited<ReturnType<KeyVault['unlock']>>, file: KeyFile, publicBlob: Buffer): Buffer {
@@ -181,7 +207,11 @@ function publicBlobOf(file: KeyFile): Buffer {
   try {
     return parsePublicKeyLine(file.publicKey).blob
   } catch (error) {
-    throw new AppError('VAULT_TAMPERED', 'The public key of the user authority cannot be read. Restore the key file from a backup.', { cause: error })
+    throw new AppError(
+      'VAULT_TAMPERED',
+      'The public key of the user authority cannot be read. Restore the key file from a backup.',
+      { cause: error },
+    )
   }
 }
 

@@ -1,8 +1,8 @@
-import { createIdentity, createSubjectKey } from './identities.ts'
 import { maxAutomationLifetimeSeconds } from '../../core/ca/policy.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { NodeIdentity } from '../ports.ts'
+import { createIdentity, createSubjectKey } from './identities.ts'
 import { draftCertificate, type SigningPipeline } from './signing.ts'
 
 /** What the doctor tries: the login user as principal, or a certificate that a wrong clock still takes. */
@@ -43,7 +43,12 @@ export function createDoctorIdentities({ pipeline, clock }: DoctorIdentityDepend
           requestedBy,
           reason: wide ? 'doctor: is the clock of the node wrong?' : `doctor: may principal ${principal} log in?`,
         },
-        { policy: doctorPolicy(principal), extensions: [], nowMs: clock.nowMs(), ...(wide ? { backdateSeconds: wideSeconds } : {}) },
+        {
+          policy: doctorPolicy(principal),
+          extensions: [],
+          nowMs: clock.nowMs(),
+          ...(wide ? { backdateSeconds: wideSeconds } : {}),
+        },
       )
       const [certificate] = await pipeline.issue([draft])
       if (certificate === undefined) throw new Error('the signing pipeline returned nothing')
@@ -57,7 +62,7 @@ function doctorPolicy(principal: string): Parameters<typeof draftCertificate>[1]
   return {
     name: 'doctor',
     certificateType: 'user',
-    principalPattern: `^${principal.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&')}$`,
+    principalPattern: `^${principal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
     maxLifetimeSeconds: Math.max(wideSeconds, maxAutomationLifetimeSeconds),
     allowedExtensions: [],
     allowedCriticalOptions: ['force-command'],

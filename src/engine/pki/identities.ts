@@ -65,7 +65,8 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
 
   const ensureMany: Identities['ensureMany'] = async (nodes, purpose, options = {}) => {
     const minValidMs = options.minValidMs ?? defaultMinValidSeconds * 1000
-    if (minValidMs > lifetimeSeconds * 1000) throw new AppError('INVALID_INPUT', `minValidMs: no certificate lives longer than ${lifetimeSeconds} s`)
+    if (minValidMs > lifetimeSeconds * 1000)
+      throw new AppError('INVALID_INPUT', `minValidMs: no certificate lives longer than ${lifetimeSeconds} s`)
     const found = new Map<NodeId, NodeIdentity | Promise<NodeIdentity>>()
     const missing = new Map<NodeId, FleetNode>()
     for (const node of nodes) {
@@ -74,7 +75,11 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
       else found.set(node.id, identity)
     }
     const wanted = [...missing.values()]
-    const issued = issue(wanted, { purpose, requestedBy: 'engine', reason: options.reason ?? 'needed to reach the node' })
+    const issued = issue(wanted, {
+      purpose,
+      requestedBy: 'engine',
+      reason: options.reason ?? 'needed to reach the node',
+    })
     wanted.forEach((node, index) => void found.set(node.id, issued[index] as Promise<NodeIdentity>))
     return Promise.all(nodes.map((node) => found.get(node.id) as NodeIdentity | Promise<NodeIdentity>))
   }
@@ -106,7 +111,11 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
   }
 }
 
-async function issueBatch(authority: Pick<CertificateAuthority, 'sign'>, nodes: readonly IdentityNode[], options: IssueOptions & { readonly lifetimeSeconds: number }): Promise<NodeIdentity[]> {
+async function issueBatch(
+  authority: Pick<CertificateAuthority, 'sign'>,
+  nodes: readonly IdentityNode[],
+  options: IssueOptions & { readonly lifetimeSeconds: number },
+): Promise<NodeIdentity[]> {
   const keys = nodes.map(() => createSubjectKey())
   const requests = nodes.map((node, index): SigningRequest => {
     const subject = keys[index] as SubjectKey
@@ -123,7 +132,9 @@ async function issueBatch(authority: Pick<CertificateAuthority, 'sign'>, nodes: 
     }
   })
   const certificates = await authority.sign(requests)
-  return certificates.map((certificate, index) => createIdentity(nodes[index] as IdentityNode, options.purpose, { certificate, subject: keys[index] as SubjectKey }))
+  return certificates.map((certificate, index) =>
+    createIdentity(nodes[index] as IdentityNode, options.purpose, { certificate, subject: keys[index] as SubjectKey }),
+  )
 }
 
 export interface SubjectKey {
@@ -141,7 +152,11 @@ function signerOf(privateKey: KeyObject): SubjectKey['sign'] {
   return (data) => sign(null, data, privateKey)
 }
 
-export function createIdentity(node: Pick<FleetNode, 'id'>, purpose: IdentityPurpose, parts: { readonly certificate: IssuedCertificate; readonly subject: SubjectKey }): NodeIdentity {
+export function createIdentity(
+  node: Pick<FleetNode, 'id'>,
+  purpose: IdentityPurpose,
+  parts: { readonly certificate: IssuedCertificate; readonly subject: SubjectKey },
+): NodeIdentity {
   const { certificate, subject } = parts
   return {
     nodeId: node.id,

@@ -1,5 +1,5 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import { checkCertificateRequest, type CertificateRequest, type SigningPolicy } from '../../core/ca/policy.ts'
+import { type CertificateRequest, checkCertificateRequest, type SigningPolicy } from '../../core/ca/policy.ts'
 import { backdateSeconds, validityFrom } from '../../core/ca/validity.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
@@ -10,7 +10,7 @@ import type { IssuedCertificate } from '../../shared/model/certificate.ts'
 import type { CertificateId } from '../../shared/model/ids.ts'
 import type { CertificateAuthority, NewAuditEntry, SigningRequest, Store } from '../ports.ts'
 import type { UserAuthority } from './authority.ts'
-import { type CertificateContent, decodeCertificate, formatCertificateLine, verifyCertificate } from './openssh/certificate.ts'
+import { type CertificateContent, decodeCertificate, formatCertificateLine } from './openssh/certificate.ts'
 import { createProvisioners, type Provisioners } from './provisioners.ts'
 
 interface SigningDependencies {
@@ -121,23 +121,35 @@ function checkedSubject(blob: Uint8Array): Uint8Array {
     return blob
   } catch (thrown) {
     if (!(thrown instanceof WireError || thrown instanceof RangeError)) throw thrown
-    throw new AppError('INVALID_INPUT', `publicKey: only Ed25519 keys are certified (${thrown.message}). Make one with: ssh-keygen -t ed25519`, {
-      data: { field: 'publicKey' },
-      cause: thrown,
-    })
+    throw new AppError(
+      'INVALID_INPUT',
+      `publicKey: only Ed25519 keys are certified (${thrown.message}). Make one with: ssh-keygen -t ed25519`,
+      {
+        data: { field: 'publicKey' },
+        cause: thrown,
+      },
+    )
   }
 }
 
 /** A certificate over the authority's own key would let whoever holds that key log in without leaving a trace here. */
 function refuseOwnKey(drafts: readonly CertificateDraft[], authorityBlob: Uint8Array): void {
   if (!drafts.some((draft) => Buffer.compare(draft.content.subjectBlob, authorityBlob) === 0)) return
-  throw new AppError('CERTIFICATE_POLICY_REFUSED', 'publicKey: this is the key of the authority itself; bring a key of your own', {
-    data: { field: 'publicKey' },
-  })
+  throw new AppError(
+    'CERTIFICATE_POLICY_REFUSED',
+    'publicKey: this is the key of the authority itself; bring a key of your own',
+    {
+      data: { field: 'publicKey' },
+    },
+  )
 }
 
 /** Serials and audit rows in one durable transaction. @returns the first serial. */
-function recordIntent(dependencies: SigningDependencies, drafts: readonly CertificateDraft[], authorityFingerprint: string): Promise<bigint> {
+function recordIntent(
+  dependencies: SigningDependencies,
+  drafts: readonly CertificateDraft[],
+  authorityFingerprint: string,
+): Promise<bigint> {
   const at = dependencies.clock.nowMs()
   return dependencies.store.transact(async (transaction) => {
     const firstSerial = await transaction.reserveSerials(drafts.length)
@@ -179,7 +191,11 @@ function auditRow(draft: CertificateDraft, context: AuditContext): NewAuditEntry
 }
 
 /** Reads the certificate back as a node would: what was signed must be what was allowed. */
-function assertFaithful(wanted: CertificateContent, blob: Uint8Array, signer: { readonly publicBlob: Buffer; verify(certificate: ReturnType<typeof decodeCertificate>): boolean }): void {
+function assertFaithful(
+  wanted: CertificateContent,
+  blob: Uint8Array,
+  signer: { readonly publicBlob: Buffer; verify(certificate: ReturnType<typeof decodeCertificate>): boolean },
+): void {
   const made = decodeCertificate(blob)
   const faithful =
     Buffer.compare(made.signerBlob, signer.publicBlob) === 0 &&
@@ -193,7 +209,10 @@ function assertFaithful(wanted: CertificateContent, blob: Uint8Array, signer: { 
     sameOptions(made.criticalOptions, wanted.criticalOptions) &&
     sameOptions(made.extensions, wanted.extensions)
   if (faithful && signer.verify(made)) return
-  throw new AppError('CERTIFICATE_INVALID', `The certificate "${wanted.keyId}" does not read back as it was asked for; it was thrown away.`)
+  throw new AppError(
+    'CERTIFICATE_INVALID',
+    `The certificate "${wanted.keyId}" does not read back as it was asked for; it was thrown away.`,
+  )
 }
 
 function sameList(left: readonly string[], right: readonly string[]): boolean {

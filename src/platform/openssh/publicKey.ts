@@ -46,7 +46,8 @@ export function ed25519Blob(key: KeyObject): Buffer {
 
 /** The 32 public bytes of an Ed25519 key. */
 export function ed25519Raw(key: KeyObject): Buffer {
-  if (key.asymmetricKeyType !== 'ed25519') throw new WireError(`expected an Ed25519 key, got ${String(key.asymmetricKeyType)}`)
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new WireError(`expected an Ed25519 key, got ${String(key.asymmetricKeyType)}`)
   const publicKey = key.type === 'private' ? createPublicKey(key) : key
   return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url')
 }
@@ -81,7 +82,8 @@ export function importPublicKey(blob: Uint8Array): KeyObject {
   reader.text()
   const point = reader.bytes()
   reader.end()
-  if (point.length !== 1 + 2 * curve.bytes || point[0] !== 4) throw new WireError('expected an uncompressed curve point')
+  if (point.length !== 1 + 2 * curve.bytes || point[0] !== 4)
+    throw new WireError('expected an uncompressed curve point')
   const x = point.subarray(1, 1 + curve.bytes).toString('base64url')
   const y = point.subarray(1 + curve.bytes).toString('base64url')
   return createPublicKey({ key: { kty: 'EC', crv: curve.jwk, x, y }, format: 'jwk' })
@@ -91,7 +93,12 @@ export function importPublicKey(blob: Uint8Array): KeyObject {
  * Checks an SSH signature blob (`string algorithm, string bytes`) made by the key in `signerBlob`.
  * Returns false for a wrong signature and for an algorithm that is not the signer's own.
  */
-export function verifySshSignature(signerBlob: Uint8Array, data: Uint8Array, signature: Uint8Array, key = importPublicKey(signerBlob)): boolean {
+export function verifySshSignature(
+  signerBlob: Uint8Array,
+  data: Uint8Array,
+  signature: Uint8Array,
+  key = importPublicKey(signerBlob),
+): boolean {
   const keyType = keyTypeOf(signerBlob)
   const reader = new WireReader(signature)
   if (reader.text() !== keyType) return false

@@ -140,7 +140,8 @@ export class WireReader {
 
   #take(length: number): number {
     const start = this.#offset
-    if (start + length > this.#buffer.length) throw new WireError(`needs ${length} bytes at ${start}, has ${this.#buffer.length - start}`)
+    if (start + length > this.#buffer.length)
+      throw new WireError(`needs ${length} bytes at ${start}, has ${this.#buffer.length - start}`)
     this.#offset = start + length
     return start
   }

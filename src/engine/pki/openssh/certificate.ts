@@ -1,5 +1,10 @@
 import { type KeyObject, randomFillSync, sign } from 'node:crypto'
-import { ed25519Blob, ed25519KeyType, ed25519RawOfBlob, verifySshSignature } from '../../../platform/openssh/publicKey.ts'
+import {
+  ed25519Blob,
+  ed25519KeyType,
+  ed25519RawOfBlob,
+  verifySshSignature,
+} from '../../../platform/openssh/publicKey.ts'
 import { WireError, WireReader, WireWriter } from '../../../platform/openssh/wire.ts'
 
 /** The one certificate format we make (PROTOCOL.certkeys of OpenSSH). */
@@ -116,7 +121,21 @@ export function decodeCertificate(blob: Uint8Array): DecodedCertificate {
   const signature = reader.bytes()
   reader.end()
   const subjectBlob = new WireWriter().string(ed25519KeyType).string(subject).bytes()
-  return { type, subjectBlob, serial, keyId, principals, validAfterSeconds, validBeforeSeconds, criticalOptions, extensions, nonce: nonceBytes, signerBlob, signedBytes, signature }
+  return {
+    type,
+    subjectBlob,
+    serial,
+    keyId,
+    principals,
+    validAfterSeconds,
+    validBeforeSeconds,
+    criticalOptions,
+    extensions,
+    nonce: nonceBytes,
+    signerBlob,
+    signedBytes,
+    signature,
+  }
 }
 
 /** True when the authority named inside the certificate really signed these bytes. */
@@ -147,7 +166,8 @@ function readOptions(bytes: Uint8Array): Record<string, string> {
   let previous: string | undefined
   while (!reader.done) {
     const name = reader.text()
-    if (previous !== undefined && byBytes(previous, name) >= 0) throw new WireError('options are not sorted or not unique')
+    if (previous !== undefined && byBytes(previous, name) >= 0)
+      throw new WireError('options are not sorted or not unique')
     previous = name
     const inner = new WireReader(reader.bytes())
     options[name] = inner.done ? '' : inner.text()

@@ -1,0 +1,358 @@
+import { diagnoseConnection } from '../../core/diagnose/connection.ts'
+import type { ConnectEvidence } from '../../core/diagnose/evidence.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { NodeId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import type {
+  Identities,
+  LoginProof,
+  NodeIdentity,
+  RemoteCommandOptions,
+  RemoteCommandResult,
+  SshPool,
+} from '../ports.ts'
+import { clockCommand, clockSkewFrom } from './clockSkew.ts'
+import { ChannelRefused, CommandCut, runCommand } from './command.ts'
+import { timeoutReason } from './connection.ts'
+import { Connector, type OpeningProgress } from './connector.ts'
+import { withDeadline } from './deadline.ts'
+import { diagnosedError, presentedCertificate } from './failure.ts'
+import { PooledConnection } from './pooledConnection.ts'
+import { AttemptFailed } from './transport.ts'
+
+export interface SshPoolSettings {
+  /** Idle connections beyond this are closed, least recently used first; busy ones never. Default 512. */
+  readonly maxConnections?: number
+  /** Logins under way at once, over all nodes. Default 16. */
+  readonly maxConnecting?: number
+  /** Logins under way at once to one address and port; sshd starts refusing at 10 (U32). Default 4. */
+  readonly maxConnectingPerTarget?: number
+  /** Commands at once on one connection; sshd allows 10 (MaxSessions). Default 8. */
+  readonly maxChannels?: number
+  /** Default 10 minutes. */
+  readonly idleCloseMs?: number
+  /** For one login, from the first packet on. Default 10 s. */
+  readonly connectTimeoutMs?: number
+  readonly keepaliveIntervalMs?: number
+  /** Wait between tries after MaxStartups; 0 to 1, multiplied with the back-off. */
+  readonly random?: () => number
+}
+
+interface SshPoolDependencies {
+  readonly identities: Pick<Identities, 'ensure'>
+  readonly clock: Clock
+  readonly settings?: SshPoolSettings
+}
+
+const defaults = {
+  maxConnections: 512,
+  maxConnecting: 16,
+  maxConnectingPerTarget: 4,
+  maxChannels: 8,
+  idleCloseMs: 600_000,
+  connectTimeoutMs: 10_000,
+  keepaliveIntervalMs: 30_000,
+  random: Math.random,
+}
+
+/** A login under way, shared by all who wait for it. */
+interface Opening {
+  readonly result: Promise<PooledConnection>
+  readonly progress: OpeningProgress
+}
+
+interface Lease {
+  readonly connection: PooledConnection
+  readonly leave: () => void
+}
+
+/** Warm connections, one for each node. See {@link SshPool} for what callers may rely on. */
+export function createSshPool({ identities, clock, settings = {} }: SshPoolDependencies): SshPool {
+  return new WarmPool({ identities, clock, settings: { ...defaults, ...settings } })
+}
+
+interface PoolContext {
+  readonly identities: Pick<Identities, 'ensure'>
+  readonly clock: Clock
+  readonly settings: Required<SshPoolSettings>
+}
+
+class WarmPool implements SshPool {
+  readonly #context: PoolContext
+  readonly #connector: Connector
+  /** In order of last use, oldest first. */
+  readonly #connections = new Map<NodeId, PooledConnection>()
+  readonly #opening = new Map<string, Opening>()
+  /** Superseded ones that still run something. */
+  readonly #retiring = new Set<PooledConnection>()
+  readonly #skewMs = new Map<NodeId, number>()
+  readonly #closing = new AbortController()
+
+  constructor(context: PoolContext) {
+    this.#context = context
+    this.#connector = new Connector(context.clock, context.settings)
+  }
+
+  exec(node: FleetNode, command: string, options: RemoteCommandOptions): Promise<RemoteCommandResult> {
+    return withDeadline(this.#deadline(options), (signal) => this.#run(node, command, { ...options, signal }))
+  }
+
+  async login(node: FleetNode, options: Parameters<SshPool['login']>[1]): Promise<LoginProof> {
+    if (options.fresh === true) this.drop(node.id)
+    return withDeadline(this.#deadline(options), (signal) => this.#proveLogin(node, signal))
+  }
+
+  drop(nodeId: NodeId): void {
+    this.#connections.get(nodeId)?.destroy()
+    this.#connections.delete(nodeId)
+    for (const connection of this.#retiring) if (connection.nodeId === nodeId) connection.destroy()
+    // What is being opened for the old facts must not be kept when it arrives.
+    for (const key of this.#opening.keys()) if (key.startsWith(`${nodeId} `)) this.#opening.delete(key)
+  }
+
+  openConnections(): number {
+    return this.#connections.size + this.#retiring.size
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new AppError('CANCELED', 'the connection pool was closed'))
+    const all = [...this.#connections.values(), ...this.#retiring]
+    this.#connections.clear()
+    await Promise.all([
+      ...all.map((connection) => connection.closeAndWait()),
+      ...[...this.#opening.values()].map(({ result }) => result.catch(() => undefined)),
+    ])
+  }
+
+  #deadline(options: { readonly timeoutMs: number; readonly signal?: AbortSignal }): {
+    clock: Clock
+    timeoutMs: number
+    signals: AbortSignal[]
+  } {
+    const signals = options.signal === undefined ? [this.#closing.signal] : [options.signal, this.#closing.signal]
+    return { clock: this.#context.clock, timeoutMs: options.timeoutMs, signals }
+  }
+
+  async #proveLogin(node: FleetNode, signal: AbortSignal): Promise<LoginProof> {
+    const { clock } = this.#context
+    const lease = await this.#enter(node, signal)
+    try {
+      const sentAt = clock.nowMs()
+      const result = await this.#onLease(node, lease, () => runCommand(lease.connection.ssh, clockCommand, { signal }))
+      const at = clock.nowMs()
+      const clockSkewMs = clockSkewFrom(result, { sentAt, receivedAt: at })
+      if (clockSkewMs === null && result.exitCode !== 0) {
+        const said = Buffer.concat([result.stdout, result.stderr]).toString('utf8').trim()
+        throw this.#failed(node, {
+          stage: 'channel',
+          nowMs: at,
+          message: `the shell ended with exit code ${result.exitCode}: ${said}`,
+        })
+      }
+      if (clockSkewMs !== null) this.#skewMs.set(node.id, clockSkewMs)
+      return { nodeId: node.id, certificateSerial: lease.connection.certificateSerial, at, clockSkewMs }
+    } finally {
+      lease.leave()
+    }
+  }
+
+  async #run(
+    node: FleetNode,
+    command: string,
+    options: RemoteCommandOptions & { readonly signal: AbortSignal },
+  ): Promise<RemoteCommandResult> {
+    const lease = await this.#enter(node, options.signal)
+    try {
+      return await this.#onLease(node, lease, () => runCommand(lease.connection.ssh, command, options))
+    } catch (thrown) {
+      if (!(thrown instanceof ChannelRefused)) throw thrown
+    } finally {
+      lease.leave()
+    }
+    // The server allows fewer channels than we thought and the connection has learned it: queue again.
+    return this.#run(node, command, options)
+  }
+
+  /** Turns what happens on the connection into one diagnosed error. */
+  async #onLease<T>(node: FleetNode, lease: Lease, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (thrown) {
+      if (thrown instanceof CommandCut)
+        throw this.#failed(node, { stage: 'command', nowMs: this.#context.clock.nowMs(), message: thrown.message })
+      if (!(thrown instanceof ChannelRefused)) throw thrown
+      const othersOpen = lease.connection.gate.inside - 1
+      if (thrown.kind === 'channel' && othersOpen > 0) {
+        lease.connection.gate.lowerLimit(othersOpen)
+        throw thrown
+      }
+      const message = thrown.kind === 'command' ? `exec request failed (${thrown.message})` : thrown.message
+      throw this.#failed(node, { stage: 'channel', nowMs: this.#context.clock.nowMs(), message })
+    }
+  }
+
+  /** A slot on an open connection of this node. */
+  async #enter(node: FleetNode, signal: AbortSignal): Promise<Lease> {
+    for (;;) {
+      const connection = await this.#acquire(node, signal)
+      const leave = await connection.gate.enter(signal)
+      if (!connection.ssh.closed) {
+        return {
+          connection,
+          leave: () => {
+            leave()
+            this.#touch(connection)
+          },
+        }
+      }
+      leave()
+    }
+  }
+
+  async #acquire(node: FleetNode, signal: AbortSignal): Promise<PooledConnection> {
+    const identity = await this.#context.identities.ensure(node, 'automation', { reason: 'log in to the node' })
+    const key = connectionKey(node, identity)
+    const open = this.#connections.get(node.id)
+    if (open !== undefined && open.key === key && !open.ssh.closed) return open
+    if (open !== undefined) this.#retire(open)
+    const opening = this.#opening.get(key) ?? this.#open(node, { key, identity })
+    return abortable(opening.result, signal, () => {
+      const { trace } = opening.progress
+      if (trace === null || signal.reason !== timeoutReason)
+        return new AppError('CANCELED', 'gave up while waiting for a connection', { cause: signal.reason })
+      return this.#failed(node, { ...trace.evidence(undefined, this.#context.clock.nowMs()), timedOut: true }, identity)
+    })
+  }
+
+  /** One login for everybody who waits for this node; it has a deadline of its own, not that of the first who asked. */
+  #open(node: FleetNode, facts: { readonly key: string; readonly identity: NodeIdentity }): Opening {
+    const { key } = facts
+    const progress: OpeningProgress = { trace: null }
+    const wanted = (): boolean => this.#opening.get(key) === opening
+    const opening: Opening = { progress, result: this.#connect(node, { ...facts, progress, wanted }) }
+    this.#opening.set(key, opening)
+    const done = (): void => {
+      if (wanted()) this.#opening.delete(key)
+    }
+    opening.result.then(done, done)
+    return opening
+  }
+
+  async #connect(
+    node: FleetNode,
+    facts: {
+      readonly key: string
+      readonly identity: NodeIdentity
+      readonly progress: OpeningProgress
+      readonly wanted: () => boolean
+    },
+  ): Promise<PooledConnection> {
+    const { key, identity, progress } = facts
+    const { maxChannels } = this.#context.settings
+    try {
+      const ssh = await this.#connector.connect({ node, identity, progress, signal: this.#closing.signal })
+      const connection = new PooledConnection({
+        nodeId: node.id,
+        key,
+        certificateSerial: identity.certificate.serial,
+        ssh,
+        maxChannels,
+      })
+      if (facts.wanted()) this.#keep(connection)
+      else connection.destroy()
+      return connection
+    } catch (thrown) {
+      if (this.#closing.signal.aborted) throw new AppError('CANCELED', 'the connection pool was closed')
+      throw thrown instanceof AttemptFailed ? this.#failed(node, thrown.evidence, identity) : thrown
+    }
+  }
+
+  #keep(connection: PooledConnection): void {
+    const previous = this.#connections.get(connection.nodeId)
+    if (previous !== undefined) this.#retire(previous)
+    this.#connections.set(connection.nodeId, connection)
+    connection.ssh.onClosed(() => this.#forget(connection))
+    this.#armIdleClose(connection)
+    this.#evict()
+  }
+
+  #forget(connection: PooledConnection): void {
+    connection.stopIdleTimer()
+    this.#retiring.delete(connection)
+    if (this.#connections.get(connection.nodeId) === connection) this.#connections.delete(connection.nodeId)
+  }
+
+  /** No new work on it: its certificate, address or pins are no longer the node's. What runs may end. */
+  #retire(connection: PooledConnection): void {
+    if (this.#connections.get(connection.nodeId) === connection) this.#connections.delete(connection.nodeId)
+    if (connection.ssh.closed) return
+    if (connection.gate.idle) return connection.destroy()
+    this.#retiring.add(connection)
+  }
+
+  #touch(connection: PooledConnection): void {
+    connection.usedAtMs = this.#context.clock.monotonicMs()
+    if (this.#retiring.has(connection)) {
+      if (connection.gate.idle) connection.destroy()
+      return
+    }
+    if (this.#connections.get(connection.nodeId) !== connection) return
+    this.#connections.delete(connection.nodeId)
+    this.#connections.set(connection.nodeId, connection)
+    this.#evict()
+  }
+
+  #evict(): void {
+    if (this.#connections.size <= this.#context.settings.maxConnections) return
+    for (const connection of this.#connections.values()) {
+      if (!connection.gate.idle) continue
+      this.#connections.delete(connection.nodeId)
+      connection.close()
+      if (this.#connections.size <= this.#context.settings.maxConnections) return
+    }
+  }
+
+  /** One timer for each connection that looks again when it fires, instead of one armed anew at each command. */
+  #armIdleClose(connection: PooledConnection): void {
+    const { clock, settings } = this.#context
+    connection.usedAtMs = clock.monotonicMs()
+    const look = (delayMs: number): void =>
+      connection.setIdleTimer(
+        clock.setTimer(
+          delayMs,
+          () => {
+            const leftMs = connection.usedAtMs + settings.idleCloseMs - clock.monotonicMs()
+            if (!connection.gate.idle) look(settings.idleCloseMs)
+            else if (leftMs > 0) look(leftMs)
+            else connection.close()
+          },
+          { unref: true },
+        ),
+      )
+    look(settings.idleCloseMs)
+  }
+
+  #failed(node: FleetNode, evidence: ConnectEvidence, identity?: NodeIdentity): AppError {
+    const clockSkewMs =
+      this.#skewMs.get(node.id) ?? (node.reachability.status === 'reachable' ? node.reachability.clockSkewMs : null)
+    const certificate = identity === undefined ? {} : { certificate: presentedCertificate(identity.certificate) }
+    return diagnosedError(node, diagnoseConnection(node, { ...evidence, ...certificate, clockSkewMs }))
+  }
+}
+
+/** Everything that makes an open connection the right one for this node; any change means: open another. */
+function connectionKey(node: FleetNode, identity: NodeIdentity): string {
+  const pins = node.hostKeys.map((pin) => pin.fingerprint).sort()
+  return [node.id, node.address, node.port, node.user, identity.certificate.serial, ...pins].join(' ')
+}
+
+function abortable<T>(promise: Promise<T>, signal: AbortSignal, reason: () => AppError): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(reason())
+    const done = (): void => signal.removeEventListener('abort', onAbort)
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(done)
+    if (signal.aborted) onAbort()
+  })
+}

@@ -1,0 +1,60 @@
+import type { Timer } from '../../platform/clock.ts'
+import type { NodeId } from '../../shared/model/ids.ts'
+import type { SshConnection } from './connection.ts'
+import { FifoGate } from './fifoGate.ts'
+
+interface PooledConnectionFacts {
+  readonly nodeId: NodeId
+  /** See `connectionKey`. */
+  readonly key: string
+  readonly certificateSerial: string
+  readonly ssh: SshConnection
+  readonly maxChannels: number
+}
+
+/** An open connection with its queue for channels and its idle timer. */
+export class PooledConnection {
+  readonly nodeId: NodeId
+  readonly key: string
+  readonly certificateSerial: string
+  readonly ssh: SshConnection
+  readonly gate: FifoGate
+  /** Monotonic. */
+  usedAtMs = 0
+  #idleTimer: Timer | undefined
+
+  constructor(facts: PooledConnectionFacts) {
+    this.nodeId = facts.nodeId
+    this.key = facts.key
+    this.certificateSerial = facts.certificateSerial
+    this.ssh = facts.ssh
+    this.gate = new FifoGate(facts.maxChannels)
+  }
+
+  setIdleTimer(timer: Timer): void {
+    this.#idleTimer = timer
+  }
+
+  stopIdleTimer(): void {
+    this.#idleTimer?.cancel()
+  }
+
+  /** Says goodbye first. */
+  close(): void {
+    this.stopIdleTimer()
+    this.ssh.close()
+  }
+
+  destroy(): void {
+    this.stopIdleTimer()
+    this.ssh.destroy()
+  }
+
+  /** @returns when the socket is gone */
+  closeAndWait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.ssh.onClosed(resolve)
+      this.destroy()
+    })
+  }
+}
