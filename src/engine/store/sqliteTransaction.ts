@@ -1,0 +1,235 @@
+import { hash } from 'node:crypto'
+import { chainEntries, type ChainHead, canonicalJson, emptyChain } from '../../core/audit/chain.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { IssuedCertificate } from '../../shared/model/certificate.ts'
+import type { Change, EngineEvent } from '../../shared/model/event.ts'
+import type { NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import type { Run } from '../../shared/model/run.ts'
+import type { HeldLock, NewAuditEntry, StoreTransaction } from '../ports.ts'
+import { Counters } from './counters.ts'
+import { sqliteCode } from './databaseErrors.ts'
+import { SqliteReader } from './sqliteReader.ts'
+import type { Statements } from './statements.ts'
+
+export const sha256Hex = (text: string): string => hash('sha256', text, 'hex')
+
+export interface TransactionOptions {
+  /** Stamps the events. */
+  readonly nowMs: number
+  /** Events kept in the log; a tenth more may be there at times, so that trimming is rare. */
+  readonly keepEvents: number
+}
+
+/**
+ * One body's view of the database. A write that failed dooms the whole transaction, whether or not the body catches
+ * the error: what it wrote before may be half of something.
+ */
+export class SqliteTransaction extends SqliteReader implements StoreTransaction {
+  readonly #statements: Statements
+  readonly #options: TransactionOptions
+  readonly #counters: Counters
+  readonly #events: EngineEvent[] = []
+  #auditHead: ChainHead | undefined
+  #open = true
+  #doomedBy: { readonly error: unknown } | undefined
+
+  constructor(statements: Statements, options: TransactionOptions) {
+    super(async (query) => {
+      this.#assertOpen()
+      return query(statements)
+    })
+    this.#statements = statements
+    this.#options = options
+    this.#counters = new Counters(statements)
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  /** In order of seq. */
+  get events(): readonly EngineEvent[] {
+    return this.#events
+  }
+
+  /** Writes what is left to write. @throws the error of a write that failed before */
+  finish(): void {
+    this.close()
+    if (this.#doomedBy !== undefined) throw this.#doomedBy.error
+    this.#trimEvents()
+    this.#counters.flush()
+  }
+
+  /** From now on the body's reference is worth nothing. */
+  close(): void {
+    this.#open = false
+  }
+
+  saveNode(node: FleetNode): Promise<void> {
+    return this.#write(() => {
+      const body = JSON.stringify(node)
+      const text = `INSERT INTO nodes (id, name, body) VALUES (?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body`
+      uniqueOr(`a node named "${node.name}" already exists: choose another name`, () =>
+        this.#statements.change(text).run(node.id, node.name, body),
+      )
+      this.#append({ kind: 'node.saved', node }, `{"kind":"node.saved","node":${body}}`)
+    })
+  }
+
+  removeNode(id: NodeId): Promise<void> {
+    return this.#write(() => {
+      const { changes } = this.#statements.change('DELETE FROM nodes WHERE id = ?').run(id)
+      if (changes > 0) this.#append({ kind: 'node.removed', nodeId: id })
+    })
+  }
+
+  savePlan(plan: Plan): Promise<void> {
+    return this.#write(() => {
+      const body = JSON.stringify(plan)
+      const text = `INSERT INTO plans (id, name, body) VALUES (?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body`
+      uniqueOr(`a plan named "${plan.name}" already exists: choose another name`, () =>
+        this.#statements.change(text).run(plan.id, plan.name, body),
+      )
+      this.#append({ kind: 'plan.saved', plan }, `{"kind":"plan.saved","plan":${body}}`)
+    })
+  }
+
+  removePlan(id: PlanId): Promise<void> {
+    return this.#write(() => {
+      const { changes } = this.#statements.change('DELETE FROM plans WHERE id = ?').run(id)
+      if (changes > 0) this.#append({ kind: 'plan.removed', planId: id })
+    })
+  }
+
+  saveRun(run: Run): Promise<Run> {
+    return this.#write(() => {
+      const saved: Run = { ...run, seq: this.#counters.next('event_seq') }
+      const body = JSON.stringify(saved)
+      const text = `INSERT INTO runs (id, idempotency_key, batch_id, plan_id, node_id, status, body)
+        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body`
+      uniqueOr(`another run was registered with the key ${run.idempotencyKey}`, () =>
+        this.#statements
+          .change(text)
+          .run(run.id, run.idempotencyKey, run.batchId, run.planId, run.nodeId, run.status, body),
+      )
+      this.#insertEvent(saved.seq, { kind: 'run.saved', run: saved }, `{"kind":"run.saved","run":${body}}`)
+      return saved
+    })
+  }
+
+  insertCertificates(certificates: readonly IssuedCertificate[]): Promise<void> {
+    return this.#write(() => {
+      const insert = this.#statements.change('INSERT INTO certificates (id, serial, node_id, body) VALUES (?, ?, ?, ?)')
+      for (const certificate of certificates) {
+        const body = JSON.stringify(certificate)
+        uniqueOr(`a certificate with serial ${certificate.serial} was already issued`, () =>
+          insert.run(certificate.id, certificate.serial, certificate.nodeId, body),
+        )
+        this.#append({ kind: 'certificate.issued', certificate }, `{"kind":"certificate.issued","certificate":${body}}`)
+      }
+    })
+  }
+
+  reserveSerials(count: number): Promise<bigint> {
+    return this.#write(() => {
+      if (!Number.isSafeInteger(count) || count < 1) throw new AppError('INTERNAL', `cannot reserve ${count} serials`)
+      const last = this.#counters.get('serial')
+      this.#counters.set('serial', last + BigInt(count))
+      return last + 1n
+    })
+  }
+
+  appendAudit(entries: readonly NewAuditEntry[]): Promise<void> {
+    return this.#write(() => {
+      const insert = this.#statements.change(
+        `INSERT INTO audit (seq, at, actor, action, subject, detail, previous_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      for (const row of chainEntries(entries, this.#readAuditHead(), sha256Hex)) {
+        insert.run(row.seq, row.at, row.actor, row.action, row.subject, canonicalJson(row.detail), row.previousHash, row.hash)
+        this.#auditHead = row
+        this.#counters.set('audit_seq', BigInt(row.seq))
+      }
+    })
+  }
+
+  acquireLock({ nodeId, target, runId, acquiredAt }: HeldLock): Promise<boolean> {
+    return this.#write(() => {
+      const text = `INSERT INTO locks (node_id, target, run_id, acquired_at) VALUES (?, ?, ?, ?)
+        ON CONFLICT (node_id, target) DO NOTHING`
+      if (this.#statements.change(text).run(nodeId, target, runId, acquiredAt).changes > 0) return true
+      const holder = this.#statements
+        .values<RunId>('SELECT run_id FROM locks WHERE node_id = ? AND target = ?')
+        .get(nodeId, target)
+      return holder === runId
+    })
+  }
+
+  releaseLocks(runId: RunId): Promise<void> {
+    return this.#write(() => void this.#statements.change('DELETE FROM locks WHERE run_id = ?').run(runId))
+  }
+
+  setSetting(key: string, value: string): Promise<void> {
+    const text = 'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'
+    return this.#write(() => void this.#statements.change(text).run(key, value))
+  }
+
+  async #write<T>(change: () => T): Promise<T> {
+    this.#assertOpen()
+    try {
+      return change()
+    } catch (error) {
+      this.#doomedBy ??= { error }
+      throw error
+    }
+  }
+
+  #append(change: Change, text = JSON.stringify(change)): void {
+    this.#insertEvent(this.#counters.next('event_seq'), change, text)
+  }
+
+  #insertEvent(seq: number, change: Change, text: string): void {
+    const at = this.#options.nowMs
+    this.#statements.change('INSERT INTO events (seq, at, change) VALUES (?, ?, ?)').run(seq, at, text)
+    this.#events.push({ seq, at, change })
+  }
+
+  /**
+   * Numbers go on from the counter and hashes from the last row: should rows have been cut off at the end, the gap in the
+   * numbers stays as evidence.
+   */
+  #readAuditHead(): ChainHead {
+    if (this.#auditHead !== undefined) return this.#auditHead
+    const text = 'SELECT hash FROM audit ORDER BY seq DESC LIMIT 1'
+    const lastHash = this.#statements.values<string>(text).get()
+    return { seq: Number(this.#counters.get('audit_seq')), hash: lastHash ?? emptyChain.hash }
+  }
+
+  #trimEvents(): void {
+    if (this.#events.length === 0) return
+    const { keepEvents } = this.#options
+    const head = Number(this.#counters.get('event_seq'))
+    const oldest = Math.max(1, Number(this.#counters.get('oldest_event_seq')))
+    if (head - oldest + 1 <= keepEvents * 1.1) return
+    const newOldest = head - keepEvents + 1
+    this.#statements.change('DELETE FROM events WHERE seq < ?').run(newOldest)
+    this.#counters.set('oldest_event_seq', BigInt(newOldest))
+  }
+
+  #assertOpen(): void {
+    if (!this.#open) throw new AppError('INTERNAL', 'a store transaction was used after it had ended')
+  }
+}
+
+function uniqueOr<T>(message: string, insert: () => T): T {
+  try {
+    return insert()
+  } catch (error) {
+    const isTaken = sqliteCode(error) === 'SQLITE_CONSTRAINT_UNIQUE' || sqliteCode(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY'
+    if (isTaken) throw new AppError('CONFLICT', message, { cause: error })
+    throw error
+  }
+}
