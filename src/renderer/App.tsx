@@ -1,12 +1,12 @@
 import { lazy, Suspense, useEffect } from 'react'
 import { useLink } from './api/LinkContext.tsx'
 import { ConnectionBanner } from './ConnectionBanner.tsx'
-import { ErrorBoundary } from './components/ErrorBoundary.tsx'
 import { EmptyState } from './components/EmptyState.tsx'
+import { ErrorBoundary } from './components/ErrorBoundary.tsx'
 import { Palette } from './features/palette/Palette.tsx'
+import { VaultGate } from './features/settings/VaultGate.tsx'
 import { ShortcutSheet } from './features/shortcuts/ShortcutSheet.tsx'
 import { useGlobalShortcuts } from './features/shortcuts/useGlobalShortcuts.ts'
-import { VaultGate } from './features/settings/VaultGate.tsx'
 import { Rail } from './Rail.tsx'
 import { overlays, toggleOverlay } from './stores/overlays.ts'
 import { navigate, type Route, useRoute } from './stores/route.ts'
@@ -53,7 +53,8 @@ function CurrentView({ route }: { readonly route: Route }) {
   if (entry === undefined) {
     return (
       <EmptyState title="There is no such page">
-        Nothing lives at “{route.view}”. The link may come from another version; the rail on the left shows what there is.
+        Nothing lives at “{route.view}”. The link may come from another version; the rail on the left shows what there
+        is.
       </EmptyState>
     )
   }
@@ -65,7 +66,10 @@ function useDesktopCommands(): void {
   const { desktop } = useLink().shell
   useEffect(() => desktop?.onNavigate(navigate), [desktop])
   useEffect(
-    () => desktop?.onCommand((command) => (command === 'dock' ? toggleOverlay('dock') : overlays.setState({ [command]: true }))),
+    () =>
+      desktop?.onCommand((command) =>
+        command === 'dock' ? toggleOverlay('dock') : overlays.setState({ [command]: true }),
+      ),
     [desktop],
   )
 }

@@ -16,7 +16,11 @@ export function ConnectionBanner() {
   if (connection === 'live' || (connection === 'connecting' && !loaded && loadError === null)) return null
   return (
     <Banner>
-      {connection === 'out-of-sync' ? 'Out of sync with the engine: loading what was missed.' : loaded ? 'The engine is restarting: connecting again.' : 'The engine does not answer yet: trying again.'}
+      {connection === 'out-of-sync'
+        ? 'Out of sync with the engine: loading what was missed.'
+        : loaded
+          ? 'The engine is restarting: connecting again.'
+          : 'The engine does not answer yet: trying again.'}
       {loaded && <Age />}
       {loadError !== null && connection !== 'restarting' && <span className="text-muted">{loadError.message}</span>}
     </Banner>
@@ -25,7 +29,10 @@ export function ConnectionBanner() {
 
 function Banner({ children }: { readonly children: ReactNode }) {
   return (
-    <div role="status" className="flex min-h-8 shrink-0 items-center gap-3 border-b border-pending bg-raised px-4 text-13">
+    <div
+      role="status"
+      className="flex min-h-8 shrink-0 items-center gap-3 border-b border-pending bg-raised px-4 text-13"
+    >
       <span aria-hidden className="size-2 shrink-0 rotate-45 bg-pending" />
       {children}
     </div>
@@ -36,7 +43,11 @@ function Age() {
   const heardAt = useReplica((state) => state.heardAt)
   useNow()
   if (heardAt === null) return null
-  return <span className="text-pending">Shown is the last known state, {coarse(Math.max(0, Date.now() - heardAt))} old.</span>
+  return (
+    <span className="text-pending">
+      Shown is the last known state, {coarse(Math.max(0, Date.now() - heardAt))} old.
+    </span>
+  )
 }
 
 function EngineFailed({ report }: { readonly report: EngineStateReport }) {

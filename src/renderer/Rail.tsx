@@ -24,7 +24,8 @@ export function Rail({ current }: { readonly current: string }) {
             aria-current={id === current ? 'page' : undefined}
             className={classNames(
               'relative flex size-9 items-center justify-center rounded-md text-faint hover:bg-hover hover:text-text',
-              id === current && 'bg-hover text-text before:absolute before:-left-1.5 before:h-5 before:w-0.5 before:bg-accent',
+              id === current &&
+                'bg-hover text-text before:absolute before:-left-1.5 before:h-5 before:w-0.5 before:bg-accent',
               id === 'settings' && 'mt-auto',
             )}
           >

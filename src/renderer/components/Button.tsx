@@ -22,7 +22,16 @@ const variants: Record<ButtonVariant, string> = {
 const sizes = { small: 'h-6 px-2 text-12 gap-1', medium: 'h-8 px-3 text-13 gap-2' } as const
 
 /** A verb on it, always. */
-export function Button({ variant = 'default', size = 'medium', busy = false, icon, className, children, disabled, ...rest }: ButtonProps) {
+export function Button({
+  variant = 'default',
+  size = 'medium',
+  busy = false,
+  icon,
+  className,
+  children,
+  disabled,
+  ...rest
+}: ButtonProps) {
   return (
     <button
       type="button"

@@ -16,4 +16,5 @@ export function CliEquivalent({ command }: { readonly command: string }) {
 }
 
 /** Quotes one argument for a POSIX shell; plain words stay as they are. */
-export const shellQuote = (text: string): string => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
+export const shellQuote = (text: string): string =>
+  /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

@@ -7,7 +7,15 @@ import { IconButton } from './IconButton.tsx'
 const confirmationMs = 1500
 
 /** @param what names the thing for the label: `Copy <what>`. */
-export function CopyButton({ text, what, className }: { readonly text: string; readonly what: string; readonly className?: string }) {
+export function CopyButton({
+  text,
+  what,
+  className,
+}: {
+  readonly text: string
+  readonly what: string
+  readonly className?: string
+}) {
   const { shell } = useLink()
   const [outcome, setOutcome] = useState<'idle' | 'copied' | { readonly error: string }>('idle')
   useEffect(() => {

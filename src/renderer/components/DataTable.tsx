@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a virtualised grid places its rows itself, which a table element does not allow
+// biome-ignore-all lint/a11y/useFocusableInteractive: the focus stays on the grid, which names the row as its active descendant
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp } from 'lucide-react'
 import { type KeyboardEvent, type ReactNode, useId, useMemo, useRef, useState } from 'react'
@@ -43,13 +45,19 @@ function compare(first: string | number | null, second: string | number | null):
 }
 
 /** Nulls stay at the end in both directions. */
-function sortRows<Row>(rows: readonly Row[], column: Column<Row> | undefined, direction: TableSort['direction']): readonly Row[] {
+function sortRows<Row>(
+  rows: readonly Row[],
+  column: Column<Row> | undefined,
+  direction: TableSort['direction'],
+): readonly Row[] {
   const sortValue = column?.sortValue
   if (sortValue === undefined) return rows
   const sign = direction === 'ascending' ? 1 : -1
   return rows
     .map((row) => ({ row, value: sortValue(row) }))
-    .sort((a, b) => (a.value === null || b.value === null ? compare(a.value, b.value) : sign * compare(a.value, b.value)))
+    .sort((a, b) =>
+      a.value === null || b.value === null ? compare(a.value, b.value) : sign * compare(a.value, b.value),
+    )
     .map(({ row }) => row)
 }
 
@@ -81,7 +89,14 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 2)
-    const target = { ArrowDown: focused + 1, ArrowUp: focused - 1, PageDown: focused + page, PageUp: focused - page, Home: 0, End: sorted.length - 1 }[event.key]
+    const target = {
+      ArrowDown: focused + 1,
+      ArrowUp: focused - 1,
+      PageDown: focused + page,
+      PageUp: focused - page,
+      Home: 0,
+      End: sorted.length - 1,
+    }[event.key]
     const row = sorted[focused]
     if (target !== undefined) moveTo(target)
     else if (event.target !== scroller.current) return
@@ -90,9 +105,14 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
     else return
     event.preventDefault()
   }
-  const onRowClick = (row: Row, index: number, event: { readonly shiftKey: boolean; readonly ctrlKey: boolean; readonly metaKey: boolean }): void => {
+  const onRowClick = (
+    row: Row,
+    index: number,
+    event: { readonly shiftKey: boolean; readonly ctrlKey: boolean; readonly metaKey: boolean },
+  ): void => {
     setFocusIndex(index)
-    if ((event.shiftKey || event.ctrlKey || event.metaKey) && props.onToggleSelected !== undefined) props.onToggleSelected(row)
+    if ((event.shiftKey || event.ctrlKey || event.metaKey) && props.onToggleSelected !== undefined)
+      props.onToggleSelected(row)
     else props.onOpen?.(row)
   }
 
@@ -108,7 +128,12 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
       onKeyDown={onKeyDown}
       className="group h-full overflow-auto outline-none"
     >
-      <div role="row" aria-rowindex={1} className="sticky top-0 z-10 grid border-b bg-surface text-12 text-faint" style={{ gridTemplateColumns: template, height: rowHeight }}>
+      <div
+        role="row"
+        aria-rowindex={1}
+        className="sticky top-0 z-10 grid border-b bg-surface text-12 text-faint"
+        style={{ gridTemplateColumns: template, height: rowHeight }}
+      >
         {columns.map((each) => (
           <HeaderCell key={each.id} column={each} sort={sort} onSort={setSort} />
         ))}
@@ -120,7 +145,6 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           const selected = props.isSelected?.(row)
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the grid around it handles the keys
-            // biome-ignore lint/a11y/useFocusableInteractive: focus stays on the grid, which names this row as its active descendant
             <div
               key={rowKey(row)}
               id={`${gridId}-row-${item.index}`}
@@ -132,12 +156,17 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
                 'absolute inset-x-0 grid items-center border-b border-line',
                 props.onOpen !== undefined && 'cursor-pointer hover:bg-hover',
                 selected === true && 'bg-selection',
-                item.index === focused && 'group-focus-visible:outline-2 group-focus-visible:-outline-offset-2 group-focus-visible:outline-accent',
+                item.index === focused &&
+                  'group-focus-visible:outline-2 group-focus-visible:-outline-offset-2 group-focus-visible:outline-accent',
               )}
               style={{ gridTemplateColumns: template, top: item.start, height: item.size }}
             >
               {columns.map((each) => (
-                <div key={each.id} role="gridcell" className={classNames('min-w-0 truncate px-3', each.align === 'right' && 'text-right')}>
+                <div
+                  key={each.id}
+                  role="gridcell"
+                  className={classNames('min-w-0 truncate px-3', each.align === 'right' && 'text-right')}
+                >
                   {each.cell(row)}
                 </div>
               ))}

@@ -45,7 +45,11 @@ export function DecisionDialog(props: DecisionDialogProps) {
             <Button ref={cancel} onClick={props.onClose}>
               Cancel
             </Button>
-            <Button variant={props.danger === true ? 'danger' : 'primary'} busy={props.busy === true} onClick={props.onConfirm}>
+            <Button
+              variant={props.danger === true ? 'danger' : 'primary'}
+              busy={props.busy === true}
+              onClick={props.onConfirm}
+            >
               {props.confirmLabel}
             </Button>
           </div>

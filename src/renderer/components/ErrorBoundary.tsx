@@ -19,7 +19,10 @@ export class ErrorBoundary extends Component<ErrorBoundaryProps, { readonly mess
   override render(): ReactNode {
     if (this.state.message === null) return this.props.children
     return (
-      <EmptyState title={`${this.props.what} could not be shown`} actions={<Button onClick={() => this.setState({ message: null })}>Show it again</Button>}>
+      <EmptyState
+        title={`${this.props.what} could not be shown`}
+        actions={<Button onClick={() => this.setState({ message: null })}>Show it again</Button>}
+      >
         A mistake in the page, not on a node: {this.state.message}. The engine goes on working.
       </EmptyState>
     )

@@ -23,7 +23,10 @@ export function Field({ label, problem = null, hint, className, ...rest }: Field
         aria-invalid={problem !== null || undefined}
         aria-describedby={note === undefined ? undefined : noteId}
         {...rest}
-        className={classNames('h-8 rounded-md border bg-ground px-2 placeholder:text-faint', problem === null ? 'border-line-strong' : 'border-error')}
+        className={classNames(
+          'h-8 rounded-md border bg-ground px-2 placeholder:text-faint',
+          problem === null ? 'border-line-strong' : 'border-error',
+        )}
       />
       {note !== undefined && (
         <p id={noteId} className={classNames('text-12', problem === null ? 'text-faint' : 'text-error')}>

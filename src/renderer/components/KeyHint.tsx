@@ -3,7 +3,10 @@ export function KeyHint({ keys }: { readonly keys: string }) {
   return (
     <span className="inline-flex gap-0.5" aria-hidden>
       {keys.split(' ').map((key) => (
-        <kbd key={key} className="min-w-5 rounded-sm border border-line-strong bg-ground px-1 text-center text-12 text-muted">
+        <kbd
+          key={key}
+          className="min-w-5 rounded-sm border border-line-strong bg-ground px-1 text-center text-12 text-muted"
+        >
           {key}
         </kbd>
       ))}

@@ -33,8 +33,21 @@ const fillShapes: Readonly<Record<TileFill, ReactNode>> = {
       <rect x="1.5" y="1.5" width="9" height="9" rx="1.5" fill="none" stroke="currentColor" />
     </>
   ),
-  error: <rect x="2.25" y="2.25" width="7.5" height="7.5" rx="0.5" fill="none" stroke="currentColor" strokeWidth="2.5" />,
-  unreachable: <rect x="1.5" y="1.5" width="9" height="9" fill="none" stroke="currentColor" strokeWidth="1.5" strokeDasharray="2.4 1.8" />,
+  error: (
+    <rect x="2.25" y="2.25" width="7.5" height="7.5" rx="0.5" fill="none" stroke="currentColor" strokeWidth="2.5" />
+  ),
+  unreachable: (
+    <rect
+      x="1.5"
+      y="1.5"
+      width="9"
+      height="9"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.5"
+      strokeDasharray="2.4 1.8"
+    />
+  ),
   'never-synced': <rect x="1" y="1" width="10" height="10" rx="1.5" fill="currentColor" opacity="0.55" />,
   maintenance: (
     <>
@@ -64,7 +77,9 @@ const runColours: Readonly<Record<RunStatus, string>> = {
 }
 
 const runShapes: Readonly<Record<RunStatus, ReactNode>> = {
-  queued: <circle cx="6" cy="6" r="4.25" fill="none" stroke="currentColor" strokeWidth="1.5" strokeDasharray="1.6 1.9" />,
+  queued: (
+    <circle cx="6" cy="6" r="4.25" fill="none" stroke="currentColor" strokeWidth="1.5" strokeDasharray="1.6 1.9" />
+  ),
   running: <path d="M2 2 L6 6 L2 10 M6.5 2 L10.5 6 L6.5 10" fill="none" stroke="currentColor" strokeWidth="1.8" />,
   succeeded: <path d="M1.5 6.5 L4.8 9.8 L10.8 2.4" fill="none" stroke="currentColor" strokeWidth="2.2" />,
   failed: <path d="M2 2 L10 10 M10 2 L2 10" fill="none" stroke="currentColor" strokeWidth="2.4" />,
@@ -83,10 +98,21 @@ interface MarkProps {
   readonly withWord?: boolean
 }
 
-function Mark({ shape, word, colour, className, withWord = false }: MarkProps & { readonly shape: ReactNode; readonly word: string; readonly colour: string }) {
+function Mark({
+  shape,
+  word,
+  colour,
+  className,
+  withWord = false,
+}: MarkProps & { readonly shape: ReactNode; readonly word: string; readonly colour: string }) {
   return (
     <span className={classNames('inline-flex items-center gap-1.5 whitespace-nowrap', className)}>
-      <svg viewBox="0 0 12 12" className={classNames('size-3 shrink-0', colour)} role={withWord ? 'presentation' : 'img'} aria-label={withWord ? undefined : word}>
+      <svg
+        viewBox="0 0 12 12"
+        className={classNames('size-3 shrink-0', colour)}
+        role={withWord ? 'presentation' : 'img'}
+        aria-label={withWord ? undefined : word}
+      >
         {shape}
       </svg>
       {withWord && word}

@@ -18,7 +18,15 @@ export function Time({ at, fallback = 'never', absolute = false, className }: Ti
   return <KnownTime at={at} absolute={absolute} className={className} />
 }
 
-function KnownTime({ at, absolute, className }: { readonly at: number; readonly absolute: boolean; readonly className: string | undefined }) {
+function KnownTime({
+  at,
+  absolute,
+  className,
+}: {
+  readonly at: number
+  readonly absolute: boolean
+  readonly className: string | undefined
+}) {
   const now = useNow()
   const utc = usePreference((state) => state.utc)
   const exact = formatAbsolute(at, utc)

@@ -15,7 +15,9 @@ export function Tooltip({ content, side = 'top', children }: TooltipProps) {
       <Base.Trigger render={children} delay={350} />
       <Base.Portal>
         <Base.Positioner side={side} sideOffset={6} className="z-50">
-          <Base.Popup className="max-w-80 rounded-md border border-line-strong bg-raised px-2 py-1 text-12 text-text shadow-float">{content}</Base.Popup>
+          <Base.Popup className="max-w-80 rounded-md border border-line-strong bg-raised px-2 py-1 text-12 text-text shadow-float">
+            {content}
+          </Base.Popup>
         </Base.Positioner>
       </Base.Portal>
     </Base.Root>

@@ -70,4 +70,5 @@ const counted = new Intl.NumberFormat('en-US')
 export const formatCount = (count: number): string => counted.format(count)
 
 /** `1 node`, `1,204 nodes` */
-export const plural = (count: number, one: string, many = `${one}s`): string => `${formatCount(count)} ${count === 1 ? one : many}`
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${formatCount(count)} ${count === 1 ? one : many}`

@@ -31,7 +31,8 @@ export function useReplicaShallow<Value>(select: (state: ReplicaState) => Value)
 
 export const useNode = (nodeId: NodeId): FleetNode | undefined => useReplica((state) => state.nodes.get(nodeId))
 export const useRun = (runId: RunId): Run | undefined => useReplica((state) => state.runs.get(runId))
-export const useRunProgress = (runId: RunId): RunProgress | undefined => useReplica((state) => state.progress.get(runId))
+export const useRunProgress = (runId: RunId): RunProgress | undefined =>
+  useReplica((state) => state.progress.get(runId))
 
 /** What is shown is the last known state, not the present one. */
 export const useStale = (): boolean => useReplica((state) => state.connection !== 'live')

@@ -1,10 +1,10 @@
+import { assertNever } from '../../shared/errors.ts'
 import type { IssuedCertificate } from '../../shared/model/certificate.ts'
 import type { Change } from '../../shared/model/event.ts'
 import type { NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { isFinal, type Run, type RunProgress } from '../../shared/model/run.ts'
-import { assertNever } from '../../shared/errors.ts'
 
 /** The part of the replica that events change. */
 export interface ReplicaData {
@@ -90,20 +90,35 @@ function applyChange(draft: Draft, change: Change): void {
       return
     case 'run.saved':
       draft.runs.set(change.run.id, change.run)
-      if (change.run.status !== 'running') draft.progress.delete(change.run.id)
       return
     case 'certificate.issued':
-      if (!draft.certificates.some((known) => known.id === change.certificate.id)) draft.certificates.unshift(change.certificate)
+      if (!draft.certificates.some((known) => known.id === change.certificate.id))
+        draft.certificates.unshift(change.certificate)
       return
     default:
       assertNever(change)
   }
 }
 
+/** Progress is not numbered: within one batch only the newest version of the run says whether it still counts. */
+function forgetUnlessRunning(draft: Draft, runId: RunId): void {
+  const status = draft.runs.get(runId)?.status
+  if (status !== undefined && status !== 'running' && draft.progress.has(runId)) draft.progress.delete(runId)
+}
+
 /** Applies committed changes in order; applying one twice does no harm. */
-export function applyChanges(data: ReplicaData, changes: readonly Change[], progress: ReadonlyMap<RunId, RunProgress>): ReplicaData {
+export function applyChanges(
+  data: ReplicaData,
+  changes: readonly Change[],
+  progress: ReadonlyMap<RunId, RunProgress>,
+): ReplicaData {
   const draft = new Draft(data)
-  for (const [runId, figures] of progress) draft.progress.set(runId, figures)
   for (const change of changes) applyChange(draft, change)
+  for (const [runId, figures] of progress) draft.progress.set(runId, figures)
+  const touched = [
+    ...progress.keys(),
+    ...changes.flatMap((change) => (change.kind === 'run.saved' ? [change.run.id] : [])),
+  ]
+  for (const runId of touched) forgetUnlessRunning(draft, runId)
   return draft.finish()
 }

@@ -45,5 +45,8 @@ export function usePreference<Value>(select: (state: Preferences) => Value): Val
 /** @param name of the pane, e.g. `drawer`; the size in CSS pixels is kept across starts. */
 export function usePaneSize(name: string, defaultSize: number): readonly [number, (size: number) => void] {
   const size = usePreference((state) => state.paneSizes[name] ?? defaultSize)
-  return [size, (next) => preferences.setState((state) => ({ paneSizes: { ...state.paneSizes, [name]: Math.round(next) } }))]
+  return [
+    size,
+    (next) => preferences.setState((state) => ({ paneSizes: { ...state.paneSizes, [name]: Math.round(next) } })),
+  ]
 }

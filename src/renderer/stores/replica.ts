@@ -1,11 +1,11 @@
 import { createStore, type StoreApi } from 'zustand'
-import { toErrorBody } from '../api/errors.ts'
-import type { EngineLink, LinkStatus } from '../api/link.ts'
 import type { ErrorBody } from '../../shared/errors.ts'
 import type { Change, WatchMessage } from '../../shared/model/event.ts'
 import type { RunId } from '../../shared/model/ids.ts'
 import type { RunProgress } from '../../shared/model/run.ts'
 import type { EngineStatus, Snapshot } from '../../shared/model/system.ts'
+import { toErrorBody } from '../api/errors.ts'
+import type { EngineLink, LinkStatus } from '../api/link.ts'
 import { applyChanges, type ReplicaData } from './applyChanges.ts'
 import { setEngineClock } from './clock.ts'
 
@@ -108,7 +108,8 @@ class ReplicaSync implements Replica {
     while (!this.#stopped.signal.aborted) {
       try {
         needsSnapshot = (await this.#restarted()) || needsSnapshot
-        if (needsSnapshot) this.#applySnapshot(await this.#link.client.system.snapshot(undefined, { signal: this.#stopped.signal }))
+        if (needsSnapshot)
+          this.#applySnapshot(await this.#link.client.system.snapshot(undefined, { signal: this.#stopped.signal }))
         needsSnapshot = false
         retryMs = this.#options.minRetryMs
         await this.#follow()

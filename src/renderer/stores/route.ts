@@ -14,7 +14,10 @@ export const defaultView = 'fleet'
 /** Never throws: what cannot be decoded is taken literally. */
 export function parseHash(hash: string): Route {
   const [pathText = '', queryText = ''] = hash.replace(/^#?\/?/, '').split('?', 2)
-  const [view = '', ...path] = pathText.split('/').filter((segment) => segment !== '').map(decode)
+  const [view = '', ...path] = pathText
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decode)
   return { view: view === '' ? defaultView : view, path, query: Object.fromEntries(new URLSearchParams(queryText)) }
 }
 
@@ -27,9 +30,15 @@ function decode(segment: string): string {
 }
 
 /** Query values that are empty are left out. */
-export function formatHash(route: { readonly view: string; readonly path?: readonly string[]; readonly query?: Readonly<Record<string, string | undefined>> }): string {
+export function formatHash(route: {
+  readonly view: string
+  readonly path?: readonly string[]
+  readonly query?: Readonly<Record<string, string | undefined>>
+}): string {
   const path = [route.view, ...(route.path ?? [])].map(encodeURIComponent).join('/')
-  const entries = Object.entries(route.query ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '')
+  const entries = Object.entries(route.query ?? {}).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
+  )
   const query = new URLSearchParams(entries).toString()
   return `#/${path}${query === '' ? '' : `?${query}`}`
 }
@@ -63,7 +72,10 @@ export function navigate(hash: string): void {
 }
 
 /** Changes parts of the query in place; `replace` leaves no entry in the history, for what changes with every key. */
-export function updateQuery(changes: Readonly<Record<string, string | undefined>>, options: { readonly replace?: boolean } = {}): void {
+export function updateQuery(
+  changes: Readonly<Record<string, string | undefined>>,
+  options: { readonly replace?: boolean } = {},
+): void {
   const route = currentRoute()
   const hash = formatHash({ ...route, query: { ...route.query, ...changes } })
   if (hash === location.hash) return

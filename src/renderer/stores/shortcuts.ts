@@ -18,7 +18,8 @@ interface Registered {
 export const shortcutRegistry = createStore<Registered>(() => ({ shortcuts: new Map() }))
 
 /** The later a component registered, the more specific it is: its keys win. */
-export const activeShortcuts = (): readonly Shortcut[] => [...shortcutRegistry.getState().shortcuts.values()].reverse().flat()
+export const activeShortcuts = (): readonly Shortcut[] =>
+  [...shortcutRegistry.getState().shortcuts.values()].reverse().flat()
 
 /** Registers while the component is there. The list may be a new array each time; `run` is always the newest one. */
 export function useShortcuts(shortcuts: readonly Shortcut[]): void {
@@ -39,4 +40,5 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
   }, [signature])
 }
 
-export const useActiveShortcuts = (): readonly Shortcut[] => [...useStore(shortcutRegistry, (state) => state.shortcuts).values()].reverse().flat()
+export const useActiveShortcuts = (): readonly Shortcut[] =>
+  [...useStore(shortcutRegistry, (state) => state.shortcuts).values()].reverse().flat()

@@ -19,4 +19,5 @@ export function followTheme(): () => void {
 }
 
 /** The value of a token in the theme shown now, for the canvas; `name` without the dashes. */
-export const tokenValue = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+export const tokenValue = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()

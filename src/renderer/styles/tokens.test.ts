@@ -9,7 +9,9 @@ const css = readFileSync(join(import.meta.dirname, 'tokens.css'), 'utf8')
 function tokensOf(theme: Theme): ReadonlyMap<string, string> {
   const block = css.slice(css.indexOf(`[data-theme="${theme}"]`))
   const body = block.slice(block.indexOf('{') + 1, block.indexOf('}'))
-  return new Map([...body.matchAll(/--([a-z-]+):\s*(#[0-9a-f]{6});/g)].map((match) => [match[1] as string, match[2] as string]))
+  return new Map(
+    [...body.matchAll(/--([a-z-]+):\s*(#[0-9a-f]{6});/g)].map((match) => [match[1] as string, match[2] as string]),
+  )
 }
 
 /** Relative luminance as WCAG 2.2 defines it. */
@@ -49,9 +51,12 @@ describe.each(['dark', 'light'] as const)('tokens of the %s theme', (theme) => {
     expect(contrast(value(text), value(ground))).toBeGreaterThanOrEqual(4.5)
   })
 
-  it.each(shapes.flatMap((shape) => grounds.map((ground) => [shape, ground] as const)))('shape %s on %s has at least 3:1', (shape, ground) => {
-    expect(contrast(value(shape), value(ground))).toBeGreaterThanOrEqual(3)
-  })
+  it.each(shapes.flatMap((shape) => grounds.map((ground) => [shape, ground] as const)))(
+    'shape %s on %s has at least 3:1',
+    (shape, ground) => {
+      expect(contrast(value(shape), value(ground))).toBeGreaterThanOrEqual(3)
+    },
+  )
 
   it('defines every token of the other theme', () => {
     expect([...tokens.keys()].sort()).toEqual([...tokensOf(theme === 'dark' ? 'light' : 'dark').keys()].sort())

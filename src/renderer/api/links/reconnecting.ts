@@ -32,13 +32,19 @@ const withJitter = (delayMs: number): number => delayMs / 2 + Math.random() * (d
  * Keeps one connection open. A call made while there is none waits for the next one; a call that was under way when
  * the connection broke fails, because only its caller knows whether asking again is safe.
  */
-export function createReconnectingLink(connect: () => Promise<Connection>, options: ReconnectOptions = {}): ReconnectingLink {
+export function createReconnectingLink(
+  connect: () => Promise<Connection>,
+  options: ReconnectOptions = {},
+): ReconnectingLink {
   const { minDelayMs = 250, maxDelayMs = 10_000 } = options
   const status = createSubscribable<LinkStatus>('connecting')
   let current: Connection | null = null
   let stopped = false
   let wake: (() => void) | null = null
-  const waiting = new Set<{ readonly resolve: (connection: Connection) => void; readonly reject: (error: unknown) => void }>()
+  const waiting = new Set<{
+    readonly resolve: (connection: Connection) => void
+    readonly reject: (error: unknown) => void
+  }>()
 
   const established = (connection: Connection): void => {
     current = connection
@@ -76,7 +82,10 @@ export function createReconnectingLink(connect: () => Promise<Connection>, optio
 
   const nextConnection = (signal: AbortSignal | undefined): Promise<Connection> => {
     if (current !== null) return Promise.resolve(current)
-    if (stopped) return Promise.reject(new AppError('ENGINE_UNAVAILABLE', 'The connection to the engine was closed. Reload the window.'))
+    if (stopped)
+      return Promise.reject(
+        new AppError('ENGINE_UNAVAILABLE', 'The connection to the engine was closed. Reload the window.'),
+      )
     return new Promise((resolve, reject) => {
       const waiter = { resolve, reject }
       waiting.add(waiter)
@@ -99,7 +108,8 @@ export function createReconnectingLink(connect: () => Promise<Connection>, optio
       stopped = true
       current?.close()
       wake?.()
-      for (const waiter of waiting) waiter.reject(new AppError('ENGINE_UNAVAILABLE', 'The connection to the engine was closed.'))
+      for (const waiter of waiting)
+        waiter.reject(new AppError('ENGINE_UNAVAILABLE', 'The connection to the engine was closed.'))
       waiting.clear()
       status.set('closed')
     },

@@ -11,7 +11,9 @@ const socketUrl = (path: string): string => new URL(path, location.href.replace(
 const opened = (socket: WebSocket): Promise<void> =>
   new Promise((resolve, reject) => {
     socket.addEventListener('open', () => resolve(), { once: true })
-    socket.addEventListener('close', () => reject(new AppError('ENGINE_UNAVAILABLE', 'The engine does not answer.')), { once: true })
+    socket.addEventListener('close', () => reject(new AppError('ENGINE_UNAVAILABLE', 'The engine does not answer.')), {
+      once: true,
+    })
   })
 
 async function connect(): Promise<Connection> {

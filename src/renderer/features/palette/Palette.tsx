@@ -10,7 +10,13 @@ import { usePaletteItems } from './usePaletteItems.ts'
 
 const shownItems = 60
 
-const icons: Readonly<Record<PaletteItem['kind'], LucideIcon>> = { view: ArrowRight, node: Server, run: Activity, plan: Send, action: CornerDownLeft }
+const icons: Readonly<Record<PaletteItem['kind'], LucideIcon>> = {
+  view: ArrowRight,
+  node: Server,
+  run: Activity,
+  plan: Send,
+  action: CornerDownLeft,
+}
 
 /** One field that reaches everything. */
 export function Palette() {
@@ -73,7 +79,14 @@ function PaletteBody({ onClose }: { readonly onClose: () => void }) {
       <div ref={list} id="palette-list" role="listbox" aria-label="Found" className="min-h-0 overflow-auto p-1">
         {found.length === 0 && <p className="p-3 text-muted">Nothing is called that.</p>}
         {found.map((item, at) => (
-          <PaletteRow key={item.id} item={item} id={`palette-${at}`} active={at === current} onHover={() => setIndex(at)} onChoose={() => choose(item)} />
+          <PaletteRow
+            key={item.id}
+            item={item}
+            id={`palette-${at}`}
+            active={at === current}
+            onHover={() => setIndex(at)}
+            onChoose={() => choose(item)}
+          />
         ))}
       </div>
     </>

@@ -35,6 +35,11 @@ export function rank(items: Iterable<PaletteItem>, query: string, limit: number)
     const points = Math.max(score(query, item.label) * 2, score(query, `${item.label} ${item.detail}`))
     if (points > 0) scored.push({ item, points })
   }
-  scored.sort((a, b) => b.points - a.points || kindOrder[a.item.kind] - kindOrder[b.item.kind] || a.item.label.localeCompare(b.item.label))
+  scored.sort(
+    (a, b) =>
+      b.points - a.points ||
+      kindOrder[a.item.kind] - kindOrder[b.item.kind] ||
+      a.item.label.localeCompare(b.item.label),
+  )
   return scored.slice(0, limit).map(({ item }) => item)
 }

@@ -7,10 +7,15 @@ export function VaultGate() {
   const description = useReplica((state) => state.engine?.vault.description ?? '')
   if (!locked) return null
   return (
-    <section aria-label="Locked vault" className="flex shrink-0 flex-wrap items-end justify-between gap-4 border-b border-pending bg-raised px-4 py-3">
+    <section
+      aria-label="Locked vault"
+      className="flex shrink-0 flex-wrap items-end justify-between gap-4 border-b border-pending bg-raised px-4 py-3"
+    >
       <div>
         <p className="font-medium">The key vault is locked.</p>
-        <p className="text-muted">Until it is open no certificate can be issued and no node can be synced. {description}</p>
+        <p className="text-muted">
+          Until it is open no certificate can be issued and no node can be synced. {description}
+        </p>
       </div>
       <UnlockForm />
     </section>

@@ -38,7 +38,11 @@ function Section({ title, children }: { readonly title: string; readonly childre
   )
 }
 
-const themeWords: Readonly<Record<Preferences['theme'], string>> = { dark: 'Dark', light: 'Light', system: 'As the system' }
+const themeWords: Readonly<Record<Preferences['theme'], string>> = {
+  dark: 'Dark',
+  light: 'Light',
+  system: 'As the system',
+}
 
 function ThemeChoice() {
   const theme = usePreference((state) => state.theme)
@@ -47,7 +51,13 @@ function ThemeChoice() {
       <legend className="float-left mr-4 text-muted">Theme</legend>
       {(Object.keys(themeWords) as Preferences['theme'][]).map((each) => (
         <label key={each} className="flex items-center gap-2">
-          <input type="radio" name="theme" className="accent-accent" checked={theme === each} onChange={() => preferences.setState({ theme: each })} />
+          <input
+            type="radio"
+            name="theme"
+            className="accent-accent"
+            checked={theme === each}
+            onChange={() => preferences.setState({ theme: each })}
+          />
           {themeWords[each]}
         </label>
       ))}
@@ -59,7 +69,12 @@ function Toggle({ name, label }: { readonly name: 'utc' | 'singleLetterShortcuts
   const checked = usePreference((state) => state[name])
   return (
     <label className="flex items-center gap-2">
-      <input type="checkbox" className="accent-accent" checked={checked} onChange={(event) => preferences.setState({ [name]: event.target.checked })} />
+      <input
+        type="checkbox"
+        className="accent-accent"
+        checked={checked}
+        onChange={(event) => preferences.setState({ [name]: event.target.checked })}
+      />
       {label}
     </label>
   )

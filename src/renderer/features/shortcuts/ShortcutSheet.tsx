@@ -34,7 +34,11 @@ function SheetBody() {
   const letters = usePreference((state) => state.singleLetterShortcuts)
   return (
     <>
-      {!letters && <p className="mb-3 text-pending">Single letters are switched off in the settings; those listed here do nothing.</p>}
+      {!letters && (
+        <p className="mb-3 text-pending">
+          Single letters are switched off in the settings; those listed here do nothing.
+        </p>
+      )}
       <div className="columns-2 gap-8">
         {byGroup(shortcuts).map(([group, members]) => (
           <section key={group} className="mb-4 break-inside-avoid">

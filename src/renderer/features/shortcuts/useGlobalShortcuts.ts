@@ -8,13 +8,15 @@ import { candidates, isSingleLetter, nameOf, type SequenceState } from './matchK
 
 const isMac = navigator.platform.startsWith('Mac')
 
-const inTerminal = (target: EventTarget | null): boolean => target instanceof Element && target.closest('[data-terminal], .xterm') !== null
+const inTerminal = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.closest('[data-terminal], .xterm') !== null
 
 const inField = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
 
 /** A decision or the palette is open: keys belong to it. */
-const underDialog = (target: EventTarget | null): boolean => target instanceof Element && target.closest('[role="dialog"], [role="alertdialog"]') !== null
+const underDialog = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.closest('[role="dialog"], [role="alertdialog"]') !== null
 
 function listen(): () => void {
   let sequence: SequenceState = { prefix: null, atMs: 0 }
@@ -24,20 +26,27 @@ function listen(): () => void {
     if (name === null) return
     const wanted = candidates(sequence, name, event.timeStamp)
     sequence = { prefix: null, atMs: 0 }
-    const lettersAllowed = preferences.getState().singleLetterShortcuts && !inField(event.target) && !underDialog(event.target)
+    const lettersAllowed =
+      preferences.getState().singleLetterShortcuts && !inField(event.target) && !underDialog(event.target)
     const usable = activeShortcuts().filter((each) => lettersAllowed || !isSingleLetter(each.keys))
     const hit = wanted.flatMap((keys) => usable.filter((each) => each.keys === keys))[0]
     if (hit !== undefined) {
       event.preventDefault()
       hit.run()
-    } else if (usable.some((each) => each.keys.startsWith(`${name} `))) sequence = { prefix: name, atMs: event.timeStamp }
+    } else if (usable.some((each) => each.keys.startsWith(`${name} `)))
+      sequence = { prefix: name, atMs: event.timeStamp }
   }
   window.addEventListener('keydown', onKeyDown)
   return () => window.removeEventListener('keydown', onKeyDown)
 }
 
 const frameShortcuts: readonly Shortcut[] = [
-  ...views.map(({ id, label, key }) => ({ keys: `g ${key}`, label: `Go to ${label.toLowerCase()}`, group: 'Views', run: () => navigate(formatHash({ view: id })) })),
+  ...views.map(({ id, label, key }) => ({
+    keys: `g ${key}`,
+    label: `Go to ${label.toLowerCase()}`,
+    group: 'Views',
+    run: () => navigate(formatHash({ view: id })),
+  })),
   { keys: 'Mod+k', label: 'Find anything', group: 'Everywhere', run: () => overlays.setState({ palette: true }) },
   { keys: '?', label: 'Show the shortcuts', group: 'Everywhere', run: () => overlays.setState({ shortcuts: true }) },
   { keys: 'Ctrl+backtick', label: 'Show or hide the terminals', group: 'Everywhere', run: () => toggleOverlay('dock') },
@@ -50,4 +59,8 @@ export function useGlobalShortcuts(): void {
 }
 
 /** As printed on the keys of this machine. */
-export const displayKeys = (keys: string): string => keys.replace('Mod+', isMac ? '⌘ ' : 'Ctrl ').replace('Ctrl+', 'Ctrl ').replace('backtick', '`')
+export const displayKeys = (keys: string): string =>
+  keys
+    .replace('Mod+', isMac ? '⌘ ' : 'Ctrl ')
+    .replace('Ctrl+', 'Ctrl ')
+    .replace('backtick', '`')

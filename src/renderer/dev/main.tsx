@@ -1,0 +1,40 @@
+/*
+ * The console over an engine that exists in this page only: for working on the interface, for pictures and for the
+ * map bench. The product's build starts from ../index.html and never sees this folder.
+ *
+ * ?nodes=412  how many nodes      ?steps=150   milliseconds a run stays in each state
+ * ?locked     vault locked        ?state=connecting|restarting|loading
+ */
+import '../styles/app.css'
+import type { LinkStatus } from '../api/link.ts'
+import { createFakeLink, type FakeLink } from '../api/links/fake.ts'
+import { fakeNodes, fakePlan } from '../api/links/fakeFleet.ts'
+import { mount } from '../mount.tsx'
+
+declare global {
+  interface Window {
+    /** For scripts that drive this page. */
+    fake?: FakeLink
+  }
+}
+
+const query = new URLSearchParams(location.search)
+const count = Number(query.get('nodes') ?? 412)
+const historyPerNode = count > 1000 ? 0 : 12
+
+const link = createFakeLink({
+  nodes: fakeNodes(count, Date.now()),
+  plans: count === 0 ? [] : [fakePlan],
+  stepMs: Number(query.get('steps') ?? 150),
+  vaultUnlocked: !query.has('locked'),
+})
+link.engine.seedHistory(historyPerNode)
+for (const node of [...link.engine.nodes.values()].filter((_, index) => index % 23 === 5).slice(0, 20))
+  link.engine.renew(node)
+
+if (query.get('state') === 'loading')
+  link.client.system.status = (() => new Promise(() => undefined)) as unknown as typeof link.client.system.status
+const status = query.get('state') as LinkStatus | null
+window.fake = link
+mount(link)
+if (status === 'restarting') setTimeout(() => link.status.set('restarting'), 1500)
