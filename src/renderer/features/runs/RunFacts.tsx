@@ -1,0 +1,166 @@
+import type { ReactNode } from 'react'
+import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
+import { CopyButton } from '../../components/CopyButton.tsx'
+import { formatBytes, formatCount, formatDuration } from '../../components/format.ts'
+import { Time } from '../../components/Time.tsx'
+import { isFinal, type Run } from '../../../shared/model/run.ts'
+import { formatHash, nodeHash } from '../../stores/route.ts'
+import { attemptWords } from './runWords.ts'
+
+/** Beside the log: what was asked, what was proven, and the tries in between. */
+export function RunFacts({ run }: { readonly run: Run }) {
+  return (
+    <div className="flex flex-col gap-5 p-4">
+      <Asked run={run} />
+      <Proven run={run} />
+      {run.summary !== null && <Moved run={run} />}
+      {run.attempts.length > 1 && <Attempts run={run} />}
+      <section aria-label="Command line" className="flex flex-col gap-1.5">
+        <Title>On the command line</Title>
+        <CliEquivalent command={`lockstep runs show ${run.id}`} />
+        <CliEquivalent command={`lockstep runs log ${run.id}${isFinal(run.status) ? '' : ' --follow'}`} />
+        <CliEquivalent command={`lockstep push --plan ${shellQuote(run.planName)} --node ${shellQuote(run.nodeName)}`} />
+      </section>
+    </div>
+  )
+}
+
+function Title({ children }: { readonly children: ReactNode }) {
+  return <h2 className="text-12 font-semibold text-faint">{children}</h2>
+}
+
+function Facts({ children }: { readonly children: ReactNode }) {
+  return <dl className="grid grid-cols-[88px_1fr] gap-x-3 gap-y-1">{children}</dl>
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <>
+      <dt className="text-faint">{name}</dt>
+      <dd className="min-w-0 break-words">{children}</dd>
+    </>
+  )
+}
+
+function Long({ text, what }: { readonly text: string; readonly what: string }) {
+  return (
+    <span className="flex items-center gap-1">
+      <code className="min-w-0 truncate text-12" title={text}>
+        {text}
+      </code>
+      <CopyButton text={text} what={what} className="size-5" />
+    </span>
+  )
+}
+
+function Asked({ run }: { readonly run: Run }) {
+  return (
+    <section aria-label="What was asked" className="flex flex-col gap-1.5">
+      <Title>Asked</Title>
+      <Facts>
+        <Fact name="Plan">
+          <a className="text-accent hover:underline" href={formatHash({ view: 'plans', path: [run.planId] })}>
+            {run.planName}
+          </a>{' '}
+          revision {run.planRevision}
+        </Fact>
+        <Fact name="Node">
+          <a className="text-accent hover:underline" href={nodeHash(run.nodeId)}>
+            {run.nodeName}
+          </a>
+        </Fact>
+        <Fact name="By">
+          {run.requestedBy}, {run.trigger === 'operator' ? 'by hand' : 'by reconcile'}
+        </Fact>
+        <Fact name="When">
+          <Time at={run.createdAt} />
+        </Fact>
+        <Fact name="Run">
+          <Long text={run.id} what="run id" />
+        </Fact>
+        <Fact name="Key">
+          <Long text={run.idempotencyKey} what="idempotency key" />
+        </Fact>
+        <Fact name="Batch">
+          <a className="text-accent hover:underline" href={formatHash({ view: 'runs', path: ['batch', run.batchId] })}>
+            all runs of this press
+          </a>
+        </Fact>
+        {run.approvals.map((approval) => (
+          <Fact key={approval.at} name="Approved">
+            {approval.reason} by {approval.by}, <Time at={approval.at} />
+          </Fact>
+        ))}
+      </Facts>
+    </section>
+  )
+}
+
+function Proven({ run }: { readonly run: Run }) {
+  const { proof } = run
+  if (proof === null) {
+    return (
+      <section aria-label="What was proven" className="flex flex-col gap-1.5">
+        <Title>Proven</Title>
+        <p className="text-muted">{isFinal(run.status) ? 'Nothing was read back from the node, so nothing is green.' : 'Nothing yet: proof is what VERIFY reads back from the node.'}</p>
+        {run.certificateSerial !== null && (
+          <Facts>
+            <Fact name="Certificate">serial {run.certificateSerial}</Fact>
+          </Facts>
+        )}
+      </section>
+    )
+  }
+  return (
+    <section aria-label="What was proven" className="flex flex-col gap-1.5">
+      <Title>Proven</Title>
+      <Facts>
+        <Fact name="Digest">
+          <Long text={proof.digest} what="digest" />
+        </Fact>
+        <Fact name="Files">
+          {formatCount(proof.filesVerified)} hashed on the node ({proof.verify.mode === 'full' ? 'all of them' : 'a sample'})
+        </Fact>
+        <Fact name="Read back">
+          <Time at={proof.verifiedAt} />
+        </Fact>
+        <Fact name="Certificate">serial {proof.certificateSerial}</Fact>
+      </Facts>
+    </section>
+  )
+}
+
+function Moved({ run }: { readonly run: Run }) {
+  const { summary } = run
+  if (summary === null) return null
+  return (
+    <section aria-label="What was moved" className="flex flex-col gap-1.5">
+      <Title>Moved</Title>
+      <Facts>
+        <Fact name="Files">
+          {formatCount(summary.filesTransferred)} of {formatCount(summary.filesTotal)} sent, {formatCount(summary.filesDeleted)} deleted
+        </Fact>
+        <Fact name="Bytes">
+          {formatBytes(summary.bytesTransferred)} over the wire, {formatBytes(summary.bytesTotal)} in the tree
+        </Fact>
+        <Fact name="Took">{formatDuration(summary.durationMs)}</Fact>
+      </Facts>
+    </section>
+  )
+}
+
+function Attempts({ run }: { readonly run: Run }) {
+  return (
+    <section aria-label="Attempts" className="flex flex-col gap-1.5">
+      <Title>Attempts</Title>
+      <ol className="flex flex-col gap-1">
+        {run.attempts.map((attempt) => (
+          <li key={attempt.number}>
+            <span className="text-muted">{attempt.number}.</span> {attemptWords[attempt.status]}, <Time at={attempt.startedAt} />
+            {attempt.diagnosis !== null && <span className="text-muted">: {attempt.diagnosis.short}</span>}
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}

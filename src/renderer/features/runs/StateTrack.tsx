@@ -1,0 +1,84 @@
+import { classNames } from '../../components/classNames.ts'
+import { formatDuration } from '../../components/format.ts'
+import { Tooltip } from '../../components/Tooltip.tsx'
+import type { Run } from '../../../shared/model/run.ts'
+import { isFinal } from '../../../shared/model/run.ts'
+import { useNow } from '../../stores/clock.ts'
+import { stateWords } from './runWords.ts'
+import { layoutTrack, type SegmentStatus, type TrackSegment } from './stateTrack.ts'
+
+/** A state that went well is green only when the run ended in proof: before that it is just done. */
+export function segmentClass(status: SegmentStatus, proven: boolean): string {
+  switch (status) {
+    case 'done':
+      return proven ? 'bg-in-step border-in-step' : 'bg-faint border-faint'
+    case 'active':
+      return 'bg-raised border-busy'
+    case 'failed':
+      return 'bg-error border-error'
+    case 'halted':
+      return 'bg-halted border-halted'
+    case 'retry':
+    case 'interrupted':
+      return 'bg-pending border-pending'
+    case 'canceled':
+      return 'bg-muted border-muted'
+    case 'skipped':
+      return 'border-line-strong border-dashed'
+    default:
+      return 'border-line'
+  }
+}
+
+const statusWords: Readonly<Record<SegmentStatus, string>> = {
+  ahead: 'not yet',
+  unreached: 'not reached',
+  active: 'now',
+  done: 'done',
+  skipped: 'skipped',
+  retry: 'will try again',
+  failed: 'failed',
+  interrupted: 'interrupted',
+  canceled: 'canceled',
+  halted: 'held back',
+}
+
+/** The eleven states of a run as one line: width is time, and the one that went wrong says so. */
+export function StateTrack({ run }: { readonly run: Run }) {
+  const now = useNow()
+  const track = layoutTrack(run, isFinal(run.status) ? (run.finishedAt ?? now) : now)
+  const proven = run.status === 'succeeded' && run.proof !== null
+  return (
+    <ol aria-label="States of this run" className="flex gap-1">
+      {track.map((segment) => (
+        <Segment key={segment.state} segment={segment} proven={proven} />
+      ))}
+    </ol>
+  )
+}
+
+function Segment({ segment, proven }: { readonly segment: TrackSegment; readonly proven: boolean }) {
+  const { state, status, spentMs, visits, share } = segment
+  const quiet = status === 'ahead' || status === 'unreached'
+  const words = ['done', 'active'].includes(status) ? formatDuration(spentMs) : statusWords[status]
+  const tries = visits.length > 1 ? ` ×${visits.length}` : ''
+  return (
+    <Tooltip content={`${state}: ${statusWords[status]}${quiet ? '' : `, ${formatDuration(spentMs)}`}${visits.length > 1 ? `, entered ${visits.length} times` : ''}`}>
+      <li
+        aria-current={status === 'active' ? 'step' : undefined}
+        aria-label={`${state}: ${statusWords[status]}${quiet ? '' : `, ${formatDuration(spentMs)}`}`}
+        className="flex min-w-0 flex-col gap-1"
+        style={{ flex: `${share} 1 0` }}
+      >
+        <span className={classNames('relative h-2.5 overflow-hidden rounded-sm border', segmentClass(status, proven))}>
+          {status === 'active' && <span className="absolute inset-y-0 left-0 w-2/5 animate-travel bg-busy" />}
+        </span>
+        <span className={classNames('truncate text-12', quiet || status === 'skipped' ? 'text-faint' : 'text-text', status === 'failed' && 'text-error')}>
+          {stateWords[state]}
+          {tries !== '' && <span className="text-pending">{tries}</span>}
+        </span>
+        <span className={classNames('-mt-1 h-4 truncate text-12', status === 'failed' ? 'text-error' : status === 'halted' ? 'text-halted' : 'text-faint')}>{quiet ? '' : words}</span>
+      </li>
+    </Tooltip>
+  )
+}
