@@ -138,14 +138,10 @@ export function rsyncSeverity(exitCode: number): RsyncSeverity {
   return exitSeverities[exitCode] ?? 'fatal'
 }
 
-const complaint = /^rsync: (?:\[[^\]]+\] )?(?:[\w ]+) "(.+?)" ?(?:\(in [^)]*\) )?(?:failed|failed:|vanished)/
+const complaint = /^(?:rsync: |file has vanished: ).*?"(.+?)"/
 
 /** Names in `rsync: [sender] send_files failed to open "/x": Permission denied (13)` and `file has vanished: "/x"`. */
 export function filesComplainedAbout(stderr: string): string[] {
-  const names: string[] = []
-  for (const line of stderr.split('\n')) {
-    const name = complaint.exec(line)?.[1] ?? /(?:failed to \w+|vanished:|mkstemp|opendir|readlink\w*|rename|unlink|mkdir) "(.+?)"/.exec(line)?.[1]
-    if (name !== undefined) names.push(displayName(decodeName(name)))
-  }
-  return [...new Set(names)]
+  const names = stderr.split('\n').flatMap((line) => complaint.exec(line)?.[1] ?? [])
+  return [...new Set(names.map((name) => displayName(decodeName(name))))]
 }

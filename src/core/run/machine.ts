@@ -26,7 +26,7 @@ export type RunEvent =
   | { readonly kind: 'cancelRequested'; readonly by: string }
   | { readonly kind: 'stopConfirmed' }
   | { readonly kind: 'stopNotConfirmed'; readonly diagnosis: Diagnosis }
-  /** Our own exit or crash cut the attempt. */
+  /** Our own exit or crash cut the attempt, or the memory of what a waiting run had found out. */
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'approved'; readonly reason: HaltReason; readonly by: string }
 
@@ -232,12 +232,13 @@ function approve(run: Run, event: EventOf<'approved'>, { nowMs }: Context): Tran
 }
 
 function interrupt(run: Run, context: Context): Transition {
-  if (run.status !== 'running') return unchanged(run)
+  const state = resumeStateOf(run)
+  if (run.status === 'halted' || (run.status === 'queued' && run.state === state)) return unchanged(run)
   const cut: Run = { ...run, visits: leave(run, 'interrupted', context), attempts: endAttempt(run, 'interrupted', context) }
   // Somebody wants it stopped: then it does not go on, it is proven to be gone.
   if (run.cancellation !== null) return { run: cut, effects: [{ kind: 'stopRemote' }] }
-  const state = resumeStateOf(run)
-  return { run: { ...cut, status: 'queued', state, notBefore: null }, effects: [{ kind: 'schedule', atMs: context.nowMs }] }
+  const notBefore = run.status === 'queued' && run.state !== 'ACQUIRE_LOCK' ? run.notBefore : null
+  return { run: { ...cut, status: 'queued', state, notBefore }, effects: [{ kind: 'schedule', atMs: notBefore ?? context.nowMs }] }
 }
 
 function requestCancel(run: Run, event: EventOf<'cancelRequested'>, context: Context): Transition {

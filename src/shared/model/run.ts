@@ -135,7 +135,7 @@ export const Run = z.object({
   state: RunState,
   /** Wall-clock time before which a retry or a lock wait does not continue; null when not waiting. */
   notBefore: EpochMs.nullable(),
-  /** Tries used up in the current state, counting the first (D13). */
+  /** Tries used up by this run, counting the first; at most three (D13). Interruptions and halts use none up. */
   tries: z.number().int().nonnegative(),
   visits: z.array(StateVisit),
   attempts: z.array(Attempt),

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import { type BigIntStats, lstatSync } from 'node:fs'
+import { open, readlink } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { type ByteName, type ListedEntry, parseListLine } from '../../core/parse/rsync.ts'
+import { AppError } from '../../shared/errors.ts'
+import { exec } from '../../platform/exec.ts'
+import { listArguments } from './rsyncArguments.ts'
+
+/** A file, directory or link of a local tree as it was at one moment. */
+export interface ManifestEntry extends ListedEntry {
+  /** Nanoseconds; differs whenever content was written or, for directories, a name came or went. */
+  readonly modifiedNs: bigint
+  /** Changes even when somebody sets the modification time back. */
+  readonly changedNs: bigint
+}
+
+export interface Manifest {
+  /** Absolute. */
+  readonly directory: string
+  readonly entries: readonly ManifestEntry[]
+  readonly files: number
+  readonly totalBytes: number
+}
+
+/** Entries looked at between two turns of the event loop. */
+const batchSize = 500
+
+const bytesOf = (name: ByteName): Buffer => Buffer.from(name, 'latin1')
+
+function pathOf(directory: string, name: ByteName): Buffer {
+  return name === '.' ? Buffer.from(directory) : Buffer.concat([Buffer.from(`${directory}/`), bytesOf(name)])
+}
+
+/**
+ * Which files a transfer with these excludes means, by asking rsync itself, each with size and times.
+ * @throws SOURCE_MISSING when the directory cannot be listed completely; CANCELED
+ */
+export async function readManifest(directory: string, excludes: readonly string[], options: { readonly signal?: AbortSignal } = {}): Promise<Manifest> {
+  const listed: ListedEntry[] = []
+  const lines = new LineReader((line) => {
+    const entry = parseListLine(line)
+    if (entry !== null) listed.push(entry)
+  })
+  const result = await exec({
+    command: 'rsync',
+    args: listArguments(directory, excludes),
+    env: { LC_ALL: 'C', LANG: 'C' },
+    okExitCodes: 'any',
+    maxOutputBytes: 64 * 1024,
+    onStdout: (chunk) => lines.push(chunk),
+    ...options,
+  })
+  lines.end()
+  if (result.exitCode !== 0) throw notListed(directory, result.stderr)
+  return complete(directory, listed)
+}
+
+function notListed(directory: string, stderr: string): AppError {
+  const evidence = stderr.split('\n').filter((line) => line.trim() !== '')
+  return new AppError('SOURCE_MISSING', `${directory} cannot be read completely.`, { data: { evidence } })
+}
+
+async function complete(directory: string, listed: readonly ListedEntry[]): Promise<Manifest> {
+  const entries: ManifestEntry[] = []
+  let totalBytes = 0
+  let files = 0
+  for (const [index, entry] of listed.entries()) {
+    if (index % batchSize === batchSize - 1) await setImmediate()
+    const stats = look(directory, entry.name)
+    if (stats === undefined) continue
+    const sizeBytes = Number(stats.size)
+    entries.push({ ...entry, sizeBytes, modifiedNs: stats.mtimeNs, changedNs: stats.ctimeNs })
+    if (entry.type === 'directory') continue
+    files += 1
+    totalBytes += sizeBytes
+  }
+  return { directory, entries, files, totalBytes }
+}
+
+function look(directory: string, name: ByteName): BigIntStats | undefined {
+  return lstatSync(pathOf(directory, name), { bigint: true, throwIfNoEntry: false })
+}
+
+/**
+ * Names that are not as they were when the manifest was made: written, replaced, gone, or a directory that lost or
+ * gained a name. Empty when the tree that was sent is still the tree that is there.
+ */
+export async function changedSince(manifest: Manifest, limit = 20): Promise<ByteName[]> {
+  const changed: ByteName[] = []
+  for (const [index, entry] of manifest.entries.entries()) {
+    if (index % batchSize === batchSize - 1) await setImmediate()
+    const stats = look(manifest.directory, entry.name)
+    const same = stats !== undefined && stats.mtimeNs === entry.modifiedNs && stats.ctimeNs === entry.changedNs && Number(stats.size) === entry.sizeBytes
+    if (!same) changed.push(entry.name)
+    if (changed.length >= limit) break
+  }
+  return changed
+}
+
+/** What stands for a file when trees are compared: the hash of its content, or what a link points to. */
+export type Fingerprint = string
+
+const chunkBytes = 1024 * 1024
+
+/** SHA-256 of a local file, or `-> target` of a link; null when it is not there or not readable. */
+export async function fingerprintLocal(directory: string, entry: Pick<ListedEntry, 'type' | 'name'>): Promise<Fingerprint | null> {
+  const path = pathOf(directory, entry.name)
+  try {
+    if (entry.type === 'symlink') return `-> ${(await readlink(path, 'buffer')).toString('latin1')}`
+    return await hashFile(path)
+  } catch {
+    return null
+  }
+}
+
+async function hashFile(path: Buffer): Promise<string> {
+  const file = await open(path, 'r')
+  try {
+    const hash = createHash('sha256')
+    const buffer = Buffer.allocUnsafe(chunkBytes)
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, chunkBytes, null)
+      if (bytesRead === 0) return hash.digest('hex')
+      hash.update(buffer.subarray(0, bytesRead))
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** Fingerprints many files, a few at a time. */
+export async function fingerprintAllLocal(
+  directory: string,
+  entries: readonly Pick<ListedEntry, 'type' | 'name'>[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Map<ByteName, Fingerprint>> {
+  const found = new Map<ByteName, Fingerprint>()
+  const waiting = entries.values()
+  const work = async (): Promise<void> => {
+    for (const entry of waiting) {
+      options.signal?.throwIfAborted()
+      const fingerprint = await fingerprintLocal(directory, entry)
+      if (fingerprint !== null) found.set(entry.name, fingerprint)
+    }
+  }
+  await Promise.all(Array.from({ length: 4 }, work))
+  return found
+}
+
+class LineReader {
+  readonly #onLine: (line: string) => void
+  #rest = ''
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine
+  }
+
+  push(chunk: Buffer): void {
+    const lines = (this.#rest + chunk.toString('latin1')).split('\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) this.#onLine(line)
+  }
+
+  end(): void {
+    if (this.#rest !== '') this.#onLine(this.#rest)
+  }
+}

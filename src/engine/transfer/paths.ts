@@ -1,0 +1,42 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { AppError } from '../../shared/errors.ts'
+import { shellQuote } from './remoteShell.ts'
+
+/** A directory on this machine: `~/` is our home, `{node}` the node's name (in pull targets). */
+export function localDirectory(path: string, nodeName: string): string {
+  if (path.includes('{node}') && /^\.*$/.test(nodeName)) {
+    throw new AppError('INVALID_INPUT', `The node name "${nodeName}" cannot be part of a path. Rename the node.`, { data: { field: 'name' } })
+  }
+  const named = path.replaceAll('{node}', nodeName)
+  return withoutTrailingSlashes(named.startsWith('~/') ? join(homedir(), named.slice(2)) : named)
+}
+
+/** One spelling of a remote directory, so that two plans lock the same thing. */
+export function normalizedRemoteDirectory(path: string): string {
+  return withoutTrailingSlashes(path.replaceAll(/\/(?:\.?\/)+/g, '/'))
+}
+
+/**
+ * A remote directory for rsync with protected arguments: nothing expands there, and commands start in the home
+ * directory of the login user, so `~/x` is `./x` (D17).
+ */
+export function rsyncRemoteDirectory(path: string): string {
+  const normalized = normalizedRemoteDirectory(path)
+  return normalized.startsWith('~/') ? `./${normalized.slice(2)}` : normalized
+}
+
+/** The same directory as a word of a remote `sh` script. */
+export function shellRemoteDirectory(path: string): string {
+  const normalized = normalizedRemoteDirectory(path)
+  return normalized.startsWith('~/') ? `"$HOME"/${shellQuote(normalized.slice(2))}` : shellQuote(normalized)
+}
+
+/** Is one of the two directories inside the other, or the same? */
+export function overlaps(left: string, right: string): boolean {
+  return left === right || left.startsWith(`${right}/`) || right.startsWith(`${left}/`)
+}
+
+function withoutTrailingSlashes(path: string): string {
+  return path.replace(/\/+(\.?\/*)*$/, '')
+}

@@ -1,0 +1,91 @@
+import type { RunId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import type { SshPool } from '../ports.ts'
+import { remoteScript } from './remoteShell.ts'
+
+/*
+ * Cancel must end what runs on the node, and prove it (F23, U26). A dropped connection is no proof. So the remote
+ * rsync runs under a small wrapper that carries the run id in its environment, which every process it starts inherits:
+ * on Linux these processes can be found without relying on a pid that may have been given to somebody else. Elsewhere
+ * the wrapper's file names the process group and when its leader started.
+ */
+
+const markName = 'LOCKSTEP_RUN'
+
+/**
+ * What rsync is told to run over there. Read by the login shell, so: one line, no single quote, backslash or
+ * exclamation mark inside the quotes. rsync appends its own arguments.
+ */
+export function remoteRsyncProgram(runId: RunId): string {
+  const script = [
+    `${markName}=${runId}`,
+    `export ${markName}`,
+    'cd "$HOME" || exit 3',
+    'd=$HOME/.lockstep',
+    `f=$d/run-${runId}`,
+    '{ mkdir -p "$d" && chmod 700 "$d" && { echo $$; ps -o pgid= -p $$; ps -o lstart= -p $$; } > "$f"; } 2>/dev/null',
+    'rsync "$@"',
+    'c=$?',
+    'rm -f "$f" 2>/dev/null',
+    'exit $c',
+  ].join('; ')
+  return `sh -c '${script}' lockstep`
+}
+
+/** Ticks of a tenth of a second: TERM at once, KILL after three seconds, given up after eight. */
+const stopScript = (runId: RunId): string => `
+m=${markName}=${runId}
+f=$HOME/.lockstep/run-${runId}
+if [ -r /proc/self/environ ]; then
+  marked() {
+    for e in /proc/[0-9]*/environ; do
+      if tr '\\000' '\\n' <"$e" | grep -qx "$m"; then p=\${e#/proc/}; echo "\${p%/environ}"; fi
+    done 2>/dev/null
+  }
+else
+  marked() {
+    [ -f "$f" ] || return 0
+    { read -r leader; read -r group; read -r started; } <"$f"
+    now=$(ps -o lstart= -p "$leader" 2>/dev/null)
+    [ -z "$now" ] || [ "$(echo $now)" = "$(echo $started)" ] || return 0
+    ps -A -o pid=,pgid= | while read -r p g; do [ "$g" = "$(echo $group)" ] && echo "$p"; done
+  }
+fi
+n=0
+quiet=0
+while [ $quiet -lt 2 ]; do
+  p=$(marked)
+  if [ -z "$p" ]; then
+    quiet=$((quiet + 1))
+  else
+    quiet=0
+    if [ $n -eq 0 ]; then kill -s TERM $p 2>/dev/null; fi
+    if [ $n -ge 30 ]; then kill -s KILL $p 2>/dev/null; fi
+    if [ $n -ge 80 ]; then echo "lockstep-stop alive" $p; exit 0; fi
+  fi
+  n=$((n + 1))
+  [ $quiet -ge 2 ] || sleep 0.1 2>/dev/null || sleep 1
+done
+rm -f "$f"
+echo "lockstep-stop gone"
+`
+
+/** The proof, or why there is none. */
+export type StopProof = { readonly confirmed: true } | { readonly confirmed: false; readonly evidence: readonly string[] }
+
+/**
+ * Ends every process of the run on the node over a channel of its own, and looks until none is left.
+ * Rejects when the node cannot be asked: then nothing is proven.
+ */
+export async function stopRemoteProcesses(pool: SshPool, node: FleetNode, runId: RunId, options: { readonly timeoutMs: number }): Promise<StopProof> {
+  const result = await pool.exec(node, ...withOptions(remoteScript(stopScript(runId)), options))
+  const text = new TextDecoder().decode(result.stdout)
+  if (/^lockstep-stop gone$/m.test(text)) return { confirmed: true }
+  const alive = /^lockstep-stop alive (.*)$/m.exec(text)?.[1]
+  const complaint = new TextDecoder().decode(result.stderr).trim()
+  return { confirmed: false, evidence: alive === undefined ? [complaint].filter((line) => line !== '') : [`still running on ${node.name}: pid ${alive}`] }
+}
+
+function withOptions(script: ReturnType<typeof remoteScript>, options: { readonly timeoutMs: number }) {
+  return [script.command, { stdin: script.stdin, timeoutMs: options.timeoutMs }] as const
+}
