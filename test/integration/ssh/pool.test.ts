@@ -34,7 +34,7 @@ describe.skipIf(sshdMissing !== null)('ssh pool on a real sshd', () => {
       },
       (error: unknown) => toAppError(error),
     )
-    return Object.assign(thrown, { diagnosis: thrown.data?.['diagnosis'] as Diagnosis | undefined })
+    return Object.assign(thrown, { diagnosis: thrown.data?.diagnosis as Diagnosis | undefined })
   }
 
   beforeAll(async () => {
