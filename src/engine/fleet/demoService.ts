@@ -3,6 +3,7 @@ import type { DemoFault, DemoNode, DemoStatus } from '../../shared/model/demo.ts
 import type { OfferedHostKey } from '../../shared/model/node.ts'
 import { NodeInput } from '../../shared/model/node.ts'
 import { PlanInput } from '../../shared/model/plan.ts'
+import type { RunId } from '../../shared/model/ids.ts'
 import { isFinal } from '../../shared/model/run.ts'
 import { fingerprintOf, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import type { CertificateAuthority, DemoFleetControl, Store } from '../ports.ts'
@@ -15,8 +16,8 @@ export interface DemoServiceDependencies {
   readonly authority: CertificateAuthority
   readonly nodes: NodeService
   readonly plans: PlanService
-  readonly cancelRun: (runId: string, operator: string) => Promise<unknown>
-  readonly waitUntilFinal: (runId: string) => Promise<unknown>
+  readonly cancelRun: (runId: RunId, operator: string) => Promise<unknown>
+  readonly waitUntilFinal: (runId: RunId) => Promise<unknown>
 }
 
 export interface DemoService {

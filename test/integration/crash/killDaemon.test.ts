@@ -45,11 +45,12 @@ async function startDaemon(): Promise<void> {
   })
   daemon = child
   await waitFor(
-    async () => {
+    'the daemon to print its link',
+    () => {
       if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${output}`)
       return /http:\/\/127\.0\.0\.1:\d+/.test(output)
     },
-    { timeoutMs: 30_000, what: 'the daemon to print its link' },
+    { timeoutMs: 30_000 },
   )
 }
 

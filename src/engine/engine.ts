@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto'
+import { diagnoseProgram } from '../core/diagnose/program.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
+import { type Config, readConfig } from '../platform/config.ts'
+import { createIdSource } from '../platform/ids.ts'
+import type { KeyVault } from '../platform/keyVault.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { HomePaths } from '../platform/paths.ts'
+import { AppError } from '../shared/errors.ts'
+import type { RunId, TerminalId } from '../shared/model/ids.ts'
+import { isFinal } from '../shared/model/run.ts'
+import type { EngineHost, EngineStatus } from '../shared/model/system.ts'
+import { createEventHub } from './api/eventHub.ts'
+import { createRouter, type EngineRouter } from './api/router.ts'
+import { createRunLogs } from './api/runLogs.ts'
+import { createCertificateService } from './fleet/certificateService.ts'
+import { createDemoService } from './fleet/demoService.ts'
+import { createNodeService } from './fleet/nodeService.ts'
+import { createPlanService } from './fleet/planService.ts'
+import { createUserAuthority } from './pki/authority.ts'
+import { createIdentities } from './pki/identities.ts'
+import { createCertificateAuthority } from './pki/signing.ts'
+import type { DemoFleetControl, DiagnoseFailure, Store } from './ports.ts'
+import { createRunService } from './runs/runService.ts'
+import { createScheduler } from './scheduler/scheduler.ts'
+import { createDoctor } from './ssh/doctor.ts'
+import { createHostKeyProbe } from './ssh/hostKeyProbe.ts'
+import { createOpenSshAccess } from './ssh/openSshAccess.ts'
+import { createSshPool } from './ssh/pool.ts'
+import { openLogStore, openStore } from './store/index.ts'
+import type { TerminalDuplex } from './terminals/duplex.ts'
+import { createTerminalService } from './terminals/terminalService.ts'
+
+/** What a host gives to its engine. The host holds the lock of the home before it makes one. */
+export interface EngineDependencies {
+  readonly home: HomePaths
+  readonly host: EngineHost
+  readonly keyVault: KeyVault
+  /** Takes a passphrase that came through the contract, for vaults that ask for one. */
+  readonly acceptPassphrase?: (passphrase: string) => void
+  readonly logger: Logger
+  readonly version: string
+  readonly clock?: Clock
+  /** Default: `config.yaml` of the home. */
+  readonly config?: Config
+  readonly demo?: DemoFleetControl
+}
+
+export interface Engine {
+  /** The contract, implemented; the host adds who is calling. */
+  readonly router: EngineRouter
+  /** New with every engine: a client that sees another one knows that it restarted. */
+  readonly instanceId: string
+  /** Recovers open runs, then begins to reconcile. */
+  start(): Promise<void>
+  /** Lets nothing new begin, marks what is in flight as interrupted, closes everything. Safe to repeat. */
+  stop(): Promise<void>
+  /** Raw terminal bytes: whole frames of `shared/terminalFrames.ts`. */
+  attachTerminal(terminalId: TerminalId, duplex: TerminalDuplex): void
+  /** The machine woke up or the network came back: look at the fleet now. */
+  wake(): void
+}
+
+/** Logs in and remembers whether the vault could be opened; what is locked stays locked until somebody unlocks it. */
+function createVaultState(keyVault: KeyVault, describeAuthority: () => Promise<unknown>) {
+  let unlocked = false
+  const open = async (): Promise<void> => {
+    await describeAuthority()
+    unlocked = true
+  }
+  return {
+    open,
+    /** Opens it where that needs nobody; a vault that waits for a passphrase is not an error at start. */
+    tryOpen: () =>
+      open().catch((thrown: unknown) => {
+        if (!(thrown instanceof AppError) || !thrown.code.startsWith('VAULT_')) throw thrown
+      }),
+    describe: () => ({ kind: keyVault.kind, description: keyVault.describe(), unlocked }),
+  }
+}
+
+/** Resolves when the run is final, whoever brings it there. */
+async function waitUntilFinal(store: Store, runId: RunId): Promise<void> {
+  let stop = (): void => undefined
+  const committed = new Promise<void>((resolve) => {
+    stop = store.onCommitted((events) => {
+      if (events.some(({ change }) => change.kind === 'run.saved' && change.run.id === runId && isFinal(change.run.status))) resolve()
+    })
+  })
+  try {
+    const run = await store.getRun(runId)
+    if (run !== null && !isFinal(run.status)) await committed
+  } finally {
+    stop()
+  }
+}
+
+/**
+ * Puts the engine together. Nothing runs before `start`.
+ *
+ * @throws AppError for a configuration that does not read, a database that is damaged or newer, a full disk
+ */
+export async function createEngine(dependencies: EngineDependencies): Promise<Engine> {
+  const { home, logger, keyVault, clock = systemClock } = dependencies
+  const config = dependencies.config ?? (await readConfig(home.configFile))
+  const ids = createIdSource(clock)
+  const instanceId = randomUUID()
+  const startedAt = clock.nowMs()
+
+  const store = await openStore({ databaseFile: home.databaseFile, backupsDirectory: home.backupsDirectory, clock, logger })
+  const logs = await openLogStore({ directory: home.logsDirectory, logger })
+  const authority = createCertificateAuthority({
+    authority: createUserAuthority({ keysDirectory: home.keysDirectory, vault: keyVault, clock, store }),
+    store,
+    clock,
+    newId: ids,
+  })
+  const vault = createVaultState(keyVault, () => authority.describe())
+  const identities = createIdentities({ authority, clock, lifetimeSeconds: config.certificate.lifetimeSeconds })
+  const sshPool = createSshPool({ identities, clock, settings: { maxConnections: config.poolMaxConnections } })
+  const openSsh = await createOpenSshAccess({ directory: home.sshDirectory, identities })
+  const hostKeyProbe = createHostKeyProbe(clock)
+  const doctor = createDoctor({ authority, clock, sshPool, hostKeyProbe, identities })
+  const events = createEventHub({ store, clock })
+
+  const diagnose: DiagnoseFailure = (node, { certificate, ...failure }) =>
+    diagnoseProgram(node, { ...failure, nowMs: clock.nowMs(), ...(certificate === undefined ? {} : { certificate }) })
+  const runs = createRunService({ store, logs, clock, ids, identities, sshPool, openSsh, diagnose, config, logger, publishProgress: events.publishProgress })
+  const scheduler = createScheduler({ store, clock, ids, sshPool, identities, runs, config, logger })
+  const terminals = createTerminalService({ openSsh, identities, clock, ids, logger, store })
+  const nodes = createNodeService({ store, clock, ids, sshPool, identities, hostKeyProbe, doctor })
+  const plans = createPlanService({ store, clock, ids })
+  const certificates = createCertificateService({ store, clock, identities, sshPool })
+  const demo = createDemoService({
+    demo: dependencies.demo ?? null,
+    store,
+    authority,
+    nodes,
+    plans,
+    cancelRun: (runId: RunId, operator) => runs.cancel(runId, operator),
+    waitUntilFinal: (runId) => waitUntilFinal(store, runId),
+  })
+
+  async function status(): Promise<EngineStatus> {
+    const open = await store.listOpenRuns()
+    return {
+      instanceId,
+      version: dependencies.version,
+      host: dependencies.host,
+      pid: process.pid,
+      home: home.home,
+      startedAt,
+      now: clock.nowMs(),
+      vault: vault.describe(),
+      reconcile: { intervalMs: config.reconcileIntervalMs, ...scheduler.times() },
+      counts: {
+        nodes: (await store.listNodes()).length,
+        runsQueued: open.filter((run) => run.status === 'queued').length,
+        runsRunning: open.filter((run) => run.status === 'running').length,
+      },
+    }
+  }
+
+  async function unlock(passphrase: string): Promise<void> {
+    if (dependencies.acceptPassphrase === undefined) {
+      throw new AppError('PRECONDITION_FAILED', `This engine needs no passphrase: ${keyVault.describe()}.`)
+    }
+    dependencies.acceptPassphrase(passphrase)
+    await vault.open()
+    scheduler.wake()
+  }
+
+  const router = createRouter({
+    store,
+    events,
+    nodes,
+    plans,
+    runs,
+    runLogs: createRunLogs({ store, logs }),
+    authority,
+    certificates,
+    terminals,
+    demo,
+    status,
+    unlock,
+    reconcileNow: () => scheduler.reconcileNow(),
+  })
+
+  async function start(): Promise<void> {
+    await vault.tryOpen()
+    await runs.start()
+    await scheduler.start()
+    logger.info({ instanceId, host: dependencies.host }, 'engine started')
+  }
+
+  /** In the order in which work flows, so that nobody asks a part that is gone. */
+  async function stopOnce(): Promise<void> {
+    await scheduler.stop()
+    await runs.stop()
+    await terminals.stop()
+    events.close()
+    await sshPool.close()
+    await openSsh.close()
+    await logs.close()
+    await store.close()
+    logger.info({ instanceId }, 'engine stopped')
+  }
+
+  let stopping: Promise<void> | null = null
+  return {
+    router,
+    instanceId,
+    start,
+    stop: () => {
+      stopping ??= stopOnce()
+      return stopping
+    },
+    attachTerminal: (terminalId, duplex) => terminals.attach(terminalId, duplex),
+    wake: () => scheduler.wake(),
+  }
+}
