@@ -28,11 +28,17 @@ class App extends EventEmitter {
   constructor(directory: string) {
     super()
     this.#directory = directory
-    this.#package = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { name: string; version: string }
+    this.#package = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as {
+      name: string
+      version: string
+    }
     this.#paths.set('home', homedir()).set('temp', tmpdir()).set('appData', join(homedir(), '.config'))
     this.#paths.set('userData', join(homedir(), '.config', this.#package.name)).set('exe', process.execPath)
     this.#ready = new Promise((resolve) => setImmediate(() => this.#becomeReady(resolve)))
-    onSecondInstance(() => this.getPath('userData'), (argv, directory) => this.emit('second-instance', {}, argv, directory, null))
+    onSecondInstance(
+      () => this.getPath('userData'),
+      (argv, directory) => this.emit('second-instance', {}, argv, directory, null),
+    )
   }
 
   #becomeReady(resolve: () => void): void {
@@ -144,7 +150,7 @@ class App extends EventEmitter {
   }
 }
 
-export const app = new App(process.env['STANDIN_APP_DIRECTORY'] ?? process.cwd())
+export const app = new App(process.env.STANDIN_APP_DIRECTORY ?? process.cwd())
 
 process.on('SIGTERM', () => void app.quit())
 process.on('SIGINT', () => void app.quit())

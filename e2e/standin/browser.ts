@@ -21,8 +21,8 @@ let blankPageUsed = false
 async function start(userData: string): Promise<BrowserContext> {
   const profile = join(userData, 'chromium')
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env['STANDIN_CHROMIUM'] ?? '/usr/bin/chromium',
-    headless: process.env['STANDIN_HEADED'] !== '1',
+    executablePath: process.env.STANDIN_CHROMIUM ?? '/usr/bin/chromium',
+    headless: process.env.STANDIN_HEADED !== '1',
     chromiumSandbox: false,
     args: chromiumArguments,
     viewport: null,

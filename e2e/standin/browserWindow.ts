@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Page } from '@playwright/test'
 import { app } from './app.ts'
 import { browserContext, newPage } from './browser.ts'
+import type { PreloadPreferences } from './pageLink.ts'
 import { record } from './recorder.ts'
 import { WebContents } from './webContents.ts'
 
@@ -12,7 +13,7 @@ interface WindowOptions {
   readonly y?: number
   readonly title?: string
   readonly show?: boolean
-  readonly webPreferences?: { readonly preload?: string; readonly [key: string]: unknown }
+  readonly webPreferences?: PreloadPreferences & { readonly [key: string]: unknown }
 }
 
 const windows: BrowserWindow[] = []
@@ -36,7 +37,7 @@ export class BrowserWindow extends EventEmitter {
     this.#visible = options.show ?? true
     const page = opening.then(() => this.#open())
     opening = page.catch(() => undefined)
-    this.webContents = new WebContents(page, options.webPreferences?.preload)
+    this.webContents = new WebContents(page, options.webPreferences ?? {})
     this.id = this.webContents.id
     this.webContents.opened.catch((error: unknown) => {
       console.error('[standin] no window:', error)

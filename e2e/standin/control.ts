@@ -10,7 +10,12 @@ export type ToTest =
 
 /** `emit` raises an event of `app`, `powerMonitor`, the newest tray or the newest notification; `menu` clicks an item by its id. */
 export type FromTest =
-  | { readonly standin: 'emit'; readonly target: 'app' | 'powerMonitor' | 'tray' | 'notification'; readonly event: string; readonly args: readonly unknown[] }
+  | {
+      readonly standin: 'emit'
+      readonly target: 'app' | 'powerMonitor' | 'tray' | 'notification'
+      readonly event: string
+      readonly args: readonly unknown[]
+    }
   | { readonly standin: 'menu'; readonly id: string }
   | { readonly standin: 'quit' }
 

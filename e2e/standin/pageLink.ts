@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { CDPSession, Page } from '@playwright/test'
-import { pageOrigin } from './consoleUrl.ts'
 import type { MessagePortMain } from './messagePort.ts'
 import { installMainWorld } from './page/mainWorld.ts'
 import { installPreloadWorld, type PreloadWorldOptions } from './page/preloadWorld.ts'
@@ -15,6 +14,12 @@ export type PageMessage =
   | { readonly kind: 'send'; readonly channel: string; readonly args: readonly unknown[] }
   | { readonly kind: 'port'; readonly port: number; readonly data: unknown }
   | { readonly kind: 'close'; readonly port: number }
+
+/** The part of `webPreferences` that has an effect here. */
+export interface PreloadPreferences {
+  readonly preload?: string
+  readonly additionalArguments?: readonly string[]
+}
 
 interface World {
   readonly contextId: number
@@ -41,15 +46,19 @@ export class PageLink {
 
   static async open(
     page: Page,
-    options: { readonly preloadFile: string | undefined; readonly onCall: (message: Extract<PageMessage, { kind: 'invoke' | 'send' }>) => void },
+    options: {
+      readonly preferences: PreloadPreferences
+      readonly onCall: (message: Extract<PageMessage, { kind: 'invoke' | 'send' }>) => void
+    },
   ): Promise<PageLink> {
     const link = new PageLink(await page.context().newCDPSession(page), options.onCall)
-    await link.#install(options.preloadFile)
+    await link.#install(options.preferences)
     return link
   }
 
   send(channel: string, args: readonly unknown[], ports: readonly MessagePortMain[] = []): void {
-    const deliver = (): void => this.#deliver({ kind: 'event', channel, args, ports: ports.map((port) => this.#adopt(port)) })
+    const deliver = (): void =>
+      this.#deliver({ kind: 'event', channel, args, ports: ports.map((port) => this.#adopt(port)) })
     if (this.#world?.ready === true) deliver()
     else if (ports.length === 0) this.#early.push({ kind: 'event', channel, args, ports: [] })
     else for (const port of ports) port.close()
@@ -64,7 +73,7 @@ export class PageLink {
     this.#leave()
   }
 
-  async #install(preloadFile: string | undefined): Promise<void> {
+  async #install({ preload, additionalArguments = [] }: PreloadPreferences): Promise<void> {
     const cdp = this.#cdp
     const bindingName = `standin${this.#suffix}`
     cdp.on('Runtime.bindingCalled', (event) => {
@@ -77,16 +86,24 @@ export class PageLink {
     await cdp.send('Runtime.enable')
     await cdp.send('Runtime.addBinding', { name: bindingName, executionContextName: worldName })
     const prefix = `standin-${this.#suffix}`
-    await cdp.send('Page.addScriptToEvaluateOnNewDocument', { source: `(${installMainWorld.toString()})(${JSON.stringify(prefix)})` })
-    if (preloadFile === undefined) return
+    await cdp.send('Page.addScriptToEvaluateOnNewDocument', {
+      source: `(${installMainWorld.toString()})(${JSON.stringify(prefix)})`,
+    })
+    if (preload === undefined) return
     const worldOptions: PreloadWorldOptions = {
       eventPrefix: prefix,
       bindingName,
       receiverName: `receive${this.#suffix}`,
       platform: process.platform,
-      versions: { node: process.versions.node, chrome: process.versions['chrome'] ?? '', electron: process.versions['electron'] ?? '' },
+      // The origin that the preload posts to is the translated one, see `consoleUrl.ts`.
+      argv: additionalArguments.map((argument) => argument.replaceAll('app://', 'https://')),
+      versions: {
+        node: process.versions.node,
+        chrome: process.versions.chrome ?? '',
+        electron: process.versions.electron ?? '',
+      },
     }
-    await cdp.send('Page.addScriptToEvaluateOnNewDocument', { worldName, source: preloadSource(preloadFile, worldOptions) })
+    await cdp.send('Page.addScriptToEvaluateOnNewDocument', { worldName, source: preloadSource(preload, worldOptions) })
   }
 
   #receive(contextId: number, message: PageMessage): void {
@@ -137,9 +154,8 @@ export class PageLink {
   }
 }
 
-/** The origin that the preload checks is the translated one in here, see `consoleUrl.ts`. */
 function preloadSource(file: string, options: PreloadWorldOptions): string {
-  const preload = readFileSync(file, 'utf8').replaceAll('app://console', pageOrigin)
+  const preload = readFileSync(file, 'utf8')
   const wire = `{ encode: ${encodeWire.toString()}, decode: ${decodeWire.toString()} }`
   return `(${installPreloadWorld.toString()})(${JSON.stringify(options)}, ${wire}, function (require, module, exports, process) {\n${preload}\n})`
 }

@@ -14,7 +14,8 @@ export const protocol = {
     for (const { scheme } of schemes) privileged.add(scheme)
   },
   handle(scheme: string, handler: ProtocolHandler): void {
-    if (!privileged.has(scheme)) throw new Error(`stand-in: ${scheme} was not registered as privileged before the app was ready`)
+    if (!privileged.has(scheme))
+      throw new Error(`stand-in: ${scheme} was not registered as privileged before the app was ready`)
     handlers.set(scheme, handler)
   },
   unhandle(scheme: string): void {

@@ -8,11 +8,15 @@ import { pathToFileURL } from 'node:url'
 const standin = new URL('./electron.ts', import.meta.url).href
 registerHooks({
   resolve: (specifier, context, next) =>
-    /^electron(\/main|\/common)?$/.test(specifier) ? { url: standin, format: 'module', shortCircuit: true } : next(specifier, context),
+    /^electron(\/main|\/common)?$/.test(specifier)
+      ? { url: standin, format: 'module', shortCircuit: true }
+      : next(specifier, context),
 })
 
 const root = join(import.meta.dirname, '..', '..')
-const { version } = JSON.parse(readFileSync(join(root, 'node_modules/electron/package.json'), 'utf8')) as { version: string }
+const { version } = JSON.parse(readFileSync(join(root, 'node_modules/electron/package.json'), 'utf8')) as {
+  version: string
+}
 Object.defineProperty(process.versions, 'electron', { value: version, enumerable: true })
 Object.defineProperty(process.versions, 'chrome', { value: 'stand-in', enumerable: true })
 Object.defineProperty(process, 'type', { value: 'browser' })
@@ -21,6 +25,6 @@ Object.defineProperty(process, 'defaultApp', { value: true })
 
 const target = resolve(process.argv[2] ?? '.')
 const directory = statSync(target).isDirectory() ? target : root
-process.env['STANDIN_APP_DIRECTORY'] = directory
+process.env.STANDIN_APP_DIRECTORY = directory
 const { main } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { main: string }
 await import(pathToFileURL(directory === target ? join(directory, main) : target).href)

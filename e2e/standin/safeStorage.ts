@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { app } from './app.ts'
 
 /** `STANDIN_STORAGE_BACKEND` plays the desktop without a keyring: `basic_text`. */
-const backend = process.env['STANDIN_STORAGE_BACKEND'] ?? 'gnome_libsecret'
+const backend = process.env.STANDIN_STORAGE_BACKEND ?? 'gnome_libsecret'
 
 function keyringKey(): Buffer {
   const file = join(app.getPath('userData'), 'standin-keyring')
@@ -24,6 +24,9 @@ export const safeStorage = {
   async decryptStringAsync(encrypted: Buffer): Promise<{ result: string; shouldReEncrypt: boolean }> {
     const decipher = createDecipheriv('aes-256-gcm', keyringKey(), encrypted.subarray(0, 12))
     decipher.setAuthTag(encrypted.subarray(-16))
-    return { result: decipher.update(encrypted.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8'), shouldReEncrypt: false }
+    return {
+      result: decipher.update(encrypted.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8'),
+      shouldReEncrypt: false,
+    }
   },
 }

@@ -109,7 +109,11 @@ onTestMessage((message) => {
 export const nativeTheme = Object.assign(new EventEmitter(), { themeSource: 'system', shouldUseDarkColors: true })
 
 const image = { isEmpty: (): boolean => false, setTemplateImage: (): void => undefined, resize: (): object => image }
-export const nativeImage = { createFromPath: (): object => image, createEmpty: (): object => image, createFromDataURL: (): object => image }
+export const nativeImage = {
+  createFromPath: (): object => image,
+  createEmpty: (): object => image,
+  createFromDataURL: (): object => image,
+}
 
 const display = { workArea: { x: 0, y: 0, width: 1920, height: 1080 }, scaleFactor: 1 }
 export const screen = {

@@ -34,9 +34,15 @@ export function releaseInstanceLock(userData: string): void {
   rmSync(join(userData, fileName), { force: true })
 }
 
-export function onSecondInstance(userData: () => string, listener: (argv: readonly string[], directory: string) => void): void {
+export function onSecondInstance(
+  userData: () => string,
+  listener: (argv: readonly string[], directory: string) => void,
+): void {
   process.on('SIGUSR2', () => {
-    const said = JSON.parse(readFileSync(join(userData(), `${fileName}.second`), 'utf8')) as { argv: string[]; directory: string }
+    const said = JSON.parse(readFileSync(join(userData(), `${fileName}.second`), 'utf8')) as {
+      argv: string[]
+      directory: string
+    }
     listener(said.argv, said.directory)
   })
 }

@@ -39,7 +39,8 @@ class UtilityProcess extends EventEmitter {
     this.#child.on('message', (message: UtilityWire) => this.#receive(message))
     this.#child.once('exit', (code, signal) => this.#exited(code ?? (signal === 'SIGKILL' ? 9 : 15)))
     this.#child.on('error', (error) => console.error('[standin] utility process', error.message))
-    if (this.#child.pid !== undefined) tellTest({ standin: 'utility', pid: this.#child.pid, serviceName: options.serviceName ?? '' })
+    if (this.#child.pid !== undefined)
+      tellTest({ standin: 'utility', pid: this.#child.pid, serviceName: options.serviceName ?? '' })
   }
 
   get pid(): number | undefined {

@@ -3,11 +3,13 @@ import type { Page, Request as PageRequest, Route } from '@playwright/test'
 import { isTranslated, toAppUrl, toPageUrl } from './consoleUrl.ts'
 import { ipcMain } from './ipc.ts'
 import type { MessagePortMain } from './messagePort.ts'
-import { PageLink, type PageMessage } from './pageLink.ts'
+import { PageLink, type PageMessage, type PreloadPreferences } from './pageLink.ts'
 import { record } from './recorder.ts'
 import { session } from './session.ts'
 
-type OpenHandler = (details: { readonly url: string; readonly disposition: string }) => { readonly action: 'allow' | 'deny' }
+type OpenHandler = (details: { readonly url: string; readonly disposition: string }) => {
+  readonly action: 'allow' | 'deny'
+}
 
 const known = new Map<number, WebContents>()
 let nextId = 1
@@ -16,21 +18,33 @@ let nextId = 1
 export class WebContents extends EventEmitter {
   readonly id = nextId++
   readonly session = session.defaultSession
-  readonly mainFrame = { url: '', origin: '', parent: null as null, processId: this.id, routingId: 1 }
+  readonly mainFrame = {
+    url: '',
+    origin: '',
+    parent: null,
+    processId: this.id,
+    routingId: 1,
+    postMessage: (channel: string, message: unknown, ports?: readonly MessagePortMain[]): void =>
+      this.postMessage(channel, message, ports),
+  }
   readonly opened: Promise<Page>
   #link: PageLink | null = null
-  #early: { readonly channel: string; readonly args: readonly unknown[]; readonly ports: readonly MessagePortMain[] }[] = []
+  #early: {
+    readonly channel: string
+    readonly args: readonly unknown[]
+    readonly ports: readonly MessagePortMain[]
+  }[] = []
   #openHandler: OpenHandler = () => ({ action: 'allow' })
   #destroyed = false
   #loading = ''
 
-  constructor(page: Promise<Page>, preloadFile: string | undefined) {
+  constructor(page: Promise<Page>, preferences: PreloadPreferences) {
     super()
     known.set(this.id, this)
-    this.opened = page.then((opened) => this.#attach(opened, preloadFile))
+    this.opened = page.then((opened) => this.#attach(opened, preferences))
   }
 
-  async #attach(page: Page, preloadFile: string | undefined): Promise<Page> {
+  async #attach(page: Page, preferences: PreloadPreferences): Promise<Page> {
     page.on('framenavigated', (frame) => {
       if (frame === page.mainFrame()) this.#navigated(toAppUrl(frame.url()))
     })
@@ -38,8 +52,11 @@ export class WebContents extends EventEmitter {
     page.on('domcontentloaded', () => this.emit('dom-ready', {}))
     page.on('crash', () => this.emit('render-process-gone', {}, { reason: 'crashed', exitCode: 1 }))
     page.on('popup', (popup) => void this.#popup(popup))
-    await page.route(() => true, (route) => this.#request(route, page))
-    this.#link = await PageLink.open(page, { preloadFile, onCall: (message) => void this.#called(message) })
+    await page.route(
+      () => true,
+      (route) => this.#request(route, page),
+    )
+    this.#link = await PageLink.open(page, { preferences, onCall: (message) => void this.#called(message) })
     for (const { channel, args, ports } of this.#early.splice(0)) this.#link.send(channel, args, ports)
     return page
   }
@@ -55,7 +72,12 @@ export class WebContents extends EventEmitter {
     const request = route.request()
     if (!request.isNavigationRequest() || request.url() === this.#loading) return this.#pass(route, request)
     const frame = request.frame()
-    const event = { url: toAppUrl(request.url()), isMainFrame: frame === page.mainFrame(), frame: this.mainFrame, prevented: false }
+    const event = {
+      url: toAppUrl(request.url()),
+      isMainFrame: frame === page.mainFrame(),
+      frame: this.mainFrame,
+      prevented: false,
+    }
     const details = Object.assign(event, {
       preventDefault: () => {
         event.prevented = true
@@ -79,7 +101,14 @@ export class WebContents extends EventEmitter {
   }
 
   async #called(message: Extract<PageMessage, { kind: 'invoke' | 'send' }>): Promise<void> {
-    const event = { type: 'frame', sender: this, senderFrame: this.mainFrame, processId: this.id, frameId: 1, ports: [] }
+    const event = {
+      type: 'frame',
+      sender: this,
+      senderFrame: this.mainFrame,
+      processId: this.id,
+      frameId: 1,
+      ports: [],
+    }
     if (message.kind === 'send') {
       ipcMain.emit(message.channel, event, ...message.args)
       return

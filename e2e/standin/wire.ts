@@ -10,7 +10,8 @@ export function encodeWire(value: unknown): string {
     if (item === null || typeof item !== 'object') return item
     if (item instanceof Date) return { $: 'date', value: item.getTime() }
     if (item instanceof ArrayBuffer) return { $: 'buffer', value: toBase64(new Uint8Array(item)) }
-    if (ArrayBuffer.isView(item)) return { $: 'bytes', value: toBase64(new Uint8Array(item.buffer, item.byteOffset, item.byteLength)) }
+    if (ArrayBuffer.isView(item))
+      return { $: 'bytes', value: toBase64(new Uint8Array(item.buffer, item.byteOffset, item.byteLength)) }
     if (Array.isArray(item)) return item.map(encode)
     const entries = Object.entries(item).map(([key, inner]) => [key, encode(inner)])
     return '$' in item ? { $: 'object', value: Object.fromEntries(entries) } : Object.fromEntries(entries)
@@ -20,7 +21,8 @@ export function encodeWire(value: unknown): string {
 
 export function decodeWire(text: string): unknown {
   const toBytes = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
-  const each = (item: object): unknown => Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, decode(inner)]))
+  const each = (item: object): unknown =>
+    Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, decode(inner)]))
   const decode = (item: unknown): unknown => {
     if (item === null || typeof item !== 'object') return item
     if (Array.isArray(item)) return item.map(decode)

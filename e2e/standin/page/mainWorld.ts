@@ -18,7 +18,8 @@ export function installMainWorld(prefix: string): void {
   let nextId = 0
   let answer: { ok: boolean; value?: unknown; message?: string; promise?: boolean } | null = null
 
-  const toWorld = (name: string, detail: unknown): boolean => window.dispatchEvent(new CustomEvent(`${prefix}:${name}`, { detail }))
+  const toWorld = (name: string, detail: unknown): boolean =>
+    window.dispatchEvent(new CustomEvent(`${prefix}:${name}`, { detail }))
   const describe = (value: unknown): Shape => {
     if (typeof value !== 'function') return { kind: 'value', value }
     const id = nextId++
@@ -38,7 +39,9 @@ export function installMainWorld(prefix: string): void {
   const build = (shape: Shape): unknown => {
     if (shape.kind === 'value') return shape.value
     if (shape.kind === 'function') return (...args: unknown[]) => call(shape.id, args)
-    return Object.freeze(Object.fromEntries(Object.entries(shape.properties).map(([key, inner]) => [key, build(inner)])))
+    return Object.freeze(
+      Object.fromEntries(Object.entries(shape.properties).map(([key, inner]) => [key, build(inner)])),
+    )
   }
   const detailOf = (event: Event): never => (event as CustomEvent<never>).detail
   window.addEventListener(`${prefix}:answer`, (event) => {

@@ -7,6 +7,7 @@ export interface PreloadWorldOptions {
   /** Name of the global that the stand-in calls. */
   readonly receiverName: string
   readonly platform: string
+  readonly argv: readonly string[]
   readonly versions: Readonly<Record<string, string>>
 }
 
@@ -41,7 +42,10 @@ export function installPreloadWorld(
 
   // ---- ipcRenderer
   const listeners = new Map<string, Listener[]>()
-  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void; channel: string }>()
+  const waiting = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: Error) => void; channel: string }
+  >()
   let nextCall = 0
   const ipcRenderer = {
     invoke: (channel: string, ...args: unknown[]) =>
@@ -56,7 +60,10 @@ export function installPreloadWorld(
       return ipcRenderer
     },
     off: (channel: string, listener: Listener) => {
-      listeners.set(channel, (listeners.get(channel) ?? []).filter((known) => known !== listener))
+      listeners.set(
+        channel,
+        (listeners.get(channel) ?? []).filter((known) => known !== listener),
+      )
       return ipcRenderer
     },
     removeListener: (channel: string, listener: Listener) => ipcRenderer.off(channel, listener),
@@ -95,7 +102,10 @@ export function installPreloadWorld(
       return { kind: 'function', id }
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return { kind: 'value', value }
-    return { kind: 'object', properties: Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, describe(inner)])) }
+    return {
+      kind: 'object',
+      properties: Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, describe(inner)])),
+    }
   }
   const revive = (shape: Shape): unknown => {
     if (shape.kind === 'value') return shape.value
@@ -109,7 +119,8 @@ export function installPreloadWorld(
     )
   }
   window.addEventListener(`${options.eventPrefix}:call`, (event) => {
-    const { callId, functionId, args } = (event as CustomEvent<{ callId: number; functionId: number; args: Shape[] }>).detail
+    const { callId, functionId, args } = (event as CustomEvent<{ callId: number; functionId: number; args: Shape[] }>)
+      .detail
     try {
       const result = functions.get(functionId)?.(...args.map(revive)) as unknown
       const promise = result instanceof Promise
@@ -127,7 +138,15 @@ export function installPreloadWorld(
     if (id === 'electron' || id === 'electron/renderer') return { ipcRenderer, contextBridge }
     throw new Error(`module not found in a sandboxed preload: ${id}`)
   }
-  const process = { type: 'renderer', sandboxed: true, contextIsolated: true, platform: options.platform, versions: options.versions, argv: [], env: {} }
+  const process = {
+    type: 'renderer',
+    sandboxed: true,
+    contextIsolated: true,
+    platform: options.platform,
+    versions: options.versions,
+    argv: options.argv,
+    env: {},
+  }
   const module = { exports: {} }
   preload(require, module, module.exports, process)
   send({ kind: 'ready' })

@@ -1,0 +1,191 @@
+import { hostname, userInfo } from 'node:os'
+import { RPCHandler } from '@orpc/server/message-port'
+import type { MessagePortMain } from 'electron'
+import { createDemoFleet } from '../demo/demoFleet.ts'
+import { createEngine, type Engine } from '../engine/engine.ts'
+import { systemClock } from '../platform/clock.ts'
+import { acquireHomeLock, type HomeLock } from '../platform/homeLock.ts'
+import { createPassphraseVault, type KeyVault, receivedKeyVault } from '../platform/keyVault.ts'
+import { createLogging, type Logging } from '../platform/logger.ts'
+import { type HomePaths, homePaths, prepareHome } from '../platform/paths.ts'
+import type { Caller } from '../shared/contract/base.ts'
+import { AppError, assertNever, type ErrorCode, toAppError } from '../shared/errors.ts'
+import type { TerminalId } from '../shared/model/ids.ts'
+import { connectDaemon, type DaemonBridge } from './daemonBridge.ts'
+import { type FromEngine, ToEngine, type VaultMaterial } from './engineMessages.ts'
+import { duplexOverPort } from './portDuplex.ts'
+
+/*
+ * Entry of the utility process. It owns the home and runs the engine, or, when a daemon owns the home, passes messages
+ * between the windows and that daemon.
+ */
+
+/** Trying again cannot help: a person has to change something first. */
+const permanentCodes: readonly ErrorCode[] = [
+  'HOME_NOT_WRITABLE',
+  'HOME_PATH_TOO_LONG',
+  'DATABASE_CORRUPT',
+  'DATABASE_NEWER',
+  'VAULT_TAMPERED',
+  'VAULT_BACKEND_REFUSED',
+  'VAULT_LOCKED',
+]
+
+interface Served {
+  readonly owner: 'desktop' | 'daemon'
+  openEnginePort(port: MessagePortMain): void
+  openTerminalPort(port: MessagePortMain, terminalId: TerminalId): void
+  wake(): void
+  stop(): Promise<void>
+}
+
+const tell = (message: FromEngine): void => process.parentPort.postMessage(message)
+const vaultArrived = Promise.withResolvers<VaultMaterial>()
+let served: Served | null = null
+
+async function serve(homeDirectory: string, version: string): Promise<Served> {
+  const paths = homePaths(homeDirectory)
+  await prepareHome(paths)
+  const lock = await acquireHomeLock(paths.lockFile, { nowMs: systemClock.nowMs() }).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === 'HOME_IN_USE') return null
+    throw error
+  })
+  if (lock === null) return serveDaemon(await connectDaemon(paths.engineSocket))
+  try {
+    return await serveEngine({ paths, lock, version })
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function serveDaemon(bridge: DaemonBridge): Served {
+  // The daemon is gone: start over, the home may be ours now.
+  bridge.onClosed(() => process.exit(1))
+  return {
+    owner: 'daemon',
+    openEnginePort: (port) => bridge.relay('/rpc', port),
+    openTerminalPort: (port, terminalId) => bridge.relay(`/terminal/${terminalId}`, port),
+    wake: () => undefined,
+    stop: async () => bridge.close(),
+  }
+}
+
+interface EngineOptions {
+  readonly paths: HomePaths
+  readonly lock: HomeLock
+  readonly version: string
+}
+
+async function serveEngine({ paths, lock, version }: EngineOptions): Promise<Served> {
+  tell({ kind: 'needVault' })
+  const vault = openVault(await vaultArrived.promise, paths)
+  const logging = createLogging({ level: 'info', file: paths.engineLogFile })
+  const engine = await createEngine({
+    home: paths,
+    host: 'desktop',
+    logger: logging.logger,
+    version,
+    demo: createDemoFleet({ directory: paths.demoDirectory }),
+    ...vault,
+  })
+  await engine.start()
+  return servedEngine(engine, { lock, logging })
+}
+
+function servedEngine(
+  engine: Engine,
+  { lock, logging }: { readonly lock: HomeLock; readonly logging: Logging },
+): Served {
+  const handler = new RPCHandler(engine.router)
+  const caller: Caller = { operator: `${userInfo().username}@${hostname()}`, via: 'desktop' }
+  return {
+    owner: 'desktop',
+    openEnginePort: (port) => {
+      handler.upgrade(port, { context: { caller } })
+      port.start()
+    },
+    openTerminalPort: (port, terminalId) => engine.attachTerminal(terminalId, duplexOverPort(port)),
+    wake: () => engine.wake(),
+    stop: async () => {
+      await engine.stop()
+      lock.release()
+      logging.close()
+    },
+  }
+}
+
+function openVault(
+  material: VaultMaterial,
+  paths: HomePaths,
+): { keyVault: KeyVault; acceptPassphrase?: (passphrase: string) => void } {
+  switch (material.kind) {
+    case 'key':
+      return { keyVault: receivedKeyVault(material.bytes, { description: material.description }) }
+    case 'passphrase':
+      return passphraseVault(paths)
+    case 'refused':
+      throw new AppError(material.error.code, material.error.message, { data: material.error.data ?? {} })
+    default:
+      return assertNever(material)
+  }
+}
+
+/** Locked until a window brings the passphrase through the contract. */
+function passphraseVault(paths: HomePaths): { keyVault: KeyVault; acceptPassphrase: (passphrase: string) => void } {
+  let given: string | null = null
+  const keyVault = createPassphraseVault({
+    file: paths.vaultFile,
+    passphrase: async () => {
+      if (given === null) throw new AppError('VAULT_LOCKED', 'The key vault is locked. Enter its passphrase.')
+      return given
+    },
+  })
+  return {
+    keyVault,
+    acceptPassphrase: (passphrase) => {
+      given = passphrase
+    },
+  }
+}
+
+async function start(homeDirectory: string, version: string): Promise<void> {
+  try {
+    served = await serve(homeDirectory, version)
+    tell({ kind: 'running', owner: served.owner })
+  } catch (thrown) {
+    const error = toAppError(thrown)
+    tell({ kind: 'failed', error: error.toBody(), retry: !permanentCodes.includes(error.code) })
+    setTimeout(() => process.exit(1), exitDelayMs)
+  }
+}
+
+/** A message on the way out is lost when the process ends in the same moment. */
+const exitDelayMs = 100
+
+async function stop(): Promise<void> {
+  await served?.stop()
+  process.exit(0)
+}
+
+function receive(input: unknown, port: MessagePortMain | undefined): void {
+  const message = ToEngine.parse(input)
+  if (message.kind === 'start') void start(message.home, message.version)
+  else if (message.kind === 'vault') vaultArrived.resolve(message.material)
+  else if (message.kind === 'wake') served?.wake()
+  else if (message.kind === 'stop') void stop()
+  else connect(message, port)
+}
+
+/** A port that comes too early or too late is closed, so that its window asks again. */
+function connect(
+  message: Extract<ToEngine, { kind: 'enginePort' | 'terminalPort' }>,
+  port: MessagePortMain | undefined,
+): void {
+  if (port === undefined) return
+  if (served === null) port.close()
+  else if (message.kind === 'enginePort') served.openEnginePort(port)
+  else served.openTerminalPort(port, message.terminalId)
+}
+
+process.parentPort.on('message', ({ data, ports }) => receive(data, ports[0]))
