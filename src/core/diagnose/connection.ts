@@ -95,7 +95,6 @@ function hostKeyCause(node: DiagnosedNode, finding: HostKeyFinding): Diagnosis {
 
 /** What a stranger sent us, safe to show: one line, no control characters, not too long. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what is removed here
   return text
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .trim()

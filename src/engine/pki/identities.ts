@@ -17,6 +17,8 @@ interface IdentityDependencies {
   readonly clock: Pick<Clock, 'nowMs'>
   /** Default: the longest the policy allows. */
   readonly lifetimeSeconds?: number
+  /** Renew when less than this is left and the caller asks for nothing else (S0.38). Default one hour. */
+  readonly minValidSeconds?: number
 }
 
 interface IssueOptions {
@@ -34,6 +36,7 @@ const keyOf = (nodeId: NodeId, purpose: IdentityPurpose): string => `${nodeId} $
 export function createIdentities(dependencies: IdentityDependencies): Identities {
   const { clock } = dependencies
   const lifetimeSeconds = dependencies.lifetimeSeconds ?? maxAutomationLifetimeSeconds
+  const usualMinValidMs = (dependencies.minValidSeconds ?? Math.min(defaultMinValidSeconds, lifetimeSeconds / 2)) * 1000
   const live = new Map<string, NodeIdentity>()
   /** Issues under way: who asks meanwhile gets the same identity, and only the newest issue may become the live one. */
   const pending = new Map<string, Promise<NodeIdentity>>()
@@ -64,7 +67,7 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
   }
 
   const ensureMany: Identities['ensureMany'] = async (nodes, purpose, options = {}) => {
-    const minValidMs = options.minValidMs ?? defaultMinValidSeconds * 1000
+    const minValidMs = options.minValidMs ?? usualMinValidMs
     if (minValidMs > lifetimeSeconds * 1000)
       throw new AppError('INVALID_INPUT', `minValidMs: no certificate lives longer than ${lifetimeSeconds} s`)
     const found = new Map<NodeId, NodeIdentity | Promise<NodeIdentity>>()
@@ -96,7 +99,7 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
   return {
     ensureMany,
     ensure: async (node, purpose, options) => {
-      const ready = usable(node, purpose, options?.minValidMs ?? defaultMinValidSeconds * 1000)
+      const ready = usable(node, purpose, options?.minValidMs ?? usualMinValidMs)
       return ready ?? ((await ensureMany([node], purpose, options))[0] as NodeIdentity)
     },
     renew,

@@ -44,7 +44,10 @@ export class CertificateAgent extends ssh2.BaseAgent<ParsedKey> {
   override getIdentities(callback: (error?: Error | null, keys?: ParsedKey[]) => void): void {
     const line = `${ed25519KeyType} ${Buffer.from(this.#identity.publicKeyBlob).toString('base64')}`
     const parsed = ssh2.utils.parseKey(line)
-    if (parsed instanceof Error) return callback(parsed)
+    if (parsed instanceof Error) {
+      callback(parsed)
+      return
+    }
     const certificate = Buffer.from(this.#identity.certificateBlob)
     // A parsed key passes through ssh2's own parser untouched; a certificate blob would be dropped without a word.
     const shown = Object.create(parsed, {

@@ -92,7 +92,7 @@ function collect(
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     let sizeBytes = 0
-    let ended: { readonly code: number | null; readonly signal: string | null } | undefined
+    let ended: Pick<RemoteCommandResult, 'exitCode' | 'signal'> | undefined
     let failure: Error | undefined
     const stop = (error: Error): void => {
       failure ??= error
@@ -114,19 +114,14 @@ function collect(
       settled = true
       signal.removeEventListener('abort', onAbort)
       unsubscribe()
-      if (failure !== undefined) return reject(failure)
-      if (ended === undefined) return reject(new CommandCut())
-      resolve({
-        exitCode: ended.code,
-        signal: ended.signal,
-        stdout: Buffer.concat(stdout),
-        stderr: Buffer.concat(stderr),
-      })
+      if (failure !== undefined) reject(failure)
+      else if (ended === undefined) reject(new CommandCut())
+      else resolve({ ...ended, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) })
     }
     channel.on('data', take(stdout, options.onStdout))
     channel.stderr.on('data', take(stderr, options.onStderr))
     channel.on('exit', (code: number | null, name?: string) => {
-      ended = { code, signal: name === undefined ? null : String(name) }
+      ended = { exitCode: code, signal: name === undefined ? null : String(name) }
     })
     // A command may end without reading its input.
     channel.on('error', () => undefined)

@@ -287,8 +287,8 @@ class WarmPool implements SshPool {
   #retire(connection: PooledConnection): void {
     if (this.#connections.get(connection.nodeId) === connection) this.#connections.delete(connection.nodeId)
     if (connection.ssh.closed) return
-    if (connection.gate.idle) return connection.destroy()
-    this.#retiring.add(connection)
+    if (connection.gate.idle) connection.destroy()
+    else this.#retiring.add(connection)
   }
 
   #touch(connection: PooledConnection): void {

@@ -123,7 +123,6 @@ function quotedPath(path: string): string {
 }
 
 function isCleanPath(path: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what is refused here
   return path.startsWith('/') && !/["\\\u0000-\u001f\u007f]|\$\{/.test(path)
 }
 
