@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../shared/errors.ts'
-import { exec, type ExecRequest } from './exec.ts'
+import { type ExecRequest, exec } from './exec.ts'
 import { isSameProcessAlive, readProcessIdentity } from './processIdentity.ts'
 import { spawnDetached, stopDetached } from './spawnDetached.ts'
 
@@ -54,14 +54,14 @@ describe('exec', () => {
   })
 
   it('gives a minimal environment, extended by env, and none of the operator`s', async () => {
-    process.env['LOCKSTEP_CANARY'] = 'canary'
+    process.env.LOCKSTEP_CANARY = 'canary'
     try {
       const { stdout } = await exec({ command: 'env', args: [], env: { EXTRA: 'yes' } })
       expect(stdout).toContain('EXTRA=yes')
       expect(stdout).toContain('LANG=C.UTF-8')
       expect(stdout).not.toContain('LOCKSTEP_CANARY')
     } finally {
-      delete process.env['LOCKSTEP_CANARY']
+      delete process.env.LOCKSTEP_CANARY
     }
   })
 
@@ -95,7 +95,9 @@ describe('exec', () => {
     expect((await errorOf({ command: 'no-such-program-here', args: [] })).code).toBe('PROGRAM_MISSING')
     writeFileSync(join(directory, 'plain'), '', { mode: 0o644 })
     expect((await errorOf({ command: join(directory, 'plain'), args: [] })).code).toBe('PROGRAM_MISSING')
-    expect((await errorOf({ command: 'true', args: [], cwd: join(directory, 'absent') })).code).toBe('PRECONDITION_FAILED')
+    expect((await errorOf({ command: 'true', args: [], cwd: join(directory, 'absent') })).code).toBe(
+      'PRECONDITION_FAILED',
+    )
     const nul = await errorOf({ command: 'true', args: ['se\0cret'] })
     expect(nul.code).toBe('INVALID_INPUT')
     expect(nul.message).not.toContain('cret')
@@ -175,7 +177,10 @@ describe('exec', () => {
       exec({ command: 'sh', args: ['-c', 'echo $$; exec sleep 300'], onStdout: (chunk) => {
         process.stdout.write(chunk, () => process.exit(0))
       } })`
-    const { stdout } = await exec({ command: process.execPath, args: ['--input-type=module', '--no-warnings', '-e', script] })
+    const { stdout } = await exec({
+      command: process.execPath,
+      args: ['--input-type=module', '--no-warnings', '-e', script],
+    })
     const pid = Number(stdout)
     expect(pid).toBeGreaterThan(1)
     await until(() => readProcessIdentity(pid) === undefined || !isSameProcessAlive({ pid, startTime: 'unknown' }))

@@ -135,7 +135,9 @@ describe('home lock', () => {
     next.release()
   })
 
-  it('S0.46-51 of 20 processes exactly one owns the home, fresh and again after each owner was killed', { timeout: 120_000 }, async () => {
+  it('S0.46-51 of 20 processes exactly one owns the home, fresh and again after each owner was killed', {
+    timeout: 120_000,
+  }, async () => {
     const fresh = await race(20)
     assertOneOwner(fresh.outcomes, 'owner fresh')
     let owner = fresh.owner
@@ -154,7 +156,12 @@ describe('home lock', () => {
   })
 
   it('is not blocked by a claim whose holder was killed between claim and replacement', async () => {
-    const dead = { pid: 999_999_999, startTime: 'gone:1', hostname: hostname(), acquiredAt: new Date(nowMs).toISOString() }
+    const dead = {
+      pid: 999_999_999,
+      startTime: 'gone:1',
+      hostname: hostname(),
+      acquiredAt: new Date(nowMs).toISOString(),
+    }
     writeFileSync(path, JSON.stringify({ ...dead, instanceId: 'dead-owner' }))
     const { createHash } = await import('node:crypto')
     const claim = createHash('sha256').update('engine.lock\ndead-owner').digest('hex').slice(0, 32)

@@ -128,7 +128,10 @@ async function replaceClaimed(
 }
 
 function claimPathOf(path: string, id: string): string {
-  const digest = createHash('sha256').update(`${basename(path)}\n${id}`).digest('hex').slice(0, 32)
+  const digest = createHash('sha256')
+    .update(`${basename(path)}\n${id}`)
+    .digest('hex')
+    .slice(0, 32)
   return join(dirname(path), `${lockName(path)}.claim-${digest}`)
 }
 
@@ -187,7 +190,8 @@ async function removeObsoleteClaims(path: string): Promise<void> {
 
 function homeInUse(path: string, owner: HomeLockOwner | undefined): AppError {
   const elsewhere = owner !== undefined && owner.hostname !== hostname()
-  const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.hostname} since ${owner.acquiredAt}`
+  const who =
+    owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.hostname} since ${owner.acquiredAt}`
   const advice = elsewhere
     ? 'Only a person can know whether it still runs there: if not, break the lock.'
     : 'Use that one, or stop it first.'

@@ -63,14 +63,21 @@ describe('KeyEncryptionKey', () => {
       const changed = Buffer.from(sealed)
       changed[index] = (changed[index] ?? 0) ^ 1
       expect(() => key.open(changed, 'context')).toThrow(expect.objectContaining({ code: 'VAULT_TAMPERED' }))
-      expect(() => key.open(sealed.subarray(0, index), 'context')).toThrow(expect.objectContaining({ code: 'VAULT_TAMPERED' }))
+      expect(() => key.open(sealed.subarray(0, index), 'context')).toThrow(
+        expect.objectContaining({ code: 'VAULT_TAMPERED' }),
+      )
     }
   })
 
   it('cannot be printed, and is gone once destroyed', () => {
     const bytes = randomBytes(32)
     const key = new KeyEncryptionKey(bytes)
-    const printed = [String(key), JSON.stringify({ key }), inspect({ key }, { depth: 9, showHidden: true }), `${key}`].join()
+    const printed = [
+      String(key),
+      JSON.stringify({ key }),
+      inspect({ key }, { depth: 9, showHidden: true }),
+      `${key}`,
+    ].join()
     expect(printed).not.toContain(bytes.toString('hex').slice(0, 8))
     expect(printed.match(/\[key\]/g)).toHaveLength(4)
     expect(Object.getOwnPropertyNames(key)).toEqual([])
@@ -106,7 +113,9 @@ describe('passphrase vault', () => {
     await expect(short.unlock()).rejects.toMatchObject({ code: 'INVALID_INPUT' })
     expect(existsSync(file)).toBe(false)
     await passphraseVault('correct horse').unlock()
-    const error = await passphraseVault('wrong canary').unlock().catch((thrown: AppError) => thrown)
+    const error = await passphraseVault('wrong canary')
+      .unlock()
+      .catch((thrown: AppError) => thrown)
     expect(error).toMatchObject({ code: 'VAULT_PASSPHRASE_WRONG' })
     expect(inspect(error)).not.toContain('canary')
   })
@@ -128,7 +137,7 @@ describe('passphrase vault', () => {
     writeFileSync(file, original)
     const { createHash } = await import('node:crypto')
     edit((json) => {
-      json.content['sealedKey'] = randomBytes(61).toString('base64')
+      json.content.sealedKey = randomBytes(61).toString('base64')
       json.digest = createHash('sha256').update(JSON.stringify(json.content)).digest('base64')
     })
     await expect(vault.unlock()).rejects.toMatchObject({ code: 'VAULT_TAMPERED' })
@@ -179,7 +188,9 @@ describe('systemd credential vault', () => {
   })
 
   it('is locked without a credential or with one of another size', async () => {
-    await expect(createSystemdCredentialVault({ file, credentialsDirectory: undefined }).unlock()).rejects.toMatchObject({
+    await expect(
+      createSystemdCredentialVault({ file, credentialsDirectory: undefined }).unlock(),
+    ).rejects.toMatchObject({
       code: 'VAULT_LOCKED',
     })
     await expect(vault().unlock()).rejects.toMatchObject({ code: 'VAULT_LOCKED' })
@@ -192,7 +203,10 @@ describe('systemd credential vault', () => {
     await passphraseVault('correct horse').unlock()
     const before = readFileSync(file, 'utf8')
     writeFileSync(credential(), randomBytes(32))
-    await expect(vault().unlock()).rejects.toMatchObject({ code: 'VAULT_BACKEND_REFUSED', data: { expected: 'passphrase' } })
+    await expect(vault().unlock()).rejects.toMatchObject({
+      code: 'VAULT_BACKEND_REFUSED',
+      data: { expected: 'passphrase' },
+    })
     expect(readFileSync(file, 'utf8')).toBe(before)
   })
 })

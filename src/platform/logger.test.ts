@@ -31,7 +31,7 @@ describe('log lines', () => {
     expect(lines).toHaveLength(0)
     logger.child({ runId: 'r1' }).warn({ attempt: 2 }, 'retrying')
     expect(last()).toMatchObject({ level: 'warn', runId: 'r1', attempt: 2, msg: 'retrying', pid: process.pid })
-    expect(last()['time']).toMatch(/^\d{4}-\d\d-\d\dT/)
+    expect(last().time).toMatch(/^\d{4}-\d\d-\d\dT/)
     setLevel('debug')
     logger.debug({}, 'written')
     expect(lines).toHaveLength(2)
@@ -39,9 +39,12 @@ describe('log lines', () => {
 
   it('keep code, data and cause of an error', () => {
     const { logger, last } = captured()
-    logger.error({ err: new AppError('TIMED_OUT', 'too slow', { data: { ms: 5 }, cause: new Error('inner') }) }, 'failed')
-    expect(last()['err']).toMatchObject({ code: 'TIMED_OUT', data: { ms: 5 } })
-    expect(JSON.stringify(last()['err'])).toContain('inner')
+    logger.error(
+      { err: new AppError('TIMED_OUT', 'too slow', { data: { ms: 5 }, cause: new Error('inner') }) },
+      'failed',
+    )
+    expect(last().err).toMatchObject({ code: 'TIMED_OUT', data: { ms: 5 } })
+    expect(JSON.stringify(last().err)).toContain('inner')
   })
 })
 
@@ -116,10 +119,16 @@ describe('log file', () => {
     logging.close()
     expect(readdirSync(join(directory, 'logs')).sort()).toEqual(['engine.log', 'engine.log.1', 'engine.log.2'])
     expect(statSync(file).mode & 0o777).toBe(0o600)
-    const texts = ['engine.log.2', 'engine.log.1', 'engine.log'].map((name) => readFileSync(join(directory, 'logs', name), 'utf8'))
+    const texts = ['engine.log.2', 'engine.log.1', 'engine.log'].map((name) =>
+      readFileSync(join(directory, 'logs', name), 'utf8'),
+    )
     for (const text of texts) expect(text.length).toBeLessThanOrEqual(2_000)
     expect(texts.join('')).not.toContain('canary')
-    const indexes = texts.join('').trim().split('\n').map((line) => (JSON.parse(line) as { index: number }).index)
+    const indexes = texts
+      .join('')
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { index: number }).index)
     expect(indexes).toEqual(indexes.map((_, position) => 100 - indexes.length + position))
     const again = createLogging({ level: 'info', file })
     again.logger.info({}, 'after a restart')

@@ -77,7 +77,11 @@ export function createLogging(options: LoggingOptions): Logging {
   }
 }
 
-function openFile({ file, maxFileSizeBytes = 16 * 1024 * 1024, keepFiles = 5 }: LoggingOptions): RotatingFile | undefined {
+function openFile({
+  file,
+  maxFileSizeBytes = 16 * 1024 * 1024,
+  keepFiles = 5,
+}: LoggingOptions): RotatingFile | undefined {
   return file === undefined ? undefined : new RotatingFile(file, { maxSizeBytes: maxFileSizeBytes, keepFiles })
 }
 

@@ -59,7 +59,7 @@ export function resolveHomeDirectory(
   argument: string | undefined,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
-  const chosen = [argument, environment['LOCKSTEP_HOME']].find((value) => value !== undefined && value !== '')
+  const chosen = [argument, environment.LOCKSTEP_HOME].find((value) => value !== undefined && value !== '')
   return resolve(chosen ?? envPaths('lockstep', { suffix: '' }).data)
 }
 
@@ -89,7 +89,9 @@ export async function prepareHome(paths: HomePaths): Promise<void> {
 }
 
 function assertSocketsFit({ engineSocket, agentSocket, home }: HomePaths): void {
-  const longest = [engineSocket, agentSocket].sort((left, right) => Buffer.byteLength(right) - Buffer.byteLength(left))[0]
+  const longest = [engineSocket, agentSocket].sort(
+    (left, right) => Buffer.byteLength(right) - Buffer.byteLength(left),
+  )[0]
   const lengthBytes = Buffer.byteLength(longest ?? '') + 1
   if (process.platform === 'win32' || lengthBytes <= socketPathLimitBytes) return
   const excessBytes = lengthBytes - socketPathLimitBytes

@@ -5,7 +5,8 @@ const shortestSecret = 4
 const privateKeyBlock = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|(?="|$))/g
 const authorizationHeader = /\b((?:proxy-)?authorization\\?["']?\s*[:=]\s*\\?["']?)(?:[^"\\\r\n,}]|\\(?!["nr]))+/gi
 const credentialsInUrl = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/"'@:]*:[^\s/"'@]*@/gi
-const secretField = /("(?:passphrase|password|privateKey|private_key|secret|token|keyEncryptionKey)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi
+const secretField =
+  /("(?:passphrase|password|privateKey|private_key|secret|token|keyEncryptionKey)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi
 
 /** Takes secrets out of text on its way to a log, a file or a screen. */
 export interface Redactor {

@@ -48,7 +48,8 @@ export class RotatingFile {
     this.close()
     const { keepFiles } = this.#options
     rmSync(`${this.#path}.${keepFiles}`, { force: true })
-    for (let index = keepFiles - 1; index >= 1; index -= 1) renameIfPresent(`${this.#path}.${index}`, `${this.#path}.${index + 1}`)
+    for (let index = keepFiles - 1; index >= 1; index -= 1)
+      renameIfPresent(`${this.#path}.${index}`, `${this.#path}.${index + 1}`)
     if (keepFiles > 0) renameIfPresent(this.#path, `${this.#path}.1`)
     else rmSync(this.#path, { force: true })
     this.#open()

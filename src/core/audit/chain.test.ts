@@ -21,7 +21,11 @@ const entry = (index: number): UnchainedAuditEntry => ({
   detail: { b: index, a: [{ d: 1, c: null }] },
 })
 const chain = (count: number): AuditEntry[] =>
-  chainEntries(Array.from({ length: count }, (_, index) => entry(index + 1)), emptyChain, sha256)
+  chainEntries(
+    Array.from({ length: count }, (_, index) => entry(index + 1)),
+    emptyChain,
+    sha256,
+  )
 
 function verify(entries: readonly AuditEntry[], expectedSeq?: number) {
   const verifier = createChainVerifier(sha256)

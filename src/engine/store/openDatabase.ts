@@ -117,6 +117,9 @@ function freeName(directory: string, base: string): string {
 /** Names begin with their time, so the last one is the newest. */
 async function newestBackup(backupsDirectory: string): Promise<string | undefined> {
   const names = await readdir(backupsDirectory).catch(() => [])
-  const newest = names.filter((name) => backupPattern.test(name)).sort().at(-1)
+  const newest = names
+    .filter((name) => backupPattern.test(name))
+    .sort()
+    .at(-1)
   return newest === undefined ? undefined : join(backupsDirectory, newest)
 }

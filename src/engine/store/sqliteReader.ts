@@ -83,12 +83,24 @@ export class SqliteReader implements StoreReader {
     return this.read((statements) => statements.rows<HeldLock>(text).all())
   }
 
-  listCertificates({ nodeId, limit }: { readonly nodeId?: NodeId; readonly limit: number }): Promise<IssuedCertificate[]> {
+  listCertificates({
+    nodeId,
+    limit,
+  }: {
+    readonly nodeId?: NodeId
+    readonly limit: number
+  }): Promise<IssuedCertificate[]> {
     if (nodeId === undefined) return this.#documents('SELECT body FROM certificates ORDER BY id DESC LIMIT ?', [limit])
     return this.#documents('SELECT body FROM certificates WHERE node_id = ? ORDER BY id DESC LIMIT ?', [nodeId, limit])
   }
 
-  async listAudit({ beforeSeq, limit }: { readonly beforeSeq?: number; readonly limit: number }): Promise<AuditEntry[]> {
+  async listAudit({
+    beforeSeq,
+    limit,
+  }: {
+    readonly beforeSeq?: number
+    readonly limit: number
+  }): Promise<AuditEntry[]> {
     const text = 'SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?'
     const rows = await this.read((statements) =>
       statements.rows<AuditRow>(text).all(beforeSeq ?? Number.MAX_SAFE_INTEGER, limit),
@@ -97,7 +109,9 @@ export class SqliteReader implements StoreReader {
   }
 
   getSetting(key: string): Promise<string | null> {
-    return this.read((statements) => statements.values<string>('SELECT value FROM settings WHERE key = ?').get(key) ?? null)
+    return this.read(
+      (statements) => statements.values<string>('SELECT value FROM settings WHERE key = ?').get(key) ?? null,
+    )
   }
 
   #document<T>(text: string, key: string): Promise<T | null> {

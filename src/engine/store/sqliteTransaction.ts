@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { chainEntries, type ChainHead, canonicalJson, emptyChain } from '../../core/audit/chain.ts'
+import { type ChainHead, canonicalJson, chainEntries, emptyChain } from '../../core/audit/chain.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { IssuedCertificate } from '../../shared/model/certificate.ts'
 import type { Change, EngineEvent } from '../../shared/model/event.ts'
@@ -149,7 +149,16 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
         `INSERT INTO audit (seq, at, actor, action, subject, detail, previous_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       for (const row of chainEntries(entries, this.#readAuditHead(), sha256Hex)) {
-        insert.run(row.seq, row.at, row.actor, row.action, row.subject, canonicalJson(row.detail), row.previousHash, row.hash)
+        insert.run(
+          row.seq,
+          row.at,
+          row.actor,
+          row.action,
+          row.subject,
+          canonicalJson(row.detail),
+          row.previousHash,
+          row.hash,
+        )
         this.#auditHead = row
         this.#counters.set('audit_seq', BigInt(row.seq))
       }
@@ -173,7 +182,8 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
   }
 
   setSetting(key: string, value: string): Promise<void> {
-    const text = 'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'
+    const text =
+      'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'
     return this.#write(() => void this.#statements.change(text).run(key, value))
   }
 
@@ -228,7 +238,8 @@ function uniqueOr<T>(message: string, insert: () => T): T {
   try {
     return insert()
   } catch (error) {
-    const isTaken = sqliteCode(error) === 'SQLITE_CONSTRAINT_UNIQUE' || sqliteCode(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY'
+    const isTaken =
+      sqliteCode(error) === 'SQLITE_CONSTRAINT_UNIQUE' || sqliteCode(error) === 'SQLITE_CONSTRAINT_PRIMARYKEY'
     if (isTaken) throw new AppError('CONFLICT', message, { cause: error })
     throw error
   }

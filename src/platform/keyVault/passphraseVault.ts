@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
 import { AppError } from '../../shared/errors.ts'
-import type { KeyVault } from './keyVaultPort.ts'
 import { KeyEncryptionKey, keySizeBytes } from './keyEncryptionKey.ts'
+import type { KeyVault } from './keyVaultPort.ts'
 import {
   type PassphraseContent,
   readOrCreateVaultFile,
@@ -112,7 +112,9 @@ async function derive(
 
 function scryptAsync(passphrase: string, salt: Buffer, options: ScryptOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(passphrase, salt, 2 * keySizeBytes, options, (error, derived) => (error === null ? resolve(derived) : reject(error)))
+    scrypt(passphrase, salt, 2 * keySizeBytes, options, (error, derived) =>
+      error === null ? resolve(derived) : reject(error),
+    )
   })
 }
 

@@ -1,5 +1,5 @@
-import type { KeyVault } from './keyVaultPort.ts'
 import { KeyEncryptionKey } from './keyEncryptionKey.ts'
+import type { KeyVault } from './keyVaultPort.ts'
 
 /**
  * A key that another process has already unsealed and handed over (desktop main to engine), or a test's own.

@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors.ts'
-import type { KeyVault } from './keyVaultPort.ts'
 import { KeyEncryptionKey } from './keyEncryptionKey.ts'
+import type { KeyVault } from './keyVaultPort.ts'
 import { readOrCreateVaultFile } from './vaultFile.ts'
 
 /** The part of Electron's `safeStorage` that is used; calls may answer at once or later. */
@@ -29,7 +29,9 @@ export function createSafeStorageVault({ file, safeStorage }: SafeStorageVaultOp
       const key = await decrypt(safeStorage, encryptedKey)
       if (key.matches(checkValue)) return key
       key.destroy()
-      throw new AppError('VAULT_TAMPERED', `${file} does not belong to the key in the system's keyring`, { data: { file } })
+      throw new AppError('VAULT_TAMPERED', `${file} does not belong to the key in the system's keyring`, {
+        data: { file },
+      })
     },
   }
 }
@@ -39,10 +41,14 @@ async function refuseWeakBackend(safeStorage: SafeStorage): Promise<void> {
   const backend = safeStorage.getSelectedStorageBackend?.()
   if (available && backend !== 'basic_text') return
   const reason = available ? 'it would keep keys in plain text (basic_text)' : 'no keyring is available'
-  throw new AppError('VAULT_BACKEND_REFUSED', `the system's keyring cannot protect keys: ${reason}. Use a passphrase.`, {
-    data: { backend },
-    retry: { kind: 'action', action: 'vault.usePassphrase', label: 'Use a passphrase' },
-  })
+  throw new AppError(
+    'VAULT_BACKEND_REFUSED',
+    `the system's keyring cannot protect keys: ${reason}. Use a passphrase.`,
+    {
+      data: { backend },
+      retry: { kind: 'action', action: 'vault.usePassphrase', label: 'Use a passphrase' },
+    },
+  )
 }
 
 async function create(safeStorage: SafeStorage) {

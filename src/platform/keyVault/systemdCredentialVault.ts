@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
-import type { KeyVault } from './keyVaultPort.ts'
 import { KeyEncryptionKey, keySizeBytes } from './keyEncryptionKey.ts'
+import type { KeyVault } from './keyVaultPort.ts'
 import { readOrCreateVaultFile } from './vaultFile.ts'
 
 export const vaultCredentialName = 'lockstep-vault-key'
@@ -61,5 +61,8 @@ function locked(message: string, cause?: unknown): AppError {
 }
 
 function otherKey(): AppError {
-  return new AppError('VAULT_TAMPERED', `the systemd credential ${vaultCredentialName} is not the key this home was made with`)
+  return new AppError(
+    'VAULT_TAMPERED',
+    `the systemd credential ${vaultCredentialName} is not the key this home was made with`,
+  )
 }

@@ -8,7 +8,12 @@ const base64 = z.base64()
 /** Upper bounds keep a changed file from costing gigabytes before it is found out. */
 export const ScryptParameters = z.strictObject({
   name: z.literal('scrypt'),
-  cost: z.number().int().min(2).max(2 ** 20).refine((value) => (value & (value - 1)) === 0, 'must be a power of two'),
+  cost: z
+    .number()
+    .int()
+    .min(2)
+    .max(2 ** 20)
+    .refine((value) => (value & (value - 1)) === 0, 'must be a power of two'),
   blockSize: z.number().int().min(1).max(32),
   parallelization: z.number().int().min(1).max(16),
   salt: base64,
@@ -59,15 +64,20 @@ export async function readVaultFile(path: string): Promise<VaultContent | undefi
     if (file.digest !== digestOf(file.content)) throw tampered(path)
     return VaultContent.parse(file.content)
   } catch (error) {
-    if (error instanceof z.ZodError || (error instanceof AppError && error.code === 'INVALID_INPUT')) throw tampered(path)
+    if (error instanceof z.ZodError || (error instanceof AppError && error.code === 'INVALID_INPUT'))
+      throw tampered(path)
     throw error
   }
 }
 
 function tampered(path: string): AppError {
-  return new AppError('VAULT_TAMPERED', `${path} was changed or damaged: restore it from a backup. Nothing was deleted.`, {
-    data: { path },
-  })
+  return new AppError(
+    'VAULT_TAMPERED',
+    `${path} was changed or damaged: restore it from a backup. Nothing was deleted.`,
+    {
+      data: { path },
+    },
+  )
 }
 
 /**

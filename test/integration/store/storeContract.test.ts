@@ -1,0 +1,314 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { SqliteStore } from '../../../src/engine/store/index.ts'
+import type { EngineEvent } from '../../../src/shared/model/event.ts'
+import { IdempotencyKey, NodeId, PlanId, RunId } from '../../../src/shared/model/ids.ts'
+import { aNode } from '../../fakes/aNode.ts'
+import { aCertificate, anAuditEntry, aPlan, aRun, clock, newId, StoreFixture } from './fixtures.ts'
+
+const nodeId = () => NodeId.parse(newId())
+
+describe.each([
+  ['a file', undefined],
+  ['memory', ':memory:'],
+])('store on %s', (_, databaseFile) => {
+  let fixture: StoreFixture
+  let store: SqliteStore
+  beforeEach(async () => {
+    fixture = new StoreFixture()
+    store = await fixture.open(databaseFile === undefined ? {} : { databaseFile })
+  })
+  afterEach(() => fixture.dispose())
+
+  it('keeps nodes and plans by id and name, and replaces them whole', async () => {
+    const node = aNode({ id: nodeId(), name: 'b' })
+    const other = aNode({ id: nodeId(), name: 'a' })
+    const plan = aPlan({ name: 'tab\there ünïcode "quoted"' })
+    await store.transact(async (transaction) => {
+      await transaction.saveNode(node)
+      await transaction.saveNode(other)
+      await transaction.savePlan(plan)
+    })
+    expect(await store.listNodes()).toEqual([other, node])
+    expect(await store.getNode(node.id)).toEqual(node)
+    expect(await store.findNodeByName('b')).toEqual(node)
+    expect(await store.findNodeByName('B')).toBeNull()
+    expect(await store.getPlan(plan.id)).toEqual(plan)
+    expect(await store.findPlanByName(plan.name)).toEqual(plan)
+    const renamed = { ...node, name: 'c', labels: { stage: 'test' } }
+    await store.transact((transaction) => transaction.saveNode(renamed))
+    expect(await store.findNodeByName('b')).toBeNull()
+    expect(await store.getNode(node.id)).toEqual(renamed)
+    await store.transact(async (transaction) => {
+      await transaction.removeNode(node.id)
+      await transaction.removePlan(plan.id)
+    })
+    expect(await store.listNodes()).toEqual([other])
+    expect(await store.listPlans()).toEqual([])
+  })
+
+  it('refuses a name twice, with a message that names it, and keeps nothing of that transaction', async () => {
+    await store.transact((transaction) => transaction.saveNode(aNode({ id: nodeId(), name: 'taken' })))
+    const attempt = store.transact(async (transaction) => {
+      await transaction.setSetting('written', 'before')
+      await transaction.saveNode(aNode({ id: nodeId(), name: 'taken' }))
+    })
+    await expect(attempt).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('"taken"') })
+    expect(await store.getSetting('written')).toBeNull()
+    expect(await store.headSeq()).toBe(1)
+  })
+
+  it('rolls everything back when the body throws, and when it swallows a failed write', async () => {
+    const node = aNode({ id: nodeId(), name: 'one' })
+    const thrown = store.transact(async (transaction) => {
+      await transaction.saveNode(node)
+      throw new RangeError('from the body')
+    })
+    await expect(thrown).rejects.toThrow(RangeError)
+    await store.transact((transaction) => transaction.saveNode(node))
+    const swallowed = store.transact(async (transaction) => {
+      await transaction.setSetting('half', 'done')
+      await transaction.saveNode(aNode({ id: nodeId(), name: 'one' })).catch(() => undefined)
+    })
+    await expect(swallowed).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await store.getSetting('half')).toBeNull()
+    expect(await store.listNodes()).toHaveLength(1)
+  })
+
+  it('S0.88 finds a run by its key and refuses the key for another run', async () => {
+    const run = aRun({ idempotencyKey: 'client-key-1' })
+    const saved = await store.transact((transaction) => transaction.saveRun(run))
+    expect(saved).toEqual({ ...run, seq: 1 })
+    expect(await store.findRunByKey(IdempotencyKey.parse('client-key-1'))).toEqual(saved)
+    const second = store.transact((transaction) => transaction.saveRun(aRun({ idempotencyKey: 'client-key-1' })))
+    await expect(second).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await store.findRunByKey(IdempotencyKey.parse('client-key-2'))).toBeNull()
+  })
+
+  it('lists runs newest first by node, plan, batch, status and cursor, and open ones oldest first', async () => {
+    const [node, plan, batch] = [newId(), newId(), newId()]
+    const runs = [
+      aRun({ nodeId: node, planId: plan, batchId: batch, status: 'succeeded' }),
+      aRun({ nodeId: node, status: 'running' }),
+      aRun({ planId: plan, batchId: batch, status: 'halted' }),
+      aRun({ nodeId: node, planId: plan, status: 'failed' }),
+      aRun({ status: 'queued' }),
+    ]
+    await store.transact(async (transaction) => {
+      for (const run of runs) await transaction.saveRun(run)
+    })
+    const positions = async (query: Parameters<typeof store.listRuns>[0]) =>
+      (await store.listRuns(query)).map(({ id }) => runs.findIndex((run) => run.id === id))
+    expect(await positions({ limit: 100 })).toEqual([4, 3, 2, 1, 0])
+    expect(await positions({ limit: 2 })).toEqual([4, 3])
+    expect(await positions({ limit: 2, before: runs[3]?.id ?? RunId.parse('') })).toEqual([2, 1])
+    expect(await positions({ limit: 9, nodeId: NodeId.parse(node) })).toEqual([3, 1, 0])
+    expect(await positions({ limit: 9, nodeId: NodeId.parse(node), planId: PlanId.parse(plan) })).toEqual([3, 0])
+    expect(await positions({ limit: 9, statuses: ['failed', 'halted'] })).toEqual([3, 2])
+    expect(await positions({ limit: 9, statuses: [] })).toEqual([])
+    expect((await store.listOpenRuns()).map(({ status }) => status)).toEqual(['running', 'halted', 'queued'])
+  })
+
+  it('F76 reports the share of files deleted by the newest successful runs', async () => {
+    const [node, plan] = [newId(), newId()]
+    const summary = (filesTotal: number, filesDeleted: number) => ({
+      filesTotal,
+      filesDeleted,
+      filesTransferred: 0,
+      bytesTotal: 0,
+      bytesTransferred: 0,
+      durationMs: 1,
+    })
+    await store.transact(async (transaction) => {
+      for (const [status, total, deleted] of [
+        ['succeeded', 100, 0],
+        ['succeeded', 75, 25],
+        ['failed', 1, 99],
+        ['succeeded', 0, 0],
+      ] as const) {
+        await transaction.saveRun(aRun({ nodeId: node, planId: plan, status, summary: summary(total, deleted) }))
+      }
+    })
+    expect(await store.recentDeleteShares(PlanId.parse(plan), NodeId.parse(node), 10)).toEqual([0, 0.25, 0])
+    expect(await store.recentDeleteShares(PlanId.parse(plan), NodeId.parse(node), 2)).toEqual([0, 0.25])
+    expect(await store.recentDeleteShares(PlanId.parse(plan), nodeId(), 2)).toEqual([])
+  })
+
+  it('D37 gives a lock to one run at a time, again to its holder, and releases all of a run', async () => {
+    const [first, second] = [RunId.parse(newId()), RunId.parse(newId())]
+    const lock = { nodeId: nodeId(), target: '/var/www', runId: first, acquiredAt: 5 }
+    const take = (change: Partial<typeof lock>) =>
+      store.transact((transaction) => transaction.acquireLock({ ...lock, ...change }))
+    expect(await take({})).toBe(true)
+    expect(await take({ acquiredAt: 9 })).toBe(true)
+    expect(await take({ runId: second })).toBe(false)
+    expect(await take({ target: '/srv' })).toBe(true)
+    expect(await take({ runId: second, nodeId: nodeId() })).toBe(true)
+    expect(await store.listLocks()).toHaveLength(3)
+    expect(await store.listLocks()).toContainEqual(lock)
+    await store.transact((transaction) => transaction.releaseLocks(first))
+    expect(await take({ runId: second })).toBe(true)
+  })
+
+  it('hands out each serial once, also after a rolled-back reservation, and refuses one seen before', async () => {
+    expect(await store.transact((transaction) => transaction.reserveSerials(3))).toBe(1n)
+    expect(await store.transact((transaction) => transaction.reserveSerials(1))).toBe(4n)
+    const rolledBack = store.transact(async (transaction) => {
+      await transaction.reserveSerials(10)
+      throw new Error('no')
+    })
+    await expect(rolledBack).rejects.toThrow('no')
+    expect(await store.transact((transaction) => transaction.reserveSerials(1))).toBe(5n)
+    const node = nodeId()
+    const certificates = [
+      aCertificate(1n),
+      aCertificate(2n, { nodeId: node, nodeName: 'n' }),
+      aCertificate(2n ** 64n - 1n),
+    ]
+    await store.transact((transaction) => transaction.insertCertificates(certificates))
+    expect(await store.listCertificates({ limit: 9 })).toEqual(certificates.toReversed())
+    expect(await store.listCertificates({ limit: 9, nodeId: node })).toEqual([certificates[1]])
+    const again = store.transact((transaction) => transaction.insertCertificates([aCertificate(9n), aCertificate(2n)]))
+    await expect(again).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('serial 2') })
+    expect(await store.listCertificates({ limit: 9 })).toHaveLength(3)
+  })
+
+  it('N14 chains audit rows over transactions and verifies them', async () => {
+    expect(await store.verifyAudit()).toMatchObject({ entries: 0, intact: true })
+    await store.transact(async (transaction) => {
+      await transaction.appendAudit([anAuditEntry(1), anAuditEntry(2)])
+      await transaction.appendAudit([anAuditEntry(3)])
+    })
+    await store.transact((transaction) => transaction.appendAudit([anAuditEntry(4)]))
+    const rows = await store.listAudit({ limit: 10 })
+    expect(rows.map(({ seq }) => seq)).toEqual([4, 3, 2, 1])
+    expect(rows[0]).toMatchObject({ ...anAuditEntry(4), previousHash: rows[1]?.hash })
+    expect((await store.listAudit({ beforeSeq: 3, limit: 1 })).map(({ seq }) => seq)).toEqual([2])
+    expect(await store.verifyAudit()).toEqual({
+      entries: 4,
+      intact: true,
+      firstBrokenSeq: null,
+      headHash: rows[0]?.hash,
+    })
+  })
+
+  it('appends one event for each change, in order, stamped, and replays them', async () => {
+    const heard: EngineEvent[][] = []
+    const stop = store.onCommitted((events) => heard.push([...events]))
+    const [node, plan, certificate] = [aNode({ id: nodeId() }), aPlan(), aCertificate(1n)]
+    const run = await store.transact(async (transaction) => {
+      await transaction.saveNode(node)
+      await transaction.savePlan(plan)
+      await transaction.insertCertificates([certificate])
+      await transaction.removeNode(node.id)
+      await transaction.removeNode(node.id)
+      return transaction.saveRun(aRun())
+    })
+    await store.transact((transaction) => transaction.setSetting('silent', 'yes'))
+    stop()
+    await store.transact((transaction) => transaction.removePlan(plan.id))
+    const changes = [
+      { kind: 'node.saved', node },
+      { kind: 'plan.saved', plan },
+      { kind: 'certificate.issued', certificate },
+      { kind: 'node.removed', nodeId: node.id },
+      { kind: 'run.saved', run },
+    ]
+    const expected = changes.map((change, index) => ({ seq: index + 1, at: clock.nowMs(), change }))
+    expect(heard).toEqual([expected])
+    expect(run.seq).toBe(5)
+    expect(await store.eventsAfter(0, 5)).toEqual(expected)
+    expect((await store.eventsAfter(4, 100)).map(({ seq }) => seq)).toEqual([5, 6])
+    expect(await store.headSeq()).toBe(6)
+    expect(await store.oldestSeq()).toBe(0)
+  })
+
+  it('tells listeners before it tells the writer, goes on when one throws, and says nothing of what was rolled back', async () => {
+    const heard: string[] = []
+    store.onCommitted(() => {
+      throw new Error('broken listener')
+    })
+    store.onCommitted((events) => heard.push(`events ${events.map(({ seq }) => seq).join()}`))
+    const saved = store.transact((transaction) => transaction.saveRun(aRun())).then(() => heard.push('resolved'))
+    const failed = store
+      .transact(async (transaction) => {
+        await transaction.saveRun(aRun())
+        throw new Error('no')
+      })
+      .catch(() => undefined)
+    await Promise.all([saved, failed])
+    expect(heard).toEqual(['events 1', 'resolved'])
+  })
+
+  it('runs bodies one after another, each seeing the one before, although they are committed together', async () => {
+    const bodies = Array.from({ length: 600 }, (_unused, index) =>
+      store.transact(async (transaction) => {
+        const before = Number((await transaction.getSetting('count')) ?? '0')
+        await Promise.resolve()
+        if (index % 10 === 3) throw new Error(`body ${index}`)
+        await transaction.setSetting('count', String(before + 1))
+        return before
+      }),
+    )
+    const outcomes = await Promise.allSettled(bodies)
+    const values = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+    expect(values).toEqual(Array.from({ length: 540 }, (_unused, index) => index))
+    expect(await store.getSetting('count')).toBe('540')
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(60)
+  })
+
+  it('never shows a reader outside what is not committed', async () => {
+    let seen: Promise<string | null> | undefined
+    const outside = async () => store.getSetting('key')
+    let startReading: () => void = () => undefined
+    const reading = new Promise<void>((resolve) => {
+      startReading = resolve
+    }).then(() => {
+      seen = outside()
+    })
+    const failed = store.transact(async (transaction) => {
+      await transaction.setSetting('key', 'uncommitted')
+      startReading()
+      for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
+      throw new Error('roll back')
+    })
+    await expect(failed).rejects.toThrow('roll back')
+    await reading
+    expect(await seen).toBeNull()
+  })
+
+  it('turns what would be a deadlock, and a transaction used too late, into an error', async () => {
+    await expect(store.transact(() => store.headSeq())).rejects.toMatchObject({ code: 'INTERNAL' })
+    await expect(store.transact(() => store.transact(async () => 1))).rejects.toMatchObject({ code: 'INTERNAL' })
+    const escaped = await store.transact(async (transaction) => ({ transaction }))
+    await expect(escaped.transaction.setSetting('a', 'b')).rejects.toMatchObject({ code: 'INTERNAL' })
+    await expect(escaped.transaction.listNodes()).rejects.toMatchObject({ code: 'INTERNAL' })
+  })
+
+  it('finishes what was asked before it closes, and refuses what comes after', async () => {
+    const pending = store.transact((transaction) => transaction.setSetting('last', 'word'))
+    const closing = store.close()
+    await expect(pending).resolves.toBeUndefined()
+    await closing
+    await store.close()
+    await expect(store.transact(async () => 1)).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' })
+    await expect(store.listNodes()).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' })
+  })
+
+  it('keeps as many events as asked for and says from where on', async () => {
+    const small = await fixture.open({ databaseFile: databaseFile ?? `${fixture.directory}/small.db`, keepEvents: 100 })
+    const node = aNode({ id: nodeId() })
+    for (let round = 0; round < 10; round += 1) {
+      await small.transact(async (transaction) => {
+        for (let index = 0; index < 25; index += 1) await transaction.saveNode(node)
+      })
+    }
+    const [head, oldest] = [await small.headSeq(), await small.oldestSeq()]
+    expect(head).toBe(250)
+    expect(oldest).toBeGreaterThan(head - 111)
+    expect(oldest).toBeLessThanOrEqual(head - 99)
+    const kept = await small.eventsAfter(0, 1_000)
+    expect(kept.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: head - oldest + 1 }, (_unused, index) => oldest + index),
+    )
+  })
+})
