@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll } from 'vitest'
 
@@ -11,7 +11,7 @@ import { afterAll } from 'vitest'
  */
 const MARK = 'LOCKSTEP_TEST_FILE'
 const SETTLE_MS = 5_000
-const LISTENERS = /^(TCPServer|PipeServer|TCPSERVER|PIPESERVER)/
+const ACCEPTS_CONNECTIONS = '00010000'
 
 interface Leftover {
   readonly pid?: number
@@ -41,7 +41,28 @@ function leftovers(): Leftover[] {
 }
 
 function listenerCount(): number {
-  return process.getActiveResourcesInfo().filter((name) => LISTENERS.test(name)).length
+  const tcp = process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length
+  return tcp + listeningUnixSockets()
+}
+
+/** Node does not tell a listening Unix socket from a connected one; the kernel does (columns: ..., flags, ..., inode). */
+function listeningUnixSockets(): number {
+  const own = new Set(ownSocketInodes())
+  return readProc('net', 'unix')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , , flags, , , inode]) => flags === ACCEPTS_CONNECTIONS && inode !== undefined && own.has(inode)).length
+}
+
+function ownSocketInodes(): string[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`))?.[1] ?? []
+    } catch {
+      return []
+    }
+  })
 }
 
 /** Linux only: elsewhere there is no /proc and programs are not checked. */
@@ -61,7 +82,7 @@ function processIds(): number[] {
 }
 
 /** Empty when the process has ended meanwhile or belongs to somebody else. */
-function readProc(pid: number, file: string): string {
+function readProc(pid: number | string, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {
