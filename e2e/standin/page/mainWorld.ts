@@ -62,4 +62,24 @@ export function installMainWorld(prefix: string): void {
     const { key, shape }: { key: string; shape: Shape } = detailOf(event)
     Object.defineProperty(window, key, { value: build(shape), enumerable: true })
   })
+
+  // ---- ports: Electron adds the `close` event that the web does not have. A last message says so, in order.
+  const isLast = (data: unknown): boolean =>
+    typeof data === 'object' && data !== null && Object.hasOwn(data, `${prefix}:last`)
+  const adopt = (port: MessagePort): void => {
+    const close = port.close.bind(port)
+    port.addEventListener('message', (event) => {
+      if (!isLast(event.data)) return
+      event.stopImmediatePropagation()
+      close()
+      port.dispatchEvent(new Event('close'))
+    })
+    port.close = () => {
+      port.postMessage({ [`${prefix}:last`]: true })
+      close()
+    }
+  }
+  window.addEventListener('message', (event) => {
+    if (event.source === window) for (const port of event.ports) adopt(port)
+  })
 }

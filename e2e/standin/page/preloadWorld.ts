@@ -29,15 +29,21 @@ export function installPreloadWorld(
 
   // ---- ports
   const ports = new Map<number, MessagePort>()
+  const last = `${options.eventPrefix}:last`
+  const isLast = (data: unknown): boolean => typeof data === 'object' && data !== null && Object.hasOwn(data, last)
   const adopt = (id: number): MessagePort => {
     const { port1, port2 } = new MessageChannel()
     ports.set(id, port1)
-    port1.addEventListener('message', (event) => send({ kind: 'port', port: id, data: event.data }))
-    port1.addEventListener('close', () => {
+    port1.addEventListener('message', (event) => {
+      if (!isLast(event.data)) return send({ kind: 'port', port: id, data: event.data })
       if (ports.delete(id)) send({ kind: 'close', port: id })
     })
     port1.start()
     return port2
+  }
+  const closePort = (id: number): void => {
+    ports.get(id)?.postMessage({ [last]: true })
+    ports.delete(id)
   }
 
   // ---- ipcRenderer
@@ -84,10 +90,7 @@ export function installPreloadWorld(
       const event = { sender: ipcRenderer, ports: message.ports.map(adopt) }
       for (const listener of listeners.get(message.channel) ?? []) listener(event, ...message.args)
     } else if (message.kind === 'port') ports.get(message.port)?.postMessage(message.data)
-    else {
-      ports.get(message.port)?.close()
-      ports.delete(message.port)
-    }
+    else closePort(message.port)
   }
 
   // ---- contextBridge
