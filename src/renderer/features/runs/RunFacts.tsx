@@ -48,7 +48,7 @@ function Long({ text, what }: { readonly text: string; readonly what: string }) 
       <code className="min-w-0 truncate text-12" title={text}>
         {text}
       </code>
-      <CopyButton text={text} what={what} className="size-5" />
+      <CopyButton text={text} what={what} className="-my-1" />
     </span>
   )
 }

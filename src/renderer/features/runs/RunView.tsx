@@ -35,7 +35,7 @@ export function RunView({ runId }: { readonly runId: RunId }) {
   return (
     <div className={classNames('flex h-full flex-col', stale && !isFinal(run.status) && 'stale')}>
       <RunHeader run={run} />
-      <div className="flex shrink-0 flex-col gap-3 border-b px-4 pt-3 pb-2">
+      <div className="flex max-h-[60%] shrink-0 flex-col gap-3 overflow-auto border-b px-4 pt-3 pb-2">
         <StateTrack run={run} />
         <RunNow run={run} />
       </div>
@@ -216,10 +216,23 @@ function Failure({ run }: { readonly run: Run }) {
   )
 }
 
+function ResyncButton({ run, label }: { readonly run: Run; readonly label: string }) {
+  const [deciding, setDeciding] = useState(false)
+  return (
+    <>
+      <Button size="small" onClick={() => setDeciding(true)}>
+        {label}…
+      </Button>
+      {deciding && <ResyncDialog run={run} onClose={() => setDeciding(false)} />}
+    </>
+  )
+}
+
 /** The one next step, where this page can take it; the node's drawer has the others. */
 function NextStep({ run }: { readonly run: Run }) {
   const action = run.failure?.nextAction
   if (action === undefined || action.kind === 'none' || action.kind === 'wait') return null
+  if (action.kind === 'resync') return <ResyncButton run={run} label={action.label} />
   if (action.kind === 'open-terminal') {
     return (
       <Button size="small" onClick={() => requestTerminal({ nodeId: run.nodeId })}>

@@ -17,6 +17,7 @@ export interface ScreenHandlers {
   readonly openLink: (url: string) => void
   /** Keys the console keeps for itself also inside a terminal. */
   readonly onSearchKey: () => void
+  readonly onDockKey: () => void
   readonly copyText: (text: string) => void
 }
 
@@ -145,7 +146,11 @@ export class TerminalScreen {
   }
 
   #handleKey(event: KeyboardEvent, handlers: ScreenHandlers): boolean {
-    if (event.ctrlKey && event.code === 'Backquote') return false
+    if (event.ctrlKey && event.code === 'Backquote') {
+      if (event.type === 'keydown') handlers.onDockKey()
+      event.preventDefault()
+      return false
+    }
     const shifted = event.ctrlKey && event.shiftKey
     if (shifted && event.code === 'KeyF') {
       if (event.type === 'keydown') handlers.onSearchKey()

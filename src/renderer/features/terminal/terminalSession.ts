@@ -38,15 +38,17 @@ type SessionLink = Pick<EngineLink, 'client' | 'openTerminal' | 'status'>
 export class TerminalSession {
   readonly #link: SessionLink
   readonly #node: string
+  readonly #nodeName: string
   readonly #screen: SessionScreen
   readonly #state = createSubscribable<SessionState>({ status: 'opening' })
   #terminalId: TerminalId | null = null
   #duplex: TerminalDuplex | null = null
   #disposed = false
 
-  constructor(link: SessionLink, target: { readonly node: string; readonly terminalId: TerminalId | null }, screen: SessionScreen) {
+  constructor(link: SessionLink, target: { readonly node: string; readonly nodeName: string; readonly terminalId: TerminalId | null }, screen: SessionScreen) {
     this.#link = link
     this.#node = target.node
+    this.#nodeName = target.nodeName
     this.#terminalId = target.terminalId
     this.#screen = screen
   }
@@ -91,7 +93,7 @@ export class TerminalSession {
     this.#state.set({ status: 'opening' })
     this.#terminalId = null
     this.#screen.leaveProgram()
-    this.#screen.note(`Connecting to ${this.#node} again …`)
+    this.#screen.note(`Connecting to ${this.#nodeName} again …`)
     if (before !== null) void this.#link.client.terminals.close({ terminalId: before }).catch(() => {})
     await this.start()
   }

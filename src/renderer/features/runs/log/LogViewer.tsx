@@ -6,6 +6,7 @@ import { useLink } from '../../../api/LinkContext.tsx'
 import { Button } from '../../../components/Button.tsx'
 import { formatBytes, formatCount, plural } from '../../../components/format.ts'
 import { IconButton } from '../../../components/IconButton.tsx'
+import { useShortcuts } from '../../../stores/shortcuts.ts'
 import { ErrorTicks } from './ErrorTicks.tsx'
 import { LogLine } from './LogLine.tsx'
 import { LogReader, type LogState } from './logReader.ts'
@@ -45,11 +46,11 @@ function LogPane({ run, reader }: { readonly run: Run; readonly reader: LogReade
   }
   const goToError = (step: 1 | -1): void => goTo(neighbour(log.errorLines, current ?? (step === 1 ? -1 : log.lineCount), step))
   const goToHit = (step: 1 | -1): void => goTo(neighbour(found.hits, current ?? scroll.firstLine - 1, step))
+  useShortcuts([{ keys: 'n', label: 'Go to the next error in the log', group: 'Run', run: () => goToError(1) }])
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target instanceof HTMLInputElement) return
     if ((event.ctrlKey || event.metaKey) && event.key === 'f') setSearching(true)
     else if (event.ctrlKey || event.metaKey || event.altKey) return
-    else if (event.key === 'n') goToError(1)
     else if (event.key === 'N') goToError(-1)
     else if (!moveByKey(event.key, scroll, () => setFollow(false))) return
     event.preventDefault()

@@ -1,4 +1,5 @@
 import type { Run } from '../../../../shared/model/run.ts'
+import { saveBlob } from '../../../components/saveBlob.ts'
 import type { LogReader } from './logReader.ts'
 
 const readBytes = 4 * 1024 * 1024
@@ -19,12 +20,4 @@ export async function saveLog(run: Run, reader: LogReader, options: SaveOptions)
     offset += bytes.length
   }
   saveBlob(new Blob(pieces, { type: 'text/plain' }), `${run.nodeName}-${run.planName}-${run.id}.log`)
-}
-
-export function saveBlob(blob: Blob, fileName: string): void {
-  const anchor = document.createElement('a')
-  anchor.href = URL.createObjectURL(blob)
-  anchor.download = fileName.replace(/[^\w.-]+/g, '_')
-  anchor.click()
-  setTimeout(() => URL.revokeObjectURL(anchor.href), 60_000)
 }
