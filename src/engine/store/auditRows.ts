@@ -7,6 +7,15 @@ export interface AuditRow extends Omit<AuditEntry, 'detail' | 'previousHash'> {
   readonly previous_hash: string
 }
 
+/** A detail that is no longer JSON was changed by somebody: it is shown as it is, and its hash will not fit. */
 export function toAuditEntry({ detail, previous_hash, ...row }: AuditRow): AuditEntry {
-  return { ...row, detail: JSON.parse(detail) as AuditEntry['detail'], previousHash: previous_hash }
+  return { ...row, detail: parseDetail(detail), previousHash: previous_hash }
+}
+
+function parseDetail(detail: string): AuditEntry['detail'] {
+  try {
+    return JSON.parse(detail) as AuditEntry['detail']
+  } catch {
+    return { unreadable: detail }
+  }
 }

@@ -1,9 +1,10 @@
 import { AppError, type ErrorCode } from '../../shared/errors.ts'
+import { newestBackup } from './backup.ts'
 
-interface DatabaseErrorContext {
+export interface DatabaseErrorContext {
   readonly databaseFile: string
-  /** Newest backup, where there is one. */
-  readonly backupFile?: string | undefined
+  /** Where to look for something to restore. */
+  readonly backupsDirectory: string
 }
 
 const messages: readonly {
@@ -27,7 +28,7 @@ const messages: readonly {
     message: (file) => `${file} is in use by another program`,
   },
   {
-    codes: /^SQLITE_CONSTRAINT/,
+    codes: /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)/,
     code: 'CONFLICT',
     message: () => 'this would break a rule of the database: a name, key or serial is taken',
   },
@@ -50,7 +51,8 @@ export function sqliteCode(thrown: unknown): string | undefined {
 }
 
 /** @param reason what SQLite said, e.g. the first line of `quick_check` */
-export function databaseCorrupt({ databaseFile, backupFile }: DatabaseErrorContext, reason: string): AppError {
+export function databaseCorrupt({ databaseFile, backupsDirectory }: DatabaseErrorContext, reason: string): AppError {
+  const backupFile = newestBackup(backupsDirectory)
   const advice =
     backupFile === undefined
       ? 'There is no backup beside it: move the file away to start anew, or restore it from your own backup.'
@@ -66,4 +68,10 @@ export function databaseNewer(databaseFile: string, unknown: readonly string[]):
     `${databaseFile} was written by a newer Lockstep (${unknown.join(', ')}): update this one. Nothing was changed.`,
     { data: { path: databaseFile, unknownMigrations: unknown } },
   )
+}
+
+export function databaseOfOthers(databaseFile: string): AppError {
+  return new AppError('CONFLICT', `${databaseFile} is a database of another program. Nothing was changed.`, {
+    data: { path: databaseFile },
+  })
 }

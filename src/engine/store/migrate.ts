@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import { Kysely, SqliteAdapter, SqliteDialect } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
-import { databaseNewer } from './databaseErrors.ts'
+import { databaseNewer, databaseOfOthers } from './databaseErrors.ts'
 
 /** Kysely runs SQLite migrations outside of a transaction unless told that the DDL can be rolled back. */
 class TransactionalSqliteAdapter extends SqliteAdapter {
@@ -26,7 +26,8 @@ export interface MigrateOptions {
 /**
  * Brings the database to the newest shape: all pending migrations in one transaction, or none.
  *
- * @throws AppError DATABASE_NEWER when it was written by a later version, before anything is touched
+ * @throws AppError DATABASE_NEWER when it was written by a later version, CONFLICT when it is not ours; before anything is
+ *   touched
  */
 export async function migrate(database: Database, options: MigrateOptions): Promise<void> {
   const known = Object.keys(options.migrations)
@@ -41,7 +42,11 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
 
 function appliedMigrations(database: Database): string[] {
   const table = database.prepare(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'kysely_migration'`).get()
-  if (table === undefined) return []
+  if (table === undefined) {
+    const others = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()
+    if (others !== 0) throw databaseOfOthers(database.name)
+    return []
+  }
   return database.prepare<[], string>('SELECT name FROM kysely_migration ORDER BY name').pluck().all()
 }
 

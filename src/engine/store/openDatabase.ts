@@ -1,9 +1,7 @@
-import { chmodSync, existsSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmodSync } from 'node:fs'
 import BetterSqlite3, { type Database } from 'better-sqlite3'
 import type { Migration } from 'kysely/migration'
-import { AppError } from '../../shared/errors.ts'
+import { backUpDatabase } from './backup.ts'
 import { databaseCorrupt, explainDatabaseError } from './databaseErrors.ts'
 import { migrate } from './migrate.ts'
 
@@ -17,8 +15,6 @@ export interface OpenDatabaseOptions {
   readonly migrations: Readonly<Record<string, Migration>>
 }
 
-const backupPattern = /^lockstep-.*\.db$/
-
 /**
  * Opens, checks and migrates the database, and returns its one writing connection.
  *
@@ -26,7 +22,7 @@ const backupPattern = /^lockstep-.*\.db$/
  *   as it was
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
-  const { databaseFile, backupsDirectory } = options
+  const { databaseFile } = options
   let database: Database | undefined
   try {
     database = connect(databaseFile)
@@ -40,9 +36,8 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     return database
   } catch (error) {
     database?.close()
-    const backupFile = await newestBackup(backupsDirectory)
-    if (error instanceof DamagedDatabase) throw databaseCorrupt({ databaseFile, backupFile }, error.message)
-    throw explainDatabaseError(error, { databaseFile, backupFile })
+    if (error instanceof DamagedDatabase) throw databaseCorrupt(options, error.message)
+    throw explainDatabaseError(error, options)
   }
 }
 
@@ -77,49 +72,4 @@ export function openReader(databaseFile: string): Database {
 async function backUpBefore(firstMigration: string, database: Database, options: OpenDatabaseOptions): Promise<void> {
   if (options.databaseFile === inMemory) return
   await backUpDatabase(database, { ...options, label: `before-${firstMigration}` })
-}
-
-export interface BackUpOptions {
-  readonly backupsDirectory: string
-  readonly nowMs: number
-  readonly label: string
-}
-
-/**
- * Writes a consistent copy and checks it.
- *
- * @returns its path
- * @throws AppError DATABASE_CORRUPT when the copy cannot be read back
- */
-export async function backUpDatabase(
-  database: Database,
-  { backupsDirectory, nowMs, label }: BackUpOptions,
-): Promise<string> {
-  await mkdir(backupsDirectory, { recursive: true, mode: 0o700 })
-  const time = new Date(nowMs).toISOString().replaceAll(/[:.]/g, '-')
-  const path = freeName(backupsDirectory, `lockstep-${time}-${label}`)
-  database.prepare('VACUUM INTO ?').run(path)
-  chmodSync(path, 0o600)
-  const copy = new BetterSqlite3(path, { readonly: true })
-  const finding = copy.pragma('quick_check(1)', { simple: true })
-  copy.close()
-  if (finding !== 'ok') throw new AppError('DATABASE_CORRUPT', `the backup ${path} cannot be read back (${finding})`)
-  return path
-}
-
-function freeName(directory: string, base: string): string {
-  for (let number = 1; ; number += 1) {
-    const path = join(directory, number === 1 ? `${base}.db` : `${base}-${number}.db`)
-    if (!existsSync(path)) return path
-  }
-}
-
-/** Names begin with their time, so the last one is the newest. */
-async function newestBackup(backupsDirectory: string): Promise<string | undefined> {
-  const names = await readdir(backupsDirectory).catch(() => [])
-  const newest = names
-    .filter((name) => backupPattern.test(name))
-    .sort()
-    .at(-1)
-  return newest === undefined ? undefined : join(backupsDirectory, newest)
 }

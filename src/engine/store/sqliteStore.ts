@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Database } from 'better-sqlite3'
-import { createChainVerifier } from '../../core/audit/chain.ts'
+import { createChainVerifier, toAuditLine } from '../../core/audit/chain.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -8,11 +8,12 @@ import type { AuditVerification } from '../../shared/model/audit.ts'
 import type { EngineEvent } from '../../shared/model/event.ts'
 import type { Store, StoreTransaction } from '../ports.ts'
 import { type AuditRow, toAuditEntry } from './auditRows.ts'
+import { backUpDatabase } from './backup.ts'
 import { type CounterName, counterQuery } from './counters.ts'
 import { explainDatabaseError } from './databaseErrors.ts'
 import { GroupCommit } from './groupCommit.ts'
 import { migrations } from './migrations/index.ts'
-import { backUpDatabase, inMemory, openDatabase, openReader } from './openDatabase.ts'
+import { inMemory, openDatabase, openReader } from './openDatabase.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import { SqliteTransaction, sha256Hex } from './sqliteTransaction.ts'
 import { Statements } from './statements.ts'
@@ -61,7 +62,7 @@ export class SqliteStore extends SqliteReader implements Store {
     const writerStatements = new Statements(writer)
     const readerStatements = reader === undefined ? undefined : new Statements(reader)
     const current = new AsyncLocalStorage<SqliteTransaction>()
-    const explain = (error: unknown): unknown => explainDatabaseError(error, { databaseFile: options.databaseFile })
+    const explain = (error: unknown): unknown => explainDatabaseError(error, options)
     super(async (query) => {
       assertOutside(current)
       // Without a connection of its own a read waits for the transaction before it, whose writes it would see half done.
@@ -108,32 +109,50 @@ export class SqliteStore extends SqliteReader implements Store {
     return rows.map(({ change, ...event }) => ({ ...event, change: JSON.parse(change) as EngineEvent['change'] }))
   }
 
-  /** Reads in pages and lets other work go on in between; rows appended meanwhile are not part of the answer. */
+  /** Rows appended meanwhile are not part of the answer. */
   async verifyAudit(): Promise<AuditVerification> {
     const verifier = createChainVerifier(sha256Hex)
-    const expectedSeq = await this.#readCounter('audit_seq')
+    const lastSeq = await this.#readCounter('audit_seq')
+    for await (const rows of this.#auditPages(lastSeq)) for (const row of rows) verifier.add(toAuditEntry(row))
+    return verifier.result(lastSeq)
+  }
+
+  /** The whole audit log, oldest first, as lines for `verifyAuditLines`; without line breaks. */
+  async *exportAudit(): AsyncGenerator<string> {
+    const lastSeq = await this.#readCounter('audit_seq')
+    for await (const rows of this.#auditPages(lastSeq)) for (const row of rows) yield toAuditLine(toAuditEntry(row))
+  }
+
+  /** Lets other work go on between pages. */
+  async *#auditPages(lastSeq: number): AsyncGenerator<readonly AuditRow[]> {
     const text = 'SELECT * FROM audit WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?'
-    let position = -1
+    let position = Number.MIN_SAFE_INTEGER
     for (;;) {
       const rows = await this.read((statements) =>
-        statements.rows<AuditRow>(text).all(position, expectedSeq, auditPageRows),
+        statements.rows<AuditRow>(text).all(position, lastSeq, auditPageRows),
       )
-      for (const row of rows) verifier.add(toAuditEntry(row))
+      yield rows
+      if (rows.length < auditPageRows) return
       position = rows.at(-1)?.seq ?? position
-      if (rows.length < auditPageRows) return verifier.result(expectedSeq)
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
   /**
-   * Writes a consistent copy of everything committed into the backups directory; writers wait meanwhile.
+   * Writes a consistent copy of everything committed into the backups directory.
    *
    * @returns its path
+   * @throws AppError UNSUPPORTED for a store in memory, LOCAL_DISK_FULL, HOME_NOT_WRITABLE
    */
   async backUp(label: string): Promise<string> {
-    await this.#commits.idle()
     const { backupsDirectory, clock } = this.#options
-    return backUpDatabase(this.#writer, { backupsDirectory, nowMs: clock.nowMs(), label })
+    if (this.#reader === undefined) throw new AppError('UNSUPPORTED', 'a store in memory is not backed up')
+    try {
+      // Through the reader: a transaction may be open on the writer.
+      return await backUpDatabase(this.#reader, { backupsDirectory, nowMs: clock.nowMs(), label })
+    } catch (error) {
+      throw explainDatabaseError(error, this.#options)
+    }
   }
 
   /** Waits for what was asked before; later calls are refused. */

@@ -1,10 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { verifyAuditLines } from '../../../src/core/audit/chain.ts'
+import { AuditEntry } from '../../../src/shared/model/audit.ts'
 import { NodeId, RunId } from '../../../src/shared/model/ids.ts'
 import { aNode } from '../../fakes/aNode.ts'
 import { aCertificate, anAuditEntry, aRun, newId, StoreFixture } from './fixtures.ts'
@@ -121,6 +124,16 @@ describe('audit log (N14)', () => {
     await store.close()
   })
 
+  it('is exported as lines that are verified without the store', async () => {
+    const store = await fixture.open()
+    const lines = await Array.fromAsync(store.exportAudit())
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+    const parse = (value: unknown) => AuditEntry.parse(value)
+    const verified = verifyAuditLines(lines, sha256, parse)
+    expect(verified).toEqual(await store.verifyAudit())
+    expect(verified).toMatchObject({ entries: 5, intact: true })
+  })
+
   it('cannot be changed or deleted by a statement', () => {
     const database = new BetterSqlite3(fixture.databaseFile)
     expect(() => database.exec(`UPDATE audit SET actor = 'eve' WHERE seq = 2`)).toThrow('append-only')
@@ -134,6 +147,8 @@ describe('audit log (N14)', () => {
     ['DELETE FROM audit WHERE seq = 4', 4],
     ['DELETE FROM audit WHERE seq >= 4', 4],
     ['DELETE FROM audit', 1],
+    [`UPDATE audit SET detail = detail || '}' WHERE seq = 5`, 5],
+    ['UPDATE audit SET seq = -1 WHERE seq = 1', -1],
   ])('finds the first broken row after %s', async (statement, firstBrokenSeq) => {
     tamper(statement)
     const store = await fixture.open()
@@ -171,6 +186,13 @@ describe('a database that cannot be used', () => {
     // What the message says works.
     copyFileSync(join(fixture.backupsDirectory, backup ?? ''), fixture.databaseFile)
     expect(await (await fixture.open()).listRuns({ limit: 1_000 })).toHaveLength(200)
+  })
+
+  it('is left alone when it belongs to another program', async () => {
+    const other = new BetterSqlite3(fixture.databaseFile)
+    other.exec('CREATE TABLE theirs (id TEXT)')
+    other.close()
+    await expect(fixture.open()).rejects.toMatchObject({ code: 'CONFLICT' })
   })
 
   it('says so when there is no backup', async () => {
@@ -228,6 +250,12 @@ describe('a full disk', () => {
       }
       await expect(fill()).rejects.toMatchObject({ code: 'LOCAL_DISK_FULL' })
       expect(acknowledged.length).toBeGreaterThan(3)
+      const together = Array.from({ length: 5 }, () =>
+        store.transact((transaction) => transaction.saveRun(aRun({ planName: 'y'.repeat(200_000) }))),
+      )
+      for (const outcome of await Promise.allSettled(together)) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'LOCAL_DISK_FULL' } })
+      }
       for (const id of acknowledged) expect(await store.getRun(id)).not.toBeNull()
       expect(await store.headSeq()).toBe(acknowledged.length)
       execFileSync('mount', ['-o', 'remount,size=8m', mount])
