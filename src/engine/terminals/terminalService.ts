@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
+import type { Logger } from '../../platform/logger.ts'
 import type { Caller } from '../../shared/contract/base.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { TerminalId } from '../../shared/model/ids.ts'
@@ -15,17 +16,12 @@ const maxOpenTerminals = 64
 /** Sessions that have ended stay listed, so that a reload still shows their last lines; the oldest make room. */
 const maxExitedTerminals = 16
 
-/** The little a terminal needs to say to the log. */
-export interface TerminalLog {
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void
-}
-
 export interface TerminalServiceDependencies {
   readonly openSsh: OpenSshAccess
   readonly identities: Pick<Identities, 'ensure'>
   readonly clock: Clock
   readonly ids: IdSource
-  readonly logger: TerminalLog
+  readonly logger: Pick<Logger, 'warn'>
   /** Opening and closing are written to the audit log when given. */
   readonly store?: Pick<Store, 'transact'>
   /** What to run instead of `ssh`; for tests and measurements. */
@@ -57,8 +53,8 @@ function minimalEnvironment(): Record<string, string> {
 async function sshCommand(dependencies: TerminalServiceDependencies, node: FleetNode): Promise<TerminalCommand> {
   await dependencies.identities.ensure(node, 'terminal', { reason: `terminal on ${node.name}` })
   const access = await dependencies.openSsh.prepare(node, 'terminal')
-  const args = access.sshArguments[0] === 'ssh' ? access.sshArguments.slice(1) : access.sshArguments
-  return { file: 'ssh', args: ['-tt', ...args], environment: minimalEnvironment() }
+  const [file = 'ssh', ...args] = access.sshArguments
+  return { file, args: ['-tt', ...args], environment: minimalEnvironment() }
 }
 
 class Terminals implements TerminalService {
@@ -128,7 +124,7 @@ class Terminals implements TerminalService {
       this.#sessions.set(identity.id, session)
       return session.describe()
     } catch (error) {
-      this.#dependencies.logger.warn({ node: identity.nodeName, error: String(error) }, 'a terminal could not be started')
+      this.#dependencies.logger.warn({ node: identity.nodeName, err: error }, 'a terminal could not be started')
       throw new AppError('PROGRAM_FAILED', `A terminal on ${identity.nodeName} could not be started: ${command.file} does not run.`, { cause: error })
     }
   }

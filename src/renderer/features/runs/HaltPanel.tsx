@@ -31,7 +31,7 @@ function decisionOf(run: Run): Decision | null {
       title: `Delete ${files} on ${run.nodeName}?`,
       confirm: preview === null ? 'Delete them' : `Delete ${plural(preview.filesDeleted, 'file')}`,
       effect: `The run goes on under its id: it pushes ${run.planName} and deletes ${files} that the source does not have.`,
-      undo: 'None. Deleted files come back only from the source or from a backup.',
+      undo: 'None. Deleted files come back only from a backup.',
     }
   }
   if (reason === 'source-empty') {
