@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -29,52 +29,61 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** A process that waits for a line on stdin, tries to take the lock, prints what happened, and keeps what it has. */
-function contender(): { readonly go: () => void; readonly outcome: Promise<string>; readonly child: ChildProcess } {
+type Outcomes = readonly string[]
+
+/** A process that waits for a line on stdin, tries to take each lock, prints how each went, and keeps what it has. */
+function contender(paths: readonly string[]) {
   const script = `
     const { acquireHomeLock } = await import(${JSON.stringify(moduleUrl)})
+    const attempt = (path) => acquireHomeLock(path, { nowMs: ${nowMs} }).then(
+      (lock) => 'owner ' + (lock.reclaimed?.reason ?? 'fresh'), (error) => error.code ?? String(error))
     process.stdin.on('end', () => process.exit(0))
-    console.log('ready')
     process.stdin.once('data', async () => {
-      try {
-        const lock = await acquireHomeLock(${JSON.stringify(path)}, { nowMs: ${nowMs} })
-        console.log('owner', lock.reclaimed?.reason ?? 'fresh')
-      } catch (error) {
-        console.log(error.code ?? String(error))
-      }
-    })`
+      const outcomes = []
+      for (const path of ${JSON.stringify(paths)}) outcomes.push(await attempt(path))
+      console.log(JSON.stringify(outcomes))
+    })
+    console.log('ready')`
   const child = spawn(process.execPath, ['--input-type=module', '--no-warnings', '-e', script], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   children.push(child)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  const ready = lines.next()
-  const outcome = (async () => {
-    await ready
-    return String((await lines.next()).value)
-  })()
-  return { go: () => void ready.then(() => child.stdin.write('go\n')), outcome, child }
+  return {
+    child,
+    ready: async () => expect((await lines.next()).value).toBe('ready'),
+    go: () => child.stdin.write('go\n'),
+    outcomes: async () => JSON.parse(String((await lines.next()).value)) as Outcomes,
+  }
 }
 
-async function race(count: number): Promise<{ readonly outcomes: string[]; readonly owner: ChildProcess | undefined }> {
-  const contenders = Array.from({ length: count }, () => contender())
+/** Starts them at the same moment: all are ready before the first may begin. */
+async function race(count: number, paths: readonly string[]) {
+  const contenders = Array.from({ length: count }, () => contender(paths))
+  await Promise.all(contenders.map(({ ready }) => ready()))
   for (const { go } of contenders) go()
-  const outcomes = await Promise.all(contenders.map(({ outcome }) => outcome))
-  const owner = contenders[outcomes.findIndex((outcome) => outcome.startsWith('owner'))]?.child
-  return { outcomes, owner }
+  return { contenders, outcomes: await Promise.all(contenders.map(({ outcomes }) => outcomes())) }
 }
 
-function assertOneOwner(outcomes: readonly string[], how: string): void {
-  expect(outcomes.filter((outcome) => outcome === how)).toHaveLength(1)
-  expect(outcomes.filter((outcome) => outcome === 'HOME_IN_USE')).toHaveLength(outcomes.length - 1)
+function assertOneOwnerEach(outcomes: readonly Outcomes[], how: string): void {
+  for (const index of outcomes[0]?.keys() ?? []) {
+    const ofThisLock = outcomes.map((ofContender) => ofContender[index])
+    expect(ofThisLock.filter((outcome) => outcome === how)).toEqual([how])
+    expect(ofThisLock.filter((outcome) => outcome === 'HOME_IN_USE')).toHaveLength(outcomes.length - 1)
+  }
 }
 
-async function kill(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined) throw new Error('nobody owned the lock')
+async function kill(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit')
   child.kill('SIGKILL')
   await ended
 }
+
+const lockPaths = (count: number) =>
+  Array.from({ length: count }, (_, index) => {
+    mkdirSync(join(directory, String(index)))
+    return join(directory, String(index), 'engine.lock')
+  })
 
 describe('home lock', () => {
   it('S0.53-56 writes who owns the home, private to the user, and removes it on release', async () => {
@@ -135,24 +144,23 @@ describe('home lock', () => {
     next.release()
   })
 
-  it('S0.46-51 of 20 processes exactly one owns the home, fresh and again after each owner was killed', {
+  it('S0.46-51 of 20 processes exactly one owns each home, fresh and again after all owners were killed', {
     timeout: 120_000,
   }, async () => {
-    const fresh = await race(20)
-    assertOneOwner(fresh.outcomes, 'owner fresh')
-    let owner = fresh.owner
-    for (let round = 0; round < 3; round += 1) {
-      await kill(owner)
-      const again = await race(20)
-      assertOneOwner(again.outcomes, 'owner owner-dead')
-      owner = again.owner
-    }
+    const paths = lockPaths(40)
+    const first = await race(20, paths)
+    assertOneOwnerEach(first.outcomes, 'owner fresh')
+    await Promise.all(first.contenders.map(({ child }) => kill(child)))
+    const second = await race(20, paths)
+    assertOneOwnerEach(second.outcomes, 'owner owner-dead')
+    for (const path of paths) expect(readdirSync(join(path, '..'))).toEqual(['engine.lock'])
   })
 
-  it('S0.52 of 20 processes exactly one reclaims a corrupt lock', { timeout: 120_000 }, async () => {
-    writeFileSync(path, 'garbage')
-    const { outcomes } = await race(20)
-    assertOneOwner(outcomes, 'owner corrupt')
+  it('S0.52 of 20 processes exactly one reclaims each corrupt lock', { timeout: 120_000 }, async () => {
+    const paths = lockPaths(40)
+    for (const path of paths) writeFileSync(path, 'garbage')
+    const { outcomes } = await race(20, paths)
+    assertOneOwnerEach(outcomes, 'owner corrupt')
   })
 
   it('is not blocked by a claim whose holder was killed between claim and replacement', async () => {
