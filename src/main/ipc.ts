@@ -8,18 +8,18 @@ import {
   shellEventChannel,
 } from '../shared/desktopBridge.ts'
 import { AppError } from '../shared/errors.ts'
-import { isPageUrl, type PagePlace } from './security.ts'
+import { isTrustedFrame, type PagePlace } from './security.ts'
 import { answerShellCall, type ShellHandlers } from './shellCalls.ts'
 
 /* The only file of the main process that touches IPC; biome refuses `ipcMain` everywhere else. */
 
 type TransferablePort = Parameters<WebFrameMain['postMessage']>[2] extends (infer Port)[] | undefined ? Port : never
 
-/** Serves the one channel. A call is heard only from the top frame of our own page. */
+/** Serves the one channel. */
 export function serveShellCalls(place: PagePlace, handlers: ShellHandlers<WebFrameMain>): void {
   ipcMain.handle(shellCallChannel, (event, input: unknown) => {
     const frame = event.senderFrame
-    if (frame === null || frame.parent !== null || !isPageUrl(frame.url, place)) {
+    if (!isTrustedFrame(frame, place)) {
       return { ok: false, error: new AppError('FORBIDDEN', 'Only the console itself may call.').toBody() }
     }
     return answerShellCall(input, frame, handlers)

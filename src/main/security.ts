@@ -47,6 +47,16 @@ export function isPageUrl(url: string, place: PagePlace): boolean {
   return `${protocol}//${host}` === place.origin && username === '' && password === ''
 }
 
+interface CallingFrame {
+  readonly url: string
+  readonly parent: unknown
+}
+
+/** A call counts only from the top frame of our own page; a frame that is gone or has moved on is nobody. */
+export function isTrustedFrame<Frame extends CallingFrame>(frame: Frame | null, place: PagePlace): frame is Frame {
+  return frame !== null && frame.parent === null && isPageUrl(frame.url, place)
+}
+
 /** What may be handed to the person's browser. */
 export function isExternalUrl(url: string): boolean {
   if (url.length > 2048 || !URL.canParse(url)) return false
