@@ -1,6 +1,6 @@
 export { KeyEncryptionKey } from './keyVault/keyEncryptionKey.ts'
-export type { KeyVault, KeyVaultKind } from './keyVault/keyVaultPort.ts'
-export { createPassphraseVault, type PassphraseVault } from './keyVault/passphraseVault.ts'
+export type { KeyVault } from './keyVault/keyVaultPort.ts'
+export { createPassphraseVault } from './keyVault/passphraseVault.ts'
 export { receivedKeyVault } from './keyVault/receivedKeyVault.ts'
 export { createSafeStorageVault, type SafeStorage } from './keyVault/safeStorageVault.ts'
 export { createSystemdCredentialVault } from './keyVault/systemdCredentialVault.ts'

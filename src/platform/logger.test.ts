@@ -84,8 +84,11 @@ describe('redaction', () => {
     logger.info({}, 'cloning https://user:url-canary@git.example/repository.git')
     logger.info({ passphrase: 'field-canary', token: 'x"canary' }, 'fields')
     logger.info({ quoted: '{"authorization":"Bearer quoted-canary"}' }, 'q')
+    logger.info({ headers: { authorization: ['Bearer list-canary'], cookie: 'session=cookie-canary' } }, 'lists')
+    logger.info({}, 'Authorization: Digest username="u", response="digest-canary"\r\nAccept: kept-header')
     const all = lines.join('')
     expect(all).not.toContain('canary')
+    expect(all).toContain('kept-header')
     expect(all).not.toContain('b3BlbnNzaC1')
     expect(all).toContain(' after')
     expect(all).toContain('https://[redacted]@git.example/repository.git')
@@ -101,6 +104,12 @@ describe('redaction', () => {
     expect(redact('twice-known')).toBe('[redacted]')
     forgetSecond()
     expect(redact('twice-known')).toBe('twice-known')
+  })
+
+  it('takes long text without falling behind', () => {
+    const { redact } = captured()
+    const text = `${'a.b-c+'.repeat(50_000)} authorization `
+    expect(redact(text)).toBe(text)
   })
 
   it('leaves ordinary text alone', () => {

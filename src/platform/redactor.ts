@@ -3,8 +3,10 @@ const mask = '[redacted]'
 const shortestSecret = 4
 
 const privateKeyBlock = /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|(?="|$))/g
-const authorizationHeader = /\b((?:proxy-)?authorization\\?["']?\s*[:=]\s*\\?["']?)(?:[^"\\\r\n,}]|\\(?!["nr]))+/gi
-const credentialsInUrl = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/"'@:]*:[^\s/"'@]*@/gi
+/** To the end of the line or of the JSON string: what follows a comma may belong to the value (Digest, cookies). */
+const secretHeader =
+  /\b((?:(?:proxy-)?authorization|(?:set-)?cookie)\\?["']?\s*[:=]\s*\[?\s*\\?["']?)(?:[^"\\\r\n]|\\[^nr])+/gi
+const credentialsInUrl = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/"'@:]*:[^\s/"'@]*@/gi
 const secretField =
   /("(?:passphrase|password|privateKey|private_key|secret|token|keyEncryptionKey)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi
 
@@ -17,7 +19,7 @@ export interface Redactor {
    * @returns forgets it again, for secrets that have lost their worth
    */
   registerSecret(secret: string | Uint8Array): () => void
-  /** Masks registered values, private key blocks, Authorization headers, credentials in URLs and secret fields. */
+  /** Masks registered values, private key blocks, Authorization and Cookie headers, credentials in URLs and secret fields. */
   redact(text: string): string
 }
 
@@ -52,7 +54,7 @@ export function createRedactor(): Redactor {
       const withoutRegistered = registered === undefined ? text : text.replace(registered, mask)
       return withoutRegistered
         .replace(privateKeyBlock, mask)
-        .replace(authorizationHeader, `$1${mask}`)
+        .replace(secretHeader, `$1${mask}`)
         .replace(credentialsInUrl, `$1${mask}@`)
         .replace(secretField, `$1"${mask}"`)
     },

@@ -1,6 +1,7 @@
 import { chmodSync } from 'node:fs'
 import BetterSqlite3, { type Database } from 'better-sqlite3'
 import type { Migration } from 'kysely/migration'
+import { explainFileError } from '../../platform/fileErrors.ts'
 import { backUpDatabase } from './backup.ts'
 import { databaseCorrupt, explainDatabaseError } from './databaseErrors.ts'
 import { migrate } from './migrate.ts'
@@ -37,7 +38,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   } catch (error) {
     database?.close()
     if (error instanceof DamagedDatabase) throw databaseCorrupt(options, error.message)
-    throw explainDatabaseError(error, options)
+    throw explainDatabaseError(explainFileError(error, databaseFile), options)
   }
 }
 
