@@ -23,20 +23,21 @@ const flags = { '--demo': 'none', '--web': 'none', '--nodes': 'count', '--port':
 /** Turns the command line into options, or ends with the name of what is wrong. */
 function parse(args) {
   const options = {}
-  for (let index = 0; index < args.length; index += 1) {
-    const [flag, inline] = splitOnce(args[index])
+  const words = args.flatMap(splitOnce)
+  while (words.length > 0) {
+    const flag = words.shift()
     const kind = flags[flag]
-    if (kind === undefined) stop(`unknown option "${args[index]}"\n\n${HELP}`, 2)
-    if (kind === 'none') options[flag] = true
-    else options[flag] = checked(flag, kind, inline ?? args[(index += 1)])
+    if (kind === undefined) stop(`unknown option "${flag}"\n\n${HELP}`, 2)
+    options[flag] = kind === 'none' ? true : checked(flag, kind, words.shift())
   }
   if (options['--nodes'] !== undefined && !options['--demo']) stop('--nodes only makes sense with --demo', 2)
   return options
 }
 
+/** `--home=DIR` is `--home DIR`. */
 function splitOnce(argument) {
   const at = argument.indexOf('=')
-  return at === -1 ? [argument, undefined] : [argument.slice(0, at), argument.slice(at + 1)]
+  return at === -1 || !argument.startsWith('--') ? [argument] : [argument.slice(0, at), argument.slice(at + 1)]
 }
 
 function checked(flag, kind, value) {

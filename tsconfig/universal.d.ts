@@ -7,5 +7,5 @@ declare class TextEncoder {
 
 declare class TextDecoder {
   constructor(label?: string, options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean })
-  decode(input?: ArrayBuffer | ArrayBufferView): string
+  decode(input?: ArrayBuffer | ArrayBufferView, options?: { readonly stream?: boolean }): string
 }
