@@ -34,14 +34,14 @@ describe('the output of rsync', () => {
   it('reads progress and totals', () => {
     expect(lines.filter((line) => line.kind === 'progress').at(-1)).toEqual({ kind: 'progress', bytes: 7, percent: 87, filesDone: 6 })
     const stats = Object.fromEntries(lines.flatMap((line) => (line.kind === 'stat' ? [[line.name, line.value]] : [])))
-    expect(stats).toMatchObject({ 'Number of files': 10, 'Number of deleted files': 3, 'Total transferred file size': 7, 'Total bytes sent': 488 })
+    expect(stats).toMatchObject({ 'Number of files': 10, 'Number of deleted files': 3, 'Total transferred file size': 7, 'Total bytes sent': 495 })
     expect(lines).toContainEqual({ kind: 'stat', name: 'Number of deleted files', value: 3, regular: 2 })
     expect(lines).toContainEqual({ kind: 'text', text: 'skipping non-regular file "fifo"' })
   })
 
   it('reads the same wherever the stream is cut', () => {
     const bytes = transcript('push-3.5.txt')
-    fc.assert(fc.property(fc.array(fc.nat(bytes.length), { maxLength: 20 }), (cuts) => expect(readAll(bytes, cuts)).toEqual(lines)), { numRuns: 100 })
+    fc.assert(fc.property(fc.array(fc.nat(bytes.length), { maxLength: 20 }), (cuts) => void expect(readAll(bytes, cuts)).toEqual(lines)), { numRuns: 100 })
   })
 
   it('never throws, whatever it is fed', () => {

@@ -1,0 +1,111 @@
+import { type RunEvent, transition, type Transition } from '../../core/run/machine.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { RunId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import { isFinal, type Run } from '../../shared/model/run.ts'
+import type { StoreTransaction } from '../ports.ts'
+import type { NodeLesson } from './executor.ts'
+import { settleNode } from './settle.ts'
+import type { RunServiceDependencies } from './runService.ts'
+
+type CommitDependencies = Pick<RunServiceDependencies, 'store' | 'logs' | 'clock' | 'config'>
+
+export interface CommitOptions {
+  readonly learned?: NodeLesson
+  /** Facts the run takes on before the transition, such as the plan revision an attempt works on. */
+  readonly prepare?: (run: Run) => Run
+}
+
+/** Decides the event inside the transaction; null for none. */
+export type EventSource = RunEvent | ((transaction: StoreTransaction, run: Run) => Promise<RunEvent | null>)
+
+/**
+ * Makes one event of a run durable, together with everything that must agree with it: the node, its locks, older
+ * halted runs. Effects on the outside come after; they are returned.
+ */
+export async function commitEvent(dependencies: CommitDependencies, runId: RunId, source: EventSource, options: CommitOptions = {}): Promise<Transition> {
+  const logBytes = await dependencies.logs.sizeBytes(runId).catch(() => 0)
+  return dependencies.store.transact(async (transaction) => {
+    const stored = await transaction.getRun(runId)
+    if (stored === null) throw new AppError('NOT_FOUND', `There is no run ${runId}.`, { data: { runId } })
+    const event = typeof source === 'function' ? await source(transaction, stored) : source
+    const before = options.prepare?.(stored) ?? stored
+    const next = event === null ? { run: before, effects: [] } : transition(before, event, { nowMs: dependencies.clock.nowMs() })
+    if (next.run === stored) {
+      await learn(transaction, stored, options.learned)
+      return next
+    }
+    const run = await transaction.saveRun({ ...next.run, logBytes: Math.max(next.run.logBytes, logBytes) })
+    await bringNodeUpToDate({ dependencies, transaction, run, effects: next.effects, ...options })
+    return { run, effects: next.effects }
+  })
+}
+
+async function learn(transaction: StoreTransaction, run: Run, learned: NodeLesson | undefined): Promise<void> {
+  const node = learned === undefined ? null : await transaction.getNode(run.nodeId)
+  if (node !== null && learned !== undefined) await transaction.saveNode(learned(node))
+}
+
+interface Update extends CommitOptions {
+  readonly dependencies: CommitDependencies
+  readonly transaction: StoreTransaction
+  readonly run: Run
+  readonly effects: Transition['effects']
+}
+
+async function bringNodeUpToDate(update: Update): Promise<void> {
+  const { transaction, run, effects, learned } = update
+  if (effects.some((effect) => effect.kind === 'releaseLock')) await transaction.releaseLocks(run.id)
+  const settles = effects.some((effect) => effect.kind === 'settle')
+  if (settles && (run.status === 'succeeded' || run.status === 'halted')) await replaceOlderHalts(update)
+  const before = await transaction.getNode(run.nodeId)
+  // A node can be removed while its last run ends.
+  if (before === null) return
+  let node = learned?.(before) ?? before
+  if (settles) node = await settled(node, update)
+  node = await withLiveFacts(node, update)
+  if (JSON.stringify(node) !== JSON.stringify(before)) await transaction.saveNode({ ...node, updatedAt: before.updatedAt })
+}
+
+async function settled(node: FleetNode, { dependencies, transaction, run }: Update): Promise<FleetNode> {
+  const otherFailures = []
+  for (const plan of node.plans) {
+    if (plan.planId === run.planId || plan.lastRunId === null) continue
+    const last = await transaction.getRun(plan.lastRunId)
+    if (last?.status === 'failed' && last.failure !== null) otherFailures.push(last.failure)
+  }
+  const failedBefore = await transaction.listRuns({ nodeId: node.id, batchId: run.batchId, statuses: ['failed'], limit: 2 })
+  return settleNode(node, run, {
+    nowMs: dependencies.clock.nowMs(),
+    errorAfterFailures: dependencies.config.errorAfterFailures,
+    otherFailures,
+    cycleAlreadyFailed: failedBefore.some((other) => other.id !== run.id),
+  })
+}
+
+/** Which run works on the node, which one waits for a person, and whether something is locked. */
+async function withLiveFacts(node: FleetNode, { dependencies, transaction, run }: Update): Promise<FleetNode> {
+  const running = run.status === 'running' ? run.id : null
+  const [others, halted, locks] = await Promise.all([
+    transaction.listRuns({ nodeId: node.id, statuses: ['running'], limit: 2 }),
+    transaction.listRuns({ nodeId: node.id, statuses: ['halted'], limit: 1 }),
+    transaction.listLocks(),
+  ])
+  return {
+    ...node,
+    activeRunId: running ?? others.find((other) => other.id !== run.id)?.id ?? null,
+    haltedRunId: halted[0]?.id ?? null,
+    locked: locks.some((lock) => lock.nodeId === node.id),
+    lastAttemptAt: running === null || node.activeRunId === run.id ? node.lastAttemptAt : dependencies.clock.nowMs(),
+  }
+}
+
+/** A later run of the same plan has answered the question an older one waits with. */
+async function replaceOlderHalts({ dependencies, transaction, run }: Update): Promise<void> {
+  const halted = await transaction.listRuns({ nodeId: run.nodeId, planId: run.planId, statuses: ['halted'], limit: 100 })
+  for (const older of halted) {
+    if (older.id === run.id || isFinal(older.status)) continue
+    const canceled = transition(older, { kind: 'cancelRequested', by: `engine: replaced by run ${run.id}` }, { nowMs: dependencies.clock.nowMs() })
+    await transaction.saveRun(canceled.run)
+  }
+}

@@ -1,0 +1,74 @@
+import type { RunPatch } from '../../core/run/machine.ts'
+import { severityOf } from '../../core/run/severity.ts'
+import { unexpected } from '../../core/run/causes.ts'
+import { toAppError } from '../../shared/errors.ts'
+import { Diagnosis } from '../../shared/model/diagnosis.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import type { DeletePreview, HaltReason, Run, RunProgress, RunState } from '../../shared/model/run.ts'
+
+/** What a step found out about the node; becomes part of it in the commit that ends the step. */
+export type NodeLesson = (node: FleetNode) => FleetNode
+
+/** How a step ended. `learned` and `patch` are committed with it. */
+export type StepOutcome = { readonly learned?: NodeLesson; readonly patch?: RunPatch } & (
+  | { readonly kind: 'done' | 'skipped' }
+  /** `from`: an earlier state that has to be done again first. */
+  | { readonly kind: 'retry'; readonly diagnosis: Diagnosis; readonly from?: RunState }
+  | { readonly kind: 'fatal'; readonly diagnosis: Diagnosis }
+  | { readonly kind: 'halt'; readonly reason: HaltReason; readonly diagnosis: Diagnosis; readonly deletePreview?: DeletePreview }
+)
+
+/** What a step is given. Everything in it is as it was when the step began. */
+export interface StepContext {
+  readonly run: Run
+  readonly node: FleetNode
+  readonly plan: Plan
+  /** Aborted on cancel and when the engine stops. */
+  readonly signal: AbortSignal
+  /** A line for the run's log; never waits. */
+  log(text: string): void
+  /** Output of a program as it comes; never waits. */
+  output(text: string): void
+  progress(progress: RunProgress): void
+}
+
+/**
+ * What differs between kinds of plans. `Memory` is what its steps tell each other; it lives as long as the process
+ * and the run, and every state from ENSURE_CERT on can be repeated without it.
+ */
+export interface PlanExecutor<Memory> {
+  createMemory(): Memory
+  /** Directories on the node that no other run may work on meanwhile. */
+  lockTargets(plan: Plan): readonly string[]
+  preflight(context: StepContext, memory: Memory): Promise<StepOutcome>
+  push(context: StepContext, memory: Memory): Promise<StepOutcome>
+  pull(context: StepContext, memory: Memory): Promise<StepOutcome>
+  verify(context: StepContext, memory: Memory): Promise<StepOutcome>
+  /** Removes temporary files of the run on both sides. Best effort: a leftover never harms a later run. */
+  cleanUp(context: StepContext, memory: Memory): Promise<void>
+  /** Ends what runs on the node and proves it. @returns null when proven, else why it is not. */
+  stop(context: Pick<StepContext, 'run' | 'node'>): Promise<Diagnosis | null>
+}
+
+/** The cause that another part found, carried in `data.diagnosis`; otherwise what was thrown, in its own words. */
+export function diagnosisOf(thrown: unknown): Diagnosis {
+  const error = toAppError(thrown)
+  const carried = Diagnosis.safeParse(error.data?.diagnosis)
+  if (carried.success) return carried.data
+  const evidence = Array.isArray(error.data?.evidence) ? error.data.evidence.map(String) : []
+  return unexpected(error.code, error.message, evidence)
+}
+
+/** What a cause means for the run. */
+export function outcomeOf(diagnosis: Diagnosis): StepOutcome {
+  switch (severityOf(diagnosis.code)) {
+    case 'retryable':
+      return { kind: 'retry', diagnosis }
+    case 'halt':
+      return { kind: 'halt', reason: 'host-key-changed', diagnosis }
+    case 'unreachable':
+    case 'fatal':
+      return { kind: 'fatal', diagnosis }
+  }
+}

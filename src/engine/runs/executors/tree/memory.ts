@@ -1,0 +1,46 @@
+import type { ByteName, ListedEntry } from '../../../../core/parse/rsync.ts'
+import type { StopProof } from '../../../transfer/remoteProcess.ts'
+import type { Manifest } from '../../../transfer/manifest.ts'
+import type { StepContext } from '../../executor.ts'
+import type { DiagnoseFailure, OpenSshAccess, SshPool, StoreReader } from '../../../ports.ts'
+import type { Clock } from '../../../../platform/clock.ts'
+
+export interface TreeDependencies {
+  readonly store: Pick<StoreReader, 'recentDeleteShares' | 'listRuns'>
+  readonly clock: Clock
+  readonly sshPool: SshPool
+  readonly openSsh: OpenSshAccess
+  readonly diagnose: DiagnoseFailure
+}
+
+/** What the steps of one run tell each other. */
+export interface TreeMemory {
+  /** The source of the push as PRE_FLIGHT_CHECK saw it. */
+  manifest: Manifest | null
+  /** What this run has sent, over all its tries. */
+  readonly sent: Set<ByteName>
+  /** Everything the source of the pull has. */
+  pullEntries: Pick<ListedEntry, 'type' | 'name'>[]
+  readonly received: Set<ByteName>
+  /** Size and time agreed but content did not: compare content this time. */
+  compareContent: boolean
+  /** Bytes to come, as far as known before rsync says so. */
+  expectedBytes: number | null
+}
+
+export const createTreeMemory = (): TreeMemory => ({
+  manifest: null,
+  sent: new Set(),
+  pullEntries: [],
+  received: new Set(),
+  compareContent: false,
+  expectedBytes: null,
+})
+
+export type TreeStep = (context: StepContext, memory: TreeMemory) => Promise<import('../../executor.ts').StepOutcome>
+
+export type { StopProof }
+
+/** A login, one look, a listing: each has to answer within this, so that a hanging node holds no slot (S1.78). */
+export const connectTimeoutMs = 15_000
+export const commandTimeoutMs = 120_000

@@ -1,0 +1,200 @@
+import { constants } from 'node:fs'
+import { access, mkdir, readdir, stat, statfs } from 'node:fs/promises'
+import { withLogin } from '../../../../core/fleet/observe.ts'
+import { diskFull, noisyShell, runCause, sourceEmpty, sourceMissing, sourceNotADirectory, unexpected, unsafeTarget } from '../../../../core/run/causes.ts'
+import { isApproved, mustHaltForEmptySource } from '../../../../core/run/safety.ts'
+import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
+import type { LoginProof } from '../../../ports.ts'
+import { type Manifest, readManifest } from '../../../transfer/manifest.ts'
+import { localDirectory } from '../../../transfer/paths.ts'
+import { type RemoteDirectoryFacts, type RemoteFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
+import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
+import { diagnosisOf, type NodeLesson, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
+import { commandTimeoutMs, connectTimeoutMs, type TreeDependencies, type TreeMemory } from './memory.ts'
+import { measureTransfer } from './transfer.ts'
+
+/** A clock further off than this is worth a word: times decide what rsync sends. */
+const tolerableSkewMs = 60_000
+
+/** Thrown by a check that did not pass; every one of them is non-negotiable (S0.61). */
+class CheckFailed extends Error {
+  readonly outcome: StepOutcome
+  constructor(outcome: StepOutcome) {
+    super('a pre-flight check failed')
+    this.outcome = outcome
+  }
+}
+
+const refuse = (diagnosis: Diagnosis): never => {
+  throw new CheckFailed({ kind: 'fatal', diagnosis })
+}
+
+/** All checks of S0.62-65, the node first: whoever does not answer costs no more than the connect timeout. */
+export async function preflight(dependencies: TreeDependencies, context: StepContext, memory: TreeMemory): Promise<StepOutcome> {
+  let learned: NodeLesson | undefined
+  try {
+    const proof = await login(dependencies, context)
+    learned = lessonOf(proof, context)
+    const warnings = clockWarning(proof, context)
+    await endLeftoverProcesses(dependencies, context)
+    memory.manifest = await checkLocalSource(context)
+    const facts = await checkNode(dependencies, context, memory.manifest)
+    await checkLocalTarget(context)
+    await checkEmptySources(context, memory.manifest, facts)
+    await checkFreeSpace({ dependencies, context, memory, facts })
+    return { kind: 'done', learned, patch: { warnings } }
+  } catch (error) {
+    const outcome = error instanceof CheckFailed ? error.outcome : outcomeOf(diagnosisOf(error))
+    return learned === undefined ? outcome : { ...outcome, learned }
+  }
+}
+
+/** Resolves the name, reaches the node and logs in, without rsync (S0.64, S0.65, S1.71). */
+async function login({ sshPool }: TreeDependencies, { node, run, signal, log }: StepContext): Promise<LoginProof> {
+  const options = { timeoutMs: connectTimeoutMs, signal }
+  let proof = await sshPool.login(node, options)
+  if (run.certificateSerial !== null && proof.certificateSerial !== run.certificateSerial) {
+    // The open connection was made with an earlier certificate: the one of this run has to prove itself.
+    proof = await sshPool.login(node, { ...options, fresh: true })
+  }
+  log(`logged in to ${node.user}@${node.address}:${node.port} with certificate ${proof.certificateSerial}`)
+  return proof
+}
+
+function lessonOf(proof: LoginProof, { run }: StepContext): NodeLesson {
+  return (node) => {
+    const seen = withLogin(node, { at: proof.at, clockSkewMs: proof.clockSkewMs, certificate: null })
+    const certificate = seen.certificate
+    const accepted = certificate !== null && certificate.serial === proof.certificateSerial && certificate.serial === run.certificateSerial
+    return accepted ? { ...seen, certificate: { ...certificate, acceptedAt: proof.at } } : seen
+  }
+}
+
+function clockWarning({ clockSkewMs }: LoginProof, { node, log }: StepContext) {
+  if (clockSkewMs === null || Math.abs(clockSkewMs) <= tolerableSkewMs) return []
+  const seconds = Math.round(clockSkewMs / 1000)
+  const message = `The clock of ${node.name} is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}. Set it: certificates and file times depend on it.`
+  log(message)
+  return [{ code: 'CLOCK_SKEW', message, evidence: [`skew ${clockSkewMs} ms`] }]
+}
+
+/** An earlier attempt of this run, or a canceled run whose stop was never proven, may still write over there. */
+async function endLeftoverProcesses({ sshPool, store }: TreeDependencies, { run, node, log }: StepContext): Promise<void> {
+  const canceled = await store.listRuns({ nodeId: node.id, statuses: ['canceled'], limit: 20 })
+  const unproven = canceled.filter((other) => other.cancellation?.stopConfirmed === false).map((other) => other.id)
+  const suspects = run.attempts.length > 1 ? [run.id, ...unproven] : unproven
+  for (const suspect of suspects) {
+    const proof = await stopRemoteProcesses(sshPool, node, suspect, { timeoutMs: commandTimeoutMs })
+    if (proof.confirmed) continue
+    log(`processes of run ${suspect} still run on ${node.name}`)
+    refuse(runCause('STOP_NOT_CONFIRMED', {
+      sentence: `A process of an earlier transfer still runs on ${node.name} and cannot be ended. End it there first.`,
+      short: 'old transfer runs',
+      evidence: proof.evidence,
+      nextAction: { kind: 'open-terminal', label: 'Open a terminal' },
+    }))
+  }
+}
+
+async function checkLocalSource({ plan, node, signal, log }: StepContext): Promise<Manifest | null> {
+  if (plan.spec.push === null) return null
+  const directory = localDirectory(plan.spec.push.source, node.name)
+  const stats = await stat(directory).catch(() => null)
+  if (stats === null) return refuse(sourceMissing(directory))
+  if (!stats.isDirectory()) return refuse(sourceNotADirectory(directory))
+  const manifest = await readManifest(directory, plan.spec.excludes, { signal })
+  log(`source ${directory}: ${manifest.files} files, ${manifest.totalBytes} bytes`)
+  return manifest
+}
+
+async function checkNode({ sshPool, diagnose }: TreeDependencies, context: StepContext, manifest: Manifest | null): Promise<RemoteFacts> {
+  const { plan, node, signal, log } = context
+  const { push, pull } = plan.spec
+  const facts = await readRemoteFacts(sshPool, node, {
+    target: push === null ? null : { directory: push.target, lookForFiles: manifest?.files === 0 },
+    source: pull === null ? null : { directory: pull.source },
+    timeoutMs: commandTimeoutMs,
+    signal,
+  })
+  if (facts.noise.length > 0) refuse(noisyShell(node.name, facts.noise))
+  if (facts.rsyncVersion === null) refuse(diagnose(node, { program: 'rsync', exitCode: 127, stderr: 'sh: rsync: not found' }))
+  log(`node has ${facts.rsyncVersion}`)
+  const judge = { node: node.name, refused: (complaint: string) => diagnose(node, { program: 'mkdir', exitCode: 1, stderr: complaint }) }
+  if (facts.target !== null) checkTarget(facts.target, judge)
+  if (facts.source !== null && pull !== null) checkRemoteSource(facts.source, { ...judge, directory: pull.source })
+  return facts
+}
+
+interface Judge {
+  readonly node: string
+  refused(complaint: string): Diagnosis
+}
+
+function checkTarget(facts: RemoteDirectoryFacts, judge: Judge): void {
+  if (facts.status === 'not-a-directory') {
+    refuse(runCause('REMOTE_PATH_INVALID', { sentence: `The target on ${judge.node} exists and is not a directory. Correct the path.`, short: 'target not directory', nextAction: { kind: 'edit-plan', label: 'Correct the path' } }))
+  }
+  if (facts.status !== 'ok') refuse(judge.refused(facts.complaint))
+  if (!facts.safe) refuse(unsafeTarget(judge.node, facts.resolved))
+}
+
+function checkRemoteSource(facts: RemoteDirectoryFacts, judge: Judge & { readonly directory: string }): void {
+  const named = `${judge.directory} on ${judge.node}`
+  if (facts.status === 'missing') refuse(sourceMissing(named))
+  if (facts.status === 'not-a-directory') refuse(sourceNotADirectory(named))
+  if (facts.status !== 'ok') refuse(judge.refused(facts.complaint))
+}
+
+async function checkLocalTarget({ plan, node }: StepContext): Promise<void> {
+  if (plan.spec.pull === null) return
+  const directory = localDirectory(plan.spec.pull.target, node.name)
+  try {
+    await mkdir(directory, { recursive: true })
+    await access(directory, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    refuse(unexpected('PRECONDITION_FAILED', `The local directory ${directory} cannot be written. Correct the plan or its permissions.`, [reason]))
+  }
+}
+
+async function checkEmptySources(context: StepContext, manifest: Manifest | null, facts: RemoteFacts): Promise<void> {
+  const { run, node, plan } = context
+  if (isApproved(run.approvals, 'source-empty')) return
+  if (manifest !== null && mustHaltForEmptySource({ sourceFiles: manifest.files, receiverHasFiles: facts.target?.hasFiles ?? false })) {
+    throw new CheckFailed({ kind: 'halt', reason: 'source-empty', diagnosis: sourceEmpty(manifest.directory, `the target on ${node.name}`) })
+  }
+  const { pull } = plan.spec
+  if (pull === null || facts.source === null) return
+  const copy = localDirectory(pull.target, node.name)
+  // What lies here is the last good copy: an emptied node must not touch it unasked.
+  const receiverHasFiles = (await readdir(copy)).length > 0
+  if (mustHaltForEmptySource({ sourceFiles: facts.source.hasFiles ? 1 : 0, receiverHasFiles })) {
+    throw new CheckFailed({ kind: 'halt', reason: 'source-empty', diagnosis: sourceEmpty(`${pull.source} on ${node.name}`, copy) })
+  }
+}
+
+interface SpaceCheck {
+  readonly dependencies: TreeDependencies
+  readonly context: StepContext
+  readonly memory: TreeMemory
+  readonly facts: RemoteFacts
+}
+
+/** Only when the whole tree would not fit, rsync is asked what really has to come (S0.62). */
+async function checkFreeSpace(check: SpaceCheck): Promise<void> {
+  const { context, memory, facts } = check
+  const remoteFree = facts.target?.freeBytes ?? null
+  if (memory.manifest !== null && remoteFree !== null && remoteFree < memory.manifest.totalBytes) {
+    const needBytes = await measureTransfer('push', check)
+    if (needBytes > remoteFree) refuse(diskFull(context.node.name, needBytes, remoteFree, false))
+  }
+  const { pull } = context.plan.spec
+  const used = facts.source?.usedBytes ?? null
+  if (pull === null || used === null) return
+  const directory = localDirectory(pull.target, context.node.name)
+  const { bavail, bsize } = await statfs(directory)
+  const localFree = bavail * bsize
+  if (used <= localFree) return
+  const needBytes = await measureTransfer('pull', check)
+  if (needBytes > localFree) refuse(diskFull('This machine', needBytes, localFree, true))
+}

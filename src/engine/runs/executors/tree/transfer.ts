@@ -1,0 +1,229 @@
+import { displayName, filesComplainedAbout, type RsyncLine, rsyncSeverity } from '../../../../core/parse/rsync.ts'
+import { massDelete, runCause, transferIncomplete } from '../../../../core/run/causes.ts'
+import { ProgressMeter } from '../../../../core/run/progress.ts'
+import { severityOf } from '../../../../core/run/severity.ts'
+import { isApproved, mustHaltForDeletes, usualDeleteShare } from '../../../../core/run/safety.ts'
+import type { DeletePreview, RunProgress, RunSummary } from '../../../../shared/model/run.ts'
+import { localDirectory } from '../../../transfer/paths.ts'
+import { remoteRsyncProgram } from '../../../transfer/remoteProcess.ts'
+import { shellQuote } from '../../../transfer/remoteShell.ts'
+import { type RsyncResult, runRsync } from '../../../transfer/rsync.ts'
+import { rsyncArguments, type RsyncTransfer } from '../../../transfer/rsyncArguments.ts'
+import { diagnosisOf, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
+import type { TreeDependencies, TreeMemory } from './memory.ts'
+
+type Direction = RunProgress['direction']
+
+interface Step {
+  readonly direction: Direction
+  readonly dependencies: TreeDependencies
+  readonly context: StepContext
+  readonly memory: TreeMemory
+}
+
+/** What one rsync did, as it says itself. */
+class Tally {
+  readonly stats = new Map<string, number>()
+  readonly deletedPaths: string[] = []
+  filesDeleted = 0
+  directoriesDeleted = 0
+  skippedSpecial = 0
+
+  take(line: RsyncLine): void {
+    if (line.kind === 'stat') {
+      this.stats.set(line.name, line.value)
+      if (line.regular !== null) this.stats.set(`${line.name} (regular)`, line.regular)
+    } else if (line.kind === 'delete') this.#takeDelete(line)
+    else if (line.kind === 'text' && line.text.startsWith('skipping non-regular file')) this.skippedSpecial += 1
+  }
+
+  #takeDelete(line: Extract<RsyncLine, { kind: 'delete' }>): void {
+    if (line.isDirectory) this.directoriesDeleted += 1
+    else this.filesDeleted += 1
+    if (this.deletedPaths.length < 1000) this.deletedPaths.push(displayName(line.name))
+  }
+
+  stat(name: string): number {
+    return this.stats.get(name) ?? 0
+  }
+
+  /** Entries of the receiver that the source has too. */
+  get existing(): number {
+    return Math.max(0, this.stat('Number of files') - this.stat('Number of created files'))
+  }
+}
+
+function legOf({ direction, context }: Pick<Step, 'direction' | 'context'>): { readonly local: string; readonly remote: string } {
+  const { push, pull } = context.plan.spec
+  const leg = direction === 'push' ? push : pull
+  if (leg === null) throw new Error(`the plan has no ${direction}`)
+  return direction === 'push'
+    ? { local: localDirectory(leg.source, context.node.name), remote: leg.target }
+    : { local: localDirectory(leg.target, context.node.name), remote: leg.source }
+}
+
+async function describeTransfer(step: Step): Promise<RsyncTransfer> {
+  const { context, dependencies, memory, direction } = step
+  const { local, remote } = legOf(step)
+  const { sshCommand, hostAlias } = await dependencies.openSsh.prepare(context.node, 'automation')
+  return {
+    direction,
+    localDirectory: local,
+    remoteDirectory: remote,
+    excludes: context.plan.spec.excludes,
+    bandwidthKiBps: context.plan.spec.bandwidthKiBps,
+    access: { sshCommand, hostAlias },
+    remoteProgram: remoteRsyncProgram(context.run.id),
+    deletes: null,
+    dryRun: false,
+    checksum: memory.compareContent,
+    listEqual: direction === 'pull',
+  }
+}
+
+/** Bytes that a transfer would move, by asking rsync. */
+export async function measureTransfer(direction: Direction, step: Omit<Step, 'direction'>): Promise<number> {
+  const transfer = { ...(await describeTransfer({ ...step, direction })), dryRun: true, listEqual: false }
+  const tally = new Tally()
+  const result = await runRsync({ args: rsyncArguments(transfer), signal: step.context.signal, onLine: (line) => tally.take(line) })
+  const known = tally.stats.has('Total transferred file size')
+  return result.exitCode === 0 || known ? tally.stat('Total transferred file size') : 0
+}
+
+/** PUSH_SYNC and PULL_SYNC: a dry run first when deletes are on, then the transfer (S0.66-72). */
+export async function transferStep(step: Step): Promise<StepOutcome> {
+  const transfer = await describeTransfer(step)
+  if (!step.context.plan.spec.delete) return runTransfer(step, transfer)
+  const preview = await previewDeletes(step, transfer)
+  if ('outcome' in preview) return preview.outcome
+  return runTransfer(step, { ...transfer, deletes: { atMost: preview.deletes } })
+}
+
+/** What the real run may delete at most, or why there will be none. */
+async function previewDeletes(step: Step, transfer: RsyncTransfer): Promise<{ readonly deletes: number } | { readonly outcome: StepOutcome }> {
+  const { context, dependencies } = step
+  const tally = new Tally()
+  const args = rsyncArguments({ ...transfer, dryRun: true, listEqual: false, deletes: { atMost: null } })
+  context.log('dry run first: the plan deletes')
+  const result = await runRsync({ args, signal: context.signal, onLine: (line) => tally.take(line) })
+  const problem = judge(step, result, { allowPartial: true })
+  if (problem !== null) return { outcome: problem }
+  const shares = await dependencies.store.recentDeleteShares(context.plan.id, context.node.id, 20)
+  const preview: DeletePreview = {
+    filesDeleted: tally.filesDeleted,
+    filesOnTarget: tally.existing + tally.filesDeleted,
+    usualShare: usualDeleteShare(shares),
+    sample: tally.deletedPaths,
+  }
+  context.log(`would delete ${tally.filesDeleted} files and ${tally.directoriesDeleted} directories of ${preview.filesOnTarget} entries`)
+  const allowed = isApproved(context.run.approvals, 'mass-delete') || !mustHaltForDeletes(preview, context.plan.spec.deleteLimits)
+  if (allowed) return { deletes: tally.filesDeleted + tally.directoriesDeleted }
+  const receiver = step.direction === 'push' ? context.node.name : 'this machine'
+  return { outcome: { kind: 'halt', reason: 'mass-delete', diagnosis: massDelete(preview, receiver), deletePreview: preview } }
+}
+
+async function runTransfer(step: Step, transfer: RsyncTransfer): Promise<StepOutcome> {
+  const { context, memory, direction } = step
+  const tally = new Tally()
+  const args = rsyncArguments(transfer)
+  context.log(`$ rsync ${args.map(shellQuote).join(' ')}`)
+  if (direction === 'pull') memory.pullEntries = []
+  const report = progressReporter(step)
+  const result = await runRsync({
+    args,
+    signal: context.signal,
+    onOutput: context.output,
+    onLine: (line) => {
+      tally.take(line)
+      remember(step, line)
+      report(line)
+    },
+  })
+  context.log(`rsync ended with exit code ${result.exitCode}`)
+  const problem = judge(step, result, { allowPartial: false })
+  const summary = addToSummary(context.run.summary, tally)
+  if (problem !== null) return { ...problem, patch: { summary } }
+  return { kind: 'done', patch: { summary, warnings: warningsOf(result, tally) } }
+}
+
+function remember({ direction, memory }: Step, line: RsyncLine): void {
+  if (line.kind !== 'item' || (line.type !== 'file' && line.type !== 'symlink')) return
+  const changed = !line.change.startsWith('.')
+  if (direction === 'push') {
+    if (changed) memory.sent.add(line.name)
+    return
+  }
+  memory.pullEntries.push({ type: line.type, name: line.name })
+  if (changed) memory.received.add(line.name)
+}
+
+/** Figures of rsync's own progress line. Its percentage is of the whole tree, equal files included. */
+function progressReporter({ direction, context, dependencies }: Step): (line: RsyncLine) => void {
+  const meter = new ProgressMeter(direction)
+  let files = 0
+  return (line) => {
+    if (line.kind !== 'progress') return
+    files = line.filesDone ?? files
+    const totalBytes = line.percent === 0 ? null : Math.max(line.bytes, Math.round((line.bytes * 100) / line.percent))
+    context.progress(meter.measure({ bytes: line.bytes, totalBytes, files }, dependencies.clock.monotonicMs()))
+  }
+}
+
+/** Null when the exit code is no reason to stop. */
+function judge(step: Step, result: RsyncResult, options: { readonly allowPartial: boolean }): StepOutcome | null {
+  const { context, dependencies } = step
+  const severity = rsyncSeverity(result.exitCode)
+  if (severity === 'ok' || severity === 'warning') return null
+  if (severity === 'partial' && options.allowPartial) return null
+  if (severity === 'delete-limit') return { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: moreDeletesThanSeen(step) }
+  const diagnosis = dependencies.diagnose(context.node, { program: 'rsync', exitCode: result.exitCode, stderr: result.stderr })
+  if (severity === 'partial') {
+    const names = filesComplainedAbout(result.stderr)
+    // A full or read-only disk explains every file; everything else is a matter of the files.
+    if (diagnosis.code === 'REMOTE_DISK_FULL' || diagnosis.code === 'REMOTE_READ_ONLY') return outcomeOf(onRightSide(step, diagnosis))
+    return { kind: 'retry', diagnosis: transferIncomplete(names, diagnosis.evidence) }
+  }
+  if (severity === 'retryable' && diagnosis.code !== 'REMOTE_COMMAND_FAILED') return outcomeOf(onRightSide(step, diagnosis))
+  const failed = { ...diagnosis, code: diagnosis.code === 'REMOTE_COMMAND_FAILED' ? ('TRANSFER_FAILED' as const) : diagnosis.code }
+  if (severity === 'retryable') return { kind: 'retry', diagnosis: { ...failed, transient: true } }
+  return severityOf(failed.code) === 'halt' ? outcomeOf(failed) : { kind: 'fatal', diagnosis: onRightSide(step, failed) }
+}
+
+/** In a pull the disk that is full is ours. */
+function onRightSide({ direction }: Step, diagnosis: StepOutcomeDiagnosis): StepOutcomeDiagnosis {
+  if (direction !== 'pull' || diagnosis.code !== 'REMOTE_DISK_FULL') return diagnosis
+  return { ...diagnosis, code: 'LOCAL_DISK_FULL', sentence: 'The disk of this machine is full. Make room, then try again.' }
+}
+
+type StepOutcomeDiagnosis = ReturnType<typeof diagnosisOf>
+
+function moreDeletesThanSeen({ context }: Step): StepOutcomeDiagnosis {
+  return runCause('TRANSFER_INCOMPLETE', {
+    sentence: `More would have been deleted on ${context.node.name} than the dry run showed a moment before. Something else changes files there.`,
+    short: 'more deletes than seen',
+    transient: true,
+  })
+}
+
+function warningsOf(result: RsyncResult, tally: Tally): StepContext['run']['warnings'] {
+  const warnings: StepContext['run']['warnings'] = []
+  if (result.exitCode === 24) {
+    warnings.push({ code: 'FILES_VANISHED', message: 'Files vanished from the source while it was sent.', evidence: filesComplainedAbout(result.stderr) })
+  }
+  if (tally.skippedSpecial > 0) {
+    warnings.push({ code: 'SPECIAL_FILES_SKIPPED', message: `${tally.skippedSpecial} devices, sockets or pipes were left out.`, evidence: [] })
+  }
+  return warnings
+}
+
+/** Over both directions and all tries: what lies there counts once, what was moved counts every time. */
+function addToSummary(before: RunSummary | null, tally: Tally): RunSummary {
+  return {
+    filesTotal: Math.max(before?.filesTotal ?? 0, tally.stat('Number of files (regular)')),
+    filesTransferred: (before?.filesTransferred ?? 0) + tally.stat('Number of regular files transferred'),
+    filesDeleted: (before?.filesDeleted ?? 0) + tally.filesDeleted,
+    bytesTotal: Math.max(before?.bytesTotal ?? 0, tally.stat('Total file size')),
+    bytesTransferred: (before?.bytesTransferred ?? 0) + tally.stat('Total bytes sent') + tally.stat('Total bytes received'),
+    durationMs: before?.durationMs ?? 0,
+  }
+}

@@ -1,0 +1,63 @@
+import type { Logger } from '../../platform/logger.ts'
+import type { RunId } from '../../shared/model/ids.ts'
+import type { LogStore } from '../ports.ts'
+
+/** More than this unwritten, and output is dropped (with a word about it) rather than memory filled. */
+const mostPendingBytes = 8 * 1024 * 1024
+
+/**
+ * The log of one run as its steps write it: calls return at once, bytes go to the log store in order. Trouble there
+ * never stops a run.
+ */
+export class RunOutput {
+  readonly #runId: RunId
+  readonly #logs: LogStore
+  readonly #logger: Logger
+  #pending: string[] = []
+  #pendingBytes = 0
+  #droppedBytes = 0
+  #writing: Promise<void> | null = null
+
+  constructor(runId: RunId, logs: LogStore, logger: Logger) {
+    this.#runId = runId
+    this.#logs = logs
+    this.#logger = logger
+  }
+
+  write(text: string): void {
+    if (text === '') return
+    if (this.#pendingBytes > mostPendingBytes) {
+      this.#droppedBytes += text.length
+      return
+    }
+    this.#pending.push(text)
+    this.#pendingBytes += text.length
+    this.#writing ??= this.#drain()
+  }
+
+  /** Resolves when everything written so far is in the store or given up. */
+  async flush(): Promise<void> {
+    await this.#writing
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const text = this.#take()
+      try {
+        await this.#logs.append(this.#runId, new TextEncoder().encode(text))
+      } catch (error) {
+        this.#logger.warn({ err: error, runId: this.#runId }, 'the output of a run could not be kept')
+      }
+    }
+    this.#writing = null
+  }
+
+  #take(): string {
+    const dropped = this.#droppedBytes === 0 ? '' : `[${this.#droppedBytes} bytes of output left out]\n`
+    const text = this.#pending.join('') + dropped
+    this.#pending = []
+    this.#pendingBytes = 0
+    this.#droppedBytes = 0
+    return text
+  }
+}

@@ -1,0 +1,68 @@
+import { withoutLogin } from '../../core/fleet/observe.ts'
+import { canceledMidway } from '../../core/run/causes.ts'
+import { severityOf } from '../../core/run/severity.ts'
+import type { FleetNode, PlanState } from '../../shared/model/node.ts'
+import type { Run } from '../../shared/model/run.ts'
+
+/** What else of the node's runs matters when one of them ends; read in the same transaction. */
+export interface Surroundings {
+  readonly nowMs: number
+  readonly errorAfterFailures: number
+  /** Causes of other plans of the node whose last run failed. */
+  readonly otherFailures: readonly NonNullable<Run['failure']>[]
+  /** A run of the same batch has already counted this cycle as failed. */
+  readonly cycleAlreadyFailed: boolean
+}
+
+/** The node after a run of it stopped working: finished, or halted for a person (S1.62-77, D12). */
+export function settleNode(node: FleetNode, run: Run, around: Surroundings): FleetNode {
+  const seen: FleetNode = { ...node, lastAttemptAt: run.startedAt === null ? node.lastAttemptAt : around.nowMs, plans: node.plans.map((plan) => settlePlan(plan, run)) }
+  switch (run.status) {
+    case 'succeeded':
+      return succeeded(seen, around)
+    case 'failed':
+      return failed(seen, run, around)
+    case 'halted':
+      return { ...seen, status: seen.status === 'error' ? 'error' : 'pending_sync', statusReason: run.halt?.diagnosis ?? null }
+    case 'canceled':
+      return canceled(seen, run)
+    default:
+      return node
+  }
+}
+
+/** Observed is what was read back, never what was sent. */
+function settlePlan(plan: PlanState, run: Run): PlanState {
+  if (plan.planId !== run.planId) return plan
+  const seen = { ...plan, lastRunId: run.id }
+  if (run.status !== 'succeeded' || run.proof === null) return seen
+  const observed = { revision: run.planRevision, digest: run.proof.digest, verifiedAt: run.proof.verifiedAt, runId: run.id }
+  return { ...seen, observed, driftSince: null }
+}
+
+function succeeded(node: FleetNode, { nowMs, otherFailures }: Surroundings): FleetNode {
+  const synced = { ...node, lastSyncAt: nowMs }
+  const [reason] = otherFailures
+  if (reason !== undefined) return { ...synced, status: node.status === 'active' ? 'pending_sync' : node.status, statusReason: reason }
+  return { ...synced, status: 'active', statusReason: null, consecutiveFailures: 0 }
+}
+
+function failed(node: FleetNode, run: Run, around: Surroundings): FleetNode {
+  const diagnosis = run.failure
+  if (diagnosis === null) return node
+  if (severityOf(diagnosis.code) === 'unreachable') {
+    // Not the node's failure (S1.72): it waits until it answers again, and nothing is counted.
+    return { ...withoutLogin(node, diagnosis, around.nowMs), status: 'pending_sync', statusReason: diagnosis }
+  }
+  const consecutiveFailures = node.consecutiveFailures + (around.cycleAlreadyFailed ? 0 : 1)
+  const status = consecutiveFailures >= around.errorAfterFailures ? 'error' : 'pending_sync'
+  return { ...node, status, statusReason: diagnosis, consecutiveFailures }
+}
+
+/** Cut while it wrote: what lies there now is not what was verified. */
+function canceled(node: FleetNode, run: Run): FleetNode {
+  const touched = run.visits.some((visit) => visit.state === 'PUSH_SYNC' && visit.outcome !== 'skipped')
+  if (!touched || run.cancellation === null) return node
+  const statusReason = run.failure ?? canceledMidway(run.cancellation.by)
+  return { ...node, status: node.status === 'error' ? 'error' : 'pending_sync', statusReason }
+}

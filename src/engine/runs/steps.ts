@@ -1,0 +1,136 @@
+import type { RunEvent } from '../../core/run/machine.ts'
+import { assertNever } from '../../shared/errors.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
+import type { Run, RunState } from '../../shared/model/run.ts'
+import type { StoreTransaction } from '../ports.ts'
+import { overlaps } from '../transfer/paths.ts'
+import { diagnosisOf, outcomeOf, type PlanExecutor, type StepContext, type StepOutcome } from './executor.ts'
+import type { RunServiceDependencies } from './runService.ts'
+
+/** How long a run waits for a lock before it looks again by itself; a release wakes it at once. */
+const lockPollMs = 30_000
+const usualRuns = 20
+
+type StepDependencies = Pick<RunServiceDependencies, 'store' | 'clock' | 'identities' | 'config'>
+
+interface Work<Memory> {
+  readonly dependencies: StepDependencies
+  readonly executor: PlanExecutor<Memory>
+  readonly memory: Memory
+  readonly context: StepContext
+}
+
+/** Does the work of one state. Never rejects: what is thrown becomes the outcome. ACQUIRE_LOCK is {@link takeLocks}. */
+export async function doState<Memory>(state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>, work: Work<Memory>): Promise<StepOutcome> {
+  try {
+    return await workOf(state, work)
+  } catch (error) {
+    return outcomeOf(diagnosisOf(error))
+  }
+}
+
+function workOf<Memory>(state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>, work: Work<Memory>): Promise<StepOutcome> {
+  const { executor, memory, context } = work
+  switch (state) {
+    case 'INIT':
+      return init(context)
+    case 'ENSURE_CERT':
+      return ensureCertificate(work)
+    case 'REGISTER_RUN':
+      return checkRegistration(work)
+    case 'PRE_FLIGHT_CHECK':
+      return executor.preflight(context, memory)
+    case 'PUSH_SYNC':
+      return executor.push(context, memory)
+    case 'PULL_SYNC':
+      return executor.pull(context, memory)
+    case 'VERIFY':
+      return executor.verify(context, memory)
+    case 'REPORT':
+      return report(work)
+    case 'FINALIZE':
+      return finalize(work)
+    default:
+      return assertNever(state)
+  }
+}
+
+async function init({ run, plan, node, log }: StepContext): Promise<StepOutcome> {
+  log(`run ${run.id}: plan "${plan.name}" revision ${plan.revision} on ${node.name}, asked for by ${run.requestedBy} (${run.trigger})`)
+  return { kind: 'done' }
+}
+
+/** A certificate that outlives what such a run usually takes, not only the moment of the login (S0.45, N2). */
+async function ensureCertificate<Memory>({ dependencies, context }: Work<Memory>): Promise<StepOutcome> {
+  const { identities, config } = dependencies
+  const { run, node, log } = context
+  const wantedMs = Math.max(config.certificate.minValidSeconds * 1000, 2 * (await usualDurationMs(dependencies, run)))
+  const minValidMs = Math.min(wantedMs, config.certificate.lifetimeSeconds * 900)
+  const { certificate } = await identities.ensure(node, 'automation', { minValidMs, reason: `run ${run.id}` })
+  log(`certificate ${certificate.serial} for ${certificate.principals.join(', ')}, valid until ${new Date(certificate.validBefore).toISOString()}`)
+  const { serial, validAfter, validBefore } = certificate
+  const learned = (before: FleetNode): FleetNode =>
+    before.certificate?.serial === serial ? before : { ...before, certificate: { serial, validAfter, validBefore, acceptedAt: null } }
+  return { kind: 'done', patch: { certificateSerial: serial }, learned }
+}
+
+/** 95th percentile of the last successful runs; 0 without history. */
+async function usualDurationMs({ store }: StepDependencies, run: Run): Promise<number> {
+  const runs = await store.listRuns({ planId: run.planId, nodeId: run.nodeId, statuses: ['succeeded'], limit: usualRuns })
+  const durations = runs.map((past) => past.summary?.durationMs ?? 0).sort((left, right) => left - right)
+  return durations[Math.ceil(durations.length * 0.95) - 1] ?? 0
+}
+
+/** Nothing is done without a run id that the store knows under our key (S0.58-60, S0.87). */
+async function checkRegistration<Memory>({ dependencies, context }: Work<Memory>): Promise<StepOutcome> {
+  const { run, log } = context
+  const registered = await dependencies.store.findRunByKey(run.idempotencyKey)
+  if (registered?.id !== run.id) throw new Error(`run ${run.id} is not registered under its key`)
+  log(`registered as ${run.id}`)
+  return { kind: 'done' }
+}
+
+/** Times and volume (S0.76-78). */
+async function report<Memory>({ dependencies, context }: Work<Memory>): Promise<StepOutcome> {
+  const { run, log } = context
+  const durationMs = Math.max(0, dependencies.clock.nowMs() - (run.startedAt ?? run.createdAt))
+  const nothing = { filesTotal: 0, filesTransferred: 0, filesDeleted: 0, bytesTotal: 0, bytesTransferred: 0 }
+  const summary = { ...(run.summary ?? nothing), durationMs }
+  log(`${summary.filesTransferred} of ${summary.filesTotal} files sent, ${summary.filesDeleted} deleted, ${summary.bytesTransferred} bytes on the wire, ${durationMs} ms`)
+  return { kind: 'done', patch: { summary } }
+}
+
+async function finalize<Memory>({ executor, memory, context }: Work<Memory>): Promise<StepOutcome> {
+  try {
+    await executor.cleanUp(context, memory)
+  } catch (error) {
+    context.log(`clean-up failed, which does no harm: ${diagnosisOf(error).sentence}`)
+  }
+  return { kind: 'done' }
+}
+
+interface LockRequest {
+  readonly targets: readonly string[]
+  readonly nowMs: number
+  log(text: string): void
+}
+
+/**
+ * ACQUIRE_LOCK, inside the transaction that commits its outcome: a lock and the state that says so appear together
+ * (S0.46, D37). Directories inside one another exclude each other too.
+ */
+export async function takeLocks(transaction: StoreTransaction, run: Run, { targets, nowMs, log }: LockRequest): Promise<RunEvent | null> {
+  if (run.status !== 'running' || run.cancellation !== null) return null
+  const locks = await transaction.listLocks()
+  const inTheWay = locks.find((lock) => lock.nodeId === run.nodeId && lock.runId !== run.id && targets.some((target) => overlaps(target, lock.target)))
+  if (inTheWay !== undefined) {
+    log(`waiting: ${inTheWay.target} is locked by run ${inTheWay.runId} since ${new Date(inTheWay.acquiredAt).toISOString()}`)
+    return { kind: 'stepWaiting', untilMs: nowMs + lockPollMs }
+  }
+  for (const target of targets) {
+    const taken = await transaction.acquireLock({ nodeId: run.nodeId, target, runId: run.id, acquiredAt: nowMs })
+    if (!taken) throw new Error(`${target} is locked although no lock is listed`)
+  }
+  log(`locked ${targets.join(', ')}`)
+  return { kind: 'stepDone' }
+}
