@@ -20,7 +20,7 @@ describe('parseDeepLink', () => {
     `lockstep://runs/${id}#x`,
     `lockstep://user@runs/${id}`,
     `lockstep://runs:80/${id}`,
-    `lockstep://plans/${id}`,
+    `lockstep://certificates/${id}`,
     'lockstep://javascript:alert(1)',
     'lockstep://../../etc/passwd',
     `lockstep://${'a'.repeat(600)}`,

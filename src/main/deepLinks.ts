@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { deepLinkScheme } from '../shared/desktopBridge.ts'
 
-const views = ['fleet', 'runs', 'certificates', 'audit', 'settings'] as const
+const views = ['fleet', 'runs', 'certificates', 'plans', 'audit', 'settings'] as const
 const longestLink = 512
 const identifier = z.uuid()
 

@@ -51,6 +51,7 @@ function setUp(material: VaultMaterial = { kind: 'passphrase' }) {
   const host = new EngineHost<string>({
     home: '/home/x',
     version: '1.2.3',
+    demoNodes: null,
     clock,
     fork: () => {
       const created = new FakeProcess()

@@ -17,6 +17,8 @@ export interface EngineProcessHandle<Port> {
 export interface EngineHostOptions<Port> {
   readonly home: string
   readonly version: string
+  /** Size of the demo fleet to bring up; null for none. */
+  readonly demoNodes: number | null
   readonly clock: Clock
   fork(): EngineProcessHandle<Port>
   createChannel(): { readonly near: Port; readonly far: Port }
@@ -49,9 +51,12 @@ export class EngineHost<Port> {
   #failuresAt: number[] = []
   #restartTimer: Timer | null = null
   #stopping: (() => void) | null = null
+  /** Once: a fleet that was taken down since does not come back with a restart. */
+  #demoNodes: number | null
 
   constructor(options: EngineHostOptions<Port>) {
     this.#options = options
+    this.#demoNodes = options.demoNodes
   }
 
   get report(): EngineStateReport {
@@ -65,7 +70,8 @@ export class EngineHost<Port> {
     this.#process = child
     child.onMessage((message) => this.#receive(child, message))
     child.onExit((exitCode) => this.#exited(child, exitCode))
-    child.postMessage({ kind: 'start', home: this.#options.home, version: this.#options.version })
+    const { home, version } = this.#options
+    child.postMessage({ kind: 'start', home, version, demoNodes: this.#demoNodes })
   }
 
   /** After `failed`, or when somebody is tired of waiting. */
@@ -128,6 +134,7 @@ export class EngineHost<Port> {
   }
 
   #running(owner: EngineStateReport['owner']): void {
+    this.#demoNodes = null
     this.#report = { state: 'running', owner, error: null }
     this.#options.onState(this.#report)
     for (const waiter of this.#waiters) {

@@ -18,7 +18,13 @@ export const VaultMaterial = z.discriminatedUnion('kind', [
 export type VaultMaterial = z.infer<typeof VaultMaterial>
 
 export const ToEngine = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('start'), home: z.string(), version: z.string() }),
+  z.object({
+    kind: z.literal('start'),
+    home: z.string(),
+    version: z.string(),
+    /** Bring up a demo fleet of this size; null for none. */
+    demoNodes: z.number().int().min(1).max(1000).nullable(),
+  }),
   /** The answer to `needVault`, sent once. Never an argument, never the environment. */
   z.object({ kind: z.literal('vault'), material: VaultMaterial }),
   z.object({ kind: z.literal('enginePort') }),

@@ -1,4 +1,5 @@
 import { hostname, userInfo } from 'node:os'
+import { createRouterClient } from '@orpc/server'
 import { RPCHandler } from '@orpc/server/message-port'
 import type { MessagePortMain } from 'electron'
 import { createDemoFleet } from '../demo/demoFleet.ts'
@@ -31,6 +32,8 @@ const permanentCodes: readonly ErrorCode[] = [
   'VAULT_LOCKED',
 ]
 
+type StartMessage = Extract<ToEngine, { kind: 'start' }>
+
 interface Served {
   readonly owner: 'desktop' | 'daemon'
   openEnginePort(port: MessagePortMain): void
@@ -40,11 +43,12 @@ interface Served {
 }
 
 const tell = (message: FromEngine): void => process.parentPort.postMessage(message)
+const caller: Caller = { operator: `${userInfo().username}@${hostname()}`, via: 'desktop' }
 const vaultArrived = Promise.withResolvers<VaultMaterial>()
 let served: Served | null = null
 
-async function serve(homeDirectory: string, version: string): Promise<Served> {
-  const paths = homePaths(homeDirectory)
+async function serve({ home, version, demoNodes }: StartMessage): Promise<Served> {
+  const paths = homePaths(home)
   await prepareHome(paths)
   const lock = await acquireHomeLock(paths.lockFile, { nowMs: systemClock.nowMs() }).catch((error: unknown) => {
     if (error instanceof AppError && error.code === 'HOME_IN_USE') return null
@@ -52,7 +56,7 @@ async function serve(homeDirectory: string, version: string): Promise<Served> {
   })
   if (lock === null) return serveDaemon(await connectDaemon(paths.engineSocket))
   try {
-    return await serveEngine({ paths, lock, version })
+    return await serveEngine({ paths, lock, version, demoNodes })
   } catch (error) {
     lock.release()
     throw error
@@ -75,9 +79,10 @@ interface EngineOptions {
   readonly paths: HomePaths
   readonly lock: HomeLock
   readonly version: string
+  readonly demoNodes: number | null
 }
 
-async function serveEngine({ paths, lock, version }: EngineOptions): Promise<Served> {
+async function serveEngine({ paths, lock, version, demoNodes }: EngineOptions): Promise<Served> {
   tell({ kind: 'needVault' })
   const vault = openVault(await vaultArrived.promise, paths)
   const logging = createLogging({ level: 'info', file: paths.engineLogFile })
@@ -90,7 +95,19 @@ async function serveEngine({ paths, lock, version }: EngineOptions): Promise<Ser
     ...vault,
   })
   await engine.start()
+  if (demoNodes !== null) bringUpDemo(engine, { demoNodes, logging })
   return servedEngine(engine, { lock, logging })
+}
+
+/** The window need not wait for it: the fleet appears on the map as it comes up. */
+function bringUpDemo(
+  engine: Engine,
+  { demoNodes, logging }: { readonly demoNodes: number; readonly logging: Logging },
+): void {
+  const client = createRouterClient(engine.router, { context: { caller } })
+  client.demo.up({ nodes: demoNodes }).catch((err: unknown) => {
+    logging.logger.error({ err }, 'the demo fleet did not come up')
+  })
 }
 
 function servedEngine(
@@ -98,7 +115,6 @@ function servedEngine(
   { lock, logging }: { readonly lock: HomeLock; readonly logging: Logging },
 ): Served {
   const handler = new RPCHandler(engine.router)
-  const caller: Caller = { operator: `${userInfo().username}@${hostname()}`, via: 'desktop' }
   return {
     owner: 'desktop',
     openEnginePort: (port) => {
@@ -149,9 +165,9 @@ function passphraseVault(paths: HomePaths): { keyVault: KeyVault; acceptPassphra
   }
 }
 
-async function start(homeDirectory: string, version: string): Promise<void> {
+async function start(message: StartMessage): Promise<void> {
   try {
-    served = await serve(homeDirectory, version)
+    served = await serve(message)
     tell({ kind: 'running', owner: served.owner })
   } catch (thrown) {
     const error = toAppError(thrown)
@@ -170,7 +186,7 @@ async function stop(): Promise<void> {
 
 function receive(input: unknown, port: MessagePortMain | undefined): void {
   const message = ToEngine.parse(input)
-  if (message.kind === 'start') void start(message.home, message.version)
+  if (message.kind === 'start') void start(message)
   else if (message.kind === 'vault') vaultArrived.resolve(message.material)
   else if (message.kind === 'wake') served?.wake()
   else if (message.kind === 'stop') void stop()

@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import {
   app,
   dialog,
@@ -16,6 +15,7 @@ import {
 import { systemClock } from '../platform/clock.ts'
 import { homePaths, resolveHomeDirectory } from '../platform/paths.ts'
 import { consoleOrigin, consoleScheme, deepLinkScheme } from '../shared/desktopBridge.ts'
+import { parseArguments } from './arguments.ts'
 import { findDeepLink, parseDeepLink } from './deepLinks.ts'
 import { EngineHost, type EngineProcessHandle } from './engineHost.ts'
 import { createChannel, createShellHandlers, openInBrowser } from './handlers.ts'
@@ -33,13 +33,8 @@ import { Windows } from './windows.ts'
 /** How long running work may take to come to a safe point when the app quits. */
 const drainTimeoutMs = 10_000
 
-const { values: options } = parseArgs({
-  args: process.argv.slice(1),
-  options: { home: { type: 'string' } },
-  strict: false,
-  allowPositionals: true,
-})
-const home = homePaths(resolveHomeDirectory(typeof options.home === 'string' ? options.home : undefined))
+const options = parseArguments(process.argv.slice(1))
+const home = homePaths(resolveHomeDirectory(options.home))
 const isDevelopment = !app.isPackaged
 const developmentUrl = isDevelopment ? process.env.ELECTRON_RENDERER_URL : undefined
 const place: PagePlace =
@@ -67,6 +62,7 @@ const safeStore = asSafeStorage(safeStorage, process.platform)
 const engine = new EngineHost<MessagePortMain>({
   home: home.home,
   version: app.getVersion(),
+  demoNodes: options.demoNodes,
   clock: systemClock,
   fork: forkEngine,
   createChannel,
