@@ -21,6 +21,8 @@ export interface TestSshdOptions {
   /** More lines of sshd_config. First value wins in sshd, so these go first. */
   readonly extraConfig?: readonly string[]
   readonly address?: string
+  /** Further addresses on the same port; sshd takes 16 in all. */
+  readonly moreAddresses?: readonly string[]
 }
 
 export interface TestSshd {
@@ -74,7 +76,7 @@ async function configuration({ directory, address, port, options }: Configuratio
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 })
   const lines = [
     ...(options.extraConfig ?? []),
-    `ListenAddress ${address}`,
+    ...[address, ...(options.moreAddresses ?? [])].map((listen) => `ListenAddress ${listen}`),
     `Port ${port}`,
     ...types.map((type) => `HostKey ${join(directory, `host_${type}`)}`),
     `PidFile ${join(directory, 'pid')}`,

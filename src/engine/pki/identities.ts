@@ -3,7 +3,6 @@ import { maxAutomationLifetimeSeconds } from '../../core/ca/policy.ts'
 import { defaultMinValidSeconds, needsRenewal } from '../../core/ca/validity.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { ed25519Blob, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
-import { AppError } from '../../shared/errors.ts'
 import type { IssuedCertificate } from '../../shared/model/certificate.ts'
 import type { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
@@ -37,6 +36,8 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
   const { clock } = dependencies
   const lifetimeSeconds = dependencies.lifetimeSeconds ?? maxAutomationLifetimeSeconds
   const usualMinValidMs = (dependencies.minValidSeconds ?? Math.min(defaultMinValidSeconds, lifetimeSeconds / 2)) * 1000
+  /** Who wants more than a certificate can give gets a fresh one now and then, not one at every call. */
+  const longestUseful = (wantedMs = usualMinValidMs): number => Math.min(wantedMs, lifetimeSeconds * 900)
   const live = new Map<string, NodeIdentity>()
   /** Issues under way: who asks meanwhile gets the same identity, and only the newest issue may become the live one. */
   const pending = new Map<string, Promise<NodeIdentity>>()
@@ -67,9 +68,7 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
   }
 
   const ensureMany: Identities['ensureMany'] = async (nodes, purpose, options = {}) => {
-    const minValidMs = options.minValidMs ?? usualMinValidMs
-    if (minValidMs > lifetimeSeconds * 1000)
-      throw new AppError('INVALID_INPUT', `minValidMs: no certificate lives longer than ${lifetimeSeconds} s`)
+    const minValidMs = longestUseful(options.minValidMs)
     const found = new Map<NodeId, NodeIdentity | Promise<NodeIdentity>>()
     const missing = new Map<NodeId, FleetNode>()
     for (const node of nodes) {
@@ -99,7 +98,7 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
   return {
     ensureMany,
     ensure: async (node, purpose, options) => {
-      const ready = usable(node, purpose, options?.minValidMs ?? usualMinValidMs)
+      const ready = usable(node, purpose, longestUseful(options?.minValidMs))
       return ready ?? ((await ensureMany([node], purpose, options))[0] as NodeIdentity)
     },
     renew,

@@ -24,7 +24,7 @@ import { AttemptFailed } from './transport.ts'
 export interface SshPoolSettings {
   /** Idle connections beyond this are closed, least recently used first; busy ones never. Default 512. */
   readonly maxConnections?: number
-  /** Logins under way at once, over all nodes. Default 16. */
+  /** Logins under way at once, over all nodes. Default 32. */
   readonly maxConnecting?: number
   /** Logins under way at once to one address and port; sshd starts refusing at 10 (U32). Default 4. */
   readonly maxConnectingPerTarget?: number
@@ -47,7 +47,7 @@ interface SshPoolDependencies {
 
 const defaults = {
   maxConnections: 512,
-  maxConnecting: 16,
+  maxConnecting: 32,
   maxConnectingPerTarget: 4,
   maxChannels: 8,
   idleCloseMs: 600_000,

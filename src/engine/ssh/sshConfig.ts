@@ -106,7 +106,7 @@ interface Checked {
 
 function checked(field: string, result: Checked): string | number {
   // Patterns with `$` let a line break at the end pass in other languages; here it must be impossible.
-  if (result.success && result.data !== undefined && !/[\s"'\\#=$]/.test(String(result.data))) return result.data
+  if (result.success && result.data !== undefined && !/[\s"'\\#=]/.test(String(result.data))) return result.data
   const reason = result.error?.issues[0]?.message ?? 'holds a character that an ssh configuration cannot carry'
   throw new AppError('INVALID_INPUT', `${field}: ${reason}`, { data: { field } })
 }

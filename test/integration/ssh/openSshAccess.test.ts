@@ -103,6 +103,49 @@ describe.skipIf(sshdMissing !== null)('system ssh and rsync through the agent so
     await other.stop()
   })
 
+  it('ssh reads the configuration as it was meant', async () => {
+    const node = nodeFor(sshd, { user: 'sync', address: 'fe80::1%eth0', port: 2222 })
+    const { sshArguments } = await access.prepare(node, 'automation')
+    const parsed = await run('ssh', ['-G', ...sshArguments.slice(1)])
+    const settings = new Map(
+      parsed.stdout
+        .trim()
+        .split('\n')
+        .map((line) => [line.split(' ')[0], line.slice(line.indexOf(' ') + 1)] as const),
+    )
+    const wanted = {
+      hostname: 'fe80::1%eth0',
+      port: '2222',
+      user: 'sync',
+      hostkeyalias: node.id,
+      stricthostkeychecking: 'true',
+      batchmode: 'yes',
+      identitiesonly: 'yes',
+      forwardagent: 'no',
+      permitlocalcommand: 'no',
+      passwordauthentication: 'no',
+      clearallforwardings: 'yes',
+      identityagent: join(home, 'ssh', 'a1'),
+    }
+    for (const [name, value] of Object.entries(wanted)) expect(settings.get(name), name).toBe(value)
+    expect(settings.get('kexalgorithms')).toMatch(/^curve25519-sha256,/)
+    expect(settings.get('ciphers')).toMatch(/^aes128-gcm@openssh.com,/)
+    expect(settings.has('proxycommand')).toBe(false)
+    expect(settings.has('controlpath')).toBe(false)
+  })
+
+  it('S1.4 N13 no private key is in a file, in argv or in the environment of what we start', async () => {
+    const node = nodeFor(sshd)
+    const { sshArguments, sshCommand } = await access.prepare(node, 'automation')
+    const child = spawn('ssh', [...sshArguments.slice(1), 'sleep 30'], { stdio: 'ignore' })
+    const shown = await readFile(`/proc/${child.pid}/cmdline`, 'latin1')
+    const environment = await readFile(`/proc/${child.pid}/environ`, 'latin1')
+    child.kill()
+    await new Promise((resolve) => child.once('exit', resolve))
+    for (const text of [shown, environment, sshCommand, sshArguments.join(' ')])
+      expect(text).not.toMatch(/PRIVATE KEY|openssh-key-v1|AAAA/)
+  })
+
   it('lists and signs, and refuses every other request of the agent protocol', async () => {
     const node = nodeFor(sshd)
     await access.prepare(node, 'automation')
