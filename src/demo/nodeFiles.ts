@@ -35,7 +35,7 @@ export async function writeNodeFiles(node: NodeRecord, fleet: FleetLayout, optio
   const layout = fleet.node(node.name)
   if (node.fault !== 'host-key-changed') await Promise.all([rm(layout.hostKey, { force: true }), rm(`${layout.hostKey}.pub`, { force: true })])
   await ensureLasting(node, layout)
-  await replaceFile(layout.principals, principalsFile(node), 0o600)
+  await replaceFile(layout.principals, principalsFile(node, options.user), 0o600)
   await replaceFile(layout.session, sessionScript(node, layout), 0o700)
   await replaceFile(layout.fullDisk, fullDiskScript(layout), 0o700)
   await replaceFile(layout.sshdConfig, sshdConfig(node, fleet, { ...options, hostKey: servedHostKey(node, layout) }), 0o600)

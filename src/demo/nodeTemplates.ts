@@ -56,8 +56,9 @@ export function sshdConfig(node: NodeRecord, fleet: FleetLayout, options: SshdOp
   return `${lines.join('\n')}\n`
 }
 
-export const principalsFile = (node: NodeRecord): string =>
-  node.fault === 'wrong-principal' ? 'some-other-agent\n' : `${demoPrincipal}\n`
+/** The fault is what a node without a principals file does: the login name alone may log in (D4). */
+export const principalsFile = (node: NodeRecord, user: string): string =>
+  node.fault === 'wrong-principal' ? `${user}\n` : `${demoPrincipal}\n`
 
 const runSession = (node: NodeRecord, layout: NodeLayout): string => `HOME=${shellQuote(layout.home)}
 export HOME
