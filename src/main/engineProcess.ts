@@ -5,6 +5,7 @@ import type { MessagePortMain } from 'electron'
 import { createDemoFleet } from '../demo/demoFleet.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
 import { systemClock } from '../platform/clock.ts'
+import { readConfig } from '../platform/config.ts'
 import { acquireHomeLock, type HomeLock } from '../platform/homeLock.ts'
 import { createPassphraseVault, type KeyVault, receivedKeyVault } from '../platform/keyVault.ts'
 import { createLogging, type Logging } from '../platform/logger.ts'
@@ -23,6 +24,7 @@ import { duplexOverPort } from './portDuplex.ts'
 
 /** Trying again cannot help: a person has to change something first. */
 const permanentCodes: readonly ErrorCode[] = [
+  'INVALID_INPUT',
   'HOME_NOT_WRITABLE',
   'HOME_PATH_TOO_LONG',
   'DATABASE_CORRUPT',
@@ -85,9 +87,11 @@ interface EngineOptions {
 async function serveEngine({ paths, lock, version, demoNodes }: EngineOptions): Promise<Served> {
   tell({ kind: 'needVault' })
   const vault = openVault(await vaultArrived.promise, paths)
-  const logging = createLogging({ level: 'info', file: paths.engineLogFile })
+  const config = await readConfig(paths.configFile)
+  const logging = createLogging({ level: config.logLevel, file: paths.engineLogFile })
   const engine = await createEngine({
     home: paths,
+    config,
     host: 'desktop',
     logger: logging.logger,
     version,
