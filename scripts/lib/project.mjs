@@ -61,7 +61,7 @@ export function binOf(packageName, command = packageName) {
 export function run(command, args, { capture = false, env = projectEnvironment(), timeoutMs } = {}) {
   const result = spawnSync(command, args, {
     cwd: root,
-    env,
+    env: capture ? { ...env, NO_COLOR: '1', FORCE_COLOR: undefined } : env,
     stdio: capture ? ['ignore', 'pipe', 'pipe'] : 'inherit',
     encoding: 'utf8',
     timeout: timeoutMs,
@@ -77,7 +77,9 @@ export function run(command, args, { capture = false, env = projectEnvironment()
 /** Replaces this script by a program as far as Node can: same terminal, signals passed on, same exit code. */
 export function become(command, args, { env = projectEnvironment() } = {}) {
   const child = spawn(command, args, { stdio: 'inherit', env })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  // Ctrl+C reaches the program from the terminal by itself; a second one could mean "at once" to it.
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
   child.on('error', (error) => stop(`${command}: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + (signal === 'SIGINT' ? 2 : 15)))
 }
