@@ -28,7 +28,7 @@ describe('log index', () => {
         expect(index.lineCount).toBe(once.lineCount)
         expect(index.sizeBytes).toBe(whole.length)
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     )
   })
 

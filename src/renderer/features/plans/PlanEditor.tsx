@@ -1,0 +1,218 @@
+import { useMutation } from '@tanstack/react-query'
+import { useId, useMemo, useState } from 'react'
+import { toErrorBody } from '../../api/errors.ts'
+import { useLink } from '../../api/LinkContext.tsx'
+import { Button } from '../../components/Button.tsx'
+import { CliEquivalent } from '../../components/CliEquivalent.tsx'
+import { DecisionDialog } from '../../components/DecisionDialog.tsx'
+import { ErrorNote } from '../../components/ErrorNote.tsx'
+import { formatCount, plural } from '../../components/format.ts'
+import { ViewHeader } from '../../components/ViewHeader.tsx'
+import type { Plan, PlanInput } from '../../../shared/model/plan.ts'
+import { engineNowMs, useNow } from '../../stores/clock.ts'
+import { useReplica } from '../../stores/ReplicaContext.tsx'
+import { filterHash, formatHash, navigate } from '../../stores/route.ts'
+import { effectOf, formatPlanDocument, newPlanDocument, type PlanEffect, type PlanProblem, parsePlanDocument } from './planDocument.ts'
+import { reachOf } from './reach.ts'
+import { RemovePlan } from './RemovePlan.tsx'
+import { YamlEditor } from './YamlEditor.tsx'
+
+/** Writes plans; what applying would do stands beside the text, before anything is done. */
+export function PlanEditor({ plan }: { readonly plan: Plan | null }) {
+  const [text, setText] = useState(() => (plan === null ? newPlanDocument : formatPlanDocument([plan])))
+  const [base, setBase] = useState(text)
+  const [deciding, setDeciding] = useState(false)
+  const problemsId = useId()
+  const parsed = useMemo(() => parsePlanDocument(text), [text])
+  const { effects, problems } = useEffects(parsed.plans, parsed.problems)
+  const changing = effects.filter((each) => each.effect !== 'unchanged')
+  const movedOn = plan !== null && formatPlanDocument([plan]) !== base
+  return (
+    <div className="flex h-full flex-col">
+      <ViewHeader
+        title={
+          <>
+            <a className="text-faint hover:text-text" href={formatHash({ view: 'plans' })}>
+              Plans
+            </a>
+            <span className="text-faint">/</span>
+            {plan?.name ?? 'New plan'}
+          </>
+        }
+        summary={plan !== null && <span>revision {plan.revision}</span>}
+        actions={
+          <div className="flex gap-2">
+            {plan !== null && <RemovePlan plan={plan} />}
+            <Button variant="primary" disabled={problems.length > 0 || changing.length === 0} onClick={() => setDeciding(true)}>
+              Apply…
+            </Button>
+          </div>
+        }
+      />
+      {movedOn && plan !== null && (
+        <ChangedMeanwhile
+          revision={plan.revision}
+          onLoad={() => {
+            setText(formatPlanDocument([plan]))
+            setBase(formatPlanDocument([plan]))
+          }}
+        />
+      )}
+      <div className="flex min-h-0 flex-1">
+        <div className="min-w-0 flex-1">
+          <YamlEditor text={text} problems={problems} onChange={setText} describedBy={problemsId} />
+        </div>
+        <aside aria-label="What applying would do" className="flex w-[360px] shrink-0 flex-col gap-5 overflow-auto border-l bg-surface p-4">
+          <Problems id={problemsId} problems={problems} empty={parsed.plans.length === 0} />
+          {effects.map((each, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: two plans may have the same name while one types
+            <EffectCard key={index} item={each} />
+          ))}
+          <section aria-label="Command line" className="flex flex-col gap-1.5">
+            <h2 className="text-12 font-semibold text-faint">On the command line</h2>
+            <CliEquivalent command="lockstep plans apply -f plans.yaml" />
+          </section>
+        </aside>
+      </div>
+      {deciding && <ApplyDialog plans={parsed.plans} effects={effects} onClose={() => setDeciding(false)} />}
+    </div>
+  )
+}
+
+interface EffectItem {
+  readonly input: PlanInput
+  readonly effect: PlanEffect
+  readonly nodeCount: number
+  readonly total: number
+  readonly names: readonly string[]
+}
+
+function useEffects(plans: readonly PlanInput[], syntax: readonly PlanProblem[]): { readonly effects: readonly EffectItem[]; readonly problems: readonly PlanProblem[] } {
+  const nodes = useReplica((state) => state.nodes)
+  const existing = useReplica((state) => state.plans)
+  const now = useNow(10_000)
+  return useMemo(() => {
+    const byName = new Map([...existing.values()].map((plan) => [plan.name, plan]))
+    const problems: PlanProblem[] = [...syntax]
+    const effects = plans.map((input) => {
+      const reach = reachOf(input.selector, nodes.values(), now)
+      if (!reach.ok) problems.push({ line: 1, where: `${input.name}, selector`, message: reach.message })
+      const reached = reach.ok ? reach.nodes : []
+      return { input, effect: effectOf(input, byName.get(input.name)), nodeCount: reached.length, total: nodes.size, names: reached.slice(0, 12).map((node) => node.name) }
+    })
+    return { effects, problems }
+  }, [plans, syntax, nodes, existing, now])
+}
+
+function Problems({ id, problems, empty }: { readonly id: string; readonly problems: readonly PlanProblem[]; readonly empty: boolean }) {
+  if (problems.length === 0) {
+    return (
+      <p id={id} role="status" className="text-muted">
+        {empty ? 'Write a plan on the left. Nothing is changed before you apply.' : 'The document can be applied.'}
+      </p>
+    )
+  }
+  return (
+    <section id={id} role="status" aria-label="Mistakes in the document" className="flex flex-col gap-2">
+      <h2 className="font-semibold text-error">{plural(problems.length, 'mistake')}</h2>
+      <ul className="flex flex-col gap-2">
+        {problems.map((problem) => (
+          <li key={`${problem.line} ${problem.where} ${problem.message}`} className="break-words">
+            <span className="text-faint">line {problem.line}</span> {problem.where !== '' && <code className="text-12">{problem.where}</code>}
+            <span className="block">{problem.message}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+const effectWords: Readonly<Record<PlanEffect, string>> = { new: 'new', changed: 'changed', unchanged: 'unchanged' }
+const effectClass: Readonly<Record<PlanEffect, string>> = { new: 'text-accent', changed: 'text-pending', unchanged: 'text-faint' }
+
+function EffectCard({ item }: { readonly item: EffectItem }) {
+  const { input, effect, nodeCount, total, names } = item
+  const { push, pull } = input.spec
+  return (
+    <section aria-label={input.name} className="flex flex-col gap-1 rounded-md border p-3">
+      <h2 className="flex items-baseline justify-between gap-2 font-semibold">
+        <span className="truncate">{input.name}</span>
+        <span className={`text-12 ${effectClass[effect]}`}>{effectWords[effect]}</span>
+      </h2>
+      <p>
+        <a className="text-accent hover:underline" href={filterHash(input.selector)}>
+          {formatCount(nodeCount)} of {plural(total, 'node')}
+        </a>
+      </p>
+      {nodeCount > 0 && (
+        <p className="text-12 text-muted">
+          {names.join(', ')}
+          {nodeCount > names.length && ` and ${formatCount(nodeCount - names.length)} more`}
+        </p>
+      )}
+      {nodeCount === 0 && <p className="text-12 text-pending">The selector means no node now.</p>}
+      {push !== null && (
+        <p className="text-12 break-all text-muted">
+          push {push.source} to {push.target}
+        </p>
+      )}
+      {pull !== null && (
+        <p className="text-12 break-all text-muted">
+          pull {pull.source} to {pull.target}
+        </p>
+      )}
+      {input.spec.delete && <p className="text-12 text-pending">Deletes on the receiving side what the source does not have.</p>}
+    </section>
+  )
+}
+
+function ChangedMeanwhile({ revision, onLoad }: { readonly revision: number; readonly onLoad: () => void }) {
+  return (
+    <div role="status" className="flex items-center gap-3 border-b border-pending bg-raised px-4 py-2">
+      <span aria-hidden className="size-2 rotate-45 bg-pending" />
+      This plan was changed meanwhile: it is at revision {revision} now. Applying this text replaces that.
+      <Button size="small" onClick={onLoad}>
+        Load revision {revision}
+      </Button>
+    </div>
+  )
+}
+
+interface ApplyDialogProps {
+  readonly plans: readonly PlanInput[]
+  readonly effects: readonly EffectItem[]
+  readonly onClose: () => void
+}
+
+function ApplyDialog({ plans, effects, onClose }: ApplyDialogProps) {
+  const { client } = useLink()
+  const nodes = useReplica((state) => state.nodes)
+  const apply = useMutation({
+    mutationFn: () => client.plans.apply({ plans: [...plans] }),
+    onSuccess: () => {
+      onClose()
+      navigate(formatHash({ view: 'plans' }))
+    },
+  })
+  const changing = effects.filter((each) => each.effect !== 'unchanged')
+  const reached = new Set(changing.flatMap(({ input }) => {
+    const reach = reachOf(input.selector, nodes.values(), engineNowMs())
+    return reach.ok ? reach.nodes.map((node) => node.id) : []
+  }))
+  const count = (effect: PlanEffect): number => effects.filter((each) => each.effect === effect).length
+  return (
+    <DecisionDialog
+      open
+      onClose={onClose}
+      title={`Apply ${plural(changing.length, 'plan')}?`}
+      blastRadius={`${formatCount(reached.size)} of ${plural(nodes.size, 'node')}`}
+      effect={`${formatCount(count('new'))} new, ${formatCount(count('changed'))} changed, ${formatCount(count('unchanged'))} unchanged. These nodes are pending until the new revision was delivered and read back; the next cycle delivers it, or a resync now.`}
+      undo="Apply the earlier text again: it becomes the newest revision."
+      confirmLabel={`Apply ${plural(changing.length, 'plan')}`}
+      busy={apply.isPending}
+      onConfirm={() => apply.mutate()}
+    >
+      {apply.error !== null && <ErrorNote error={toErrorBody(apply.error)} />}
+    </DecisionDialog>
+  )
+}
