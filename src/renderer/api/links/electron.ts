@@ -4,6 +4,7 @@ import type { EngineClient } from '../../../shared/contract/index.ts'
 import { type DesktopBridge, type PortMessage, portMessageKind } from '../../../shared/desktopBridge.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { EngineLink, TerminalDuplex } from '../link.ts'
+import { randomKey } from '../randomKey.ts'
 import { createDuplex } from './duplex.ts'
 import { type Connection, createReconnectingLink } from './reconnecting.ts'
 
@@ -16,7 +17,7 @@ function isPortMessage(data: unknown): data is PortMessage {
 
 /** Asks with a fresh id and waits for the window message that carries the port; another window's answer never fits. */
 function requestPort(ask: (requestId: string) => void): Promise<MessagePort> {
-  const requestId = crypto.randomUUID()
+  const requestId = randomKey()
   return new Promise((resolve, reject) => {
     const fail = (message: string): void => {
       window.removeEventListener('message', onMessage)
@@ -26,7 +27,10 @@ function requestPort(ask: (requestId: string) => void): Promise<MessagePort> {
     const onMessage = (event: MessageEvent<unknown>): void => {
       if (event.source !== window || !isPortMessage(event.data) || event.data.requestId !== requestId) return
       const port = event.ports[0]
-      if (port === undefined) return fail(event.data.error ?? 'The engine gave no connection.')
+      if (port === undefined) {
+        fail(event.data.error ?? 'The engine gave no connection.')
+        return
+      }
       window.removeEventListener('message', onMessage)
       clearTimeout(timer)
       resolve(port)

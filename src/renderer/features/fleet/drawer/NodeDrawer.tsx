@@ -1,0 +1,107 @@
+import { RefreshCw, ShieldCheck, SquareTerminal } from 'lucide-react'
+import { useMemo, useState } from 'react'
+import { computeTile } from '../../../../core/fleet/health.ts'
+import type { NodeId } from '../../../../shared/model/ids.ts'
+import type { FleetNode } from '../../../../shared/model/node.ts'
+import { useLink } from '../../../api/LinkContext.tsx'
+import { Button } from '../../../components/Button.tsx'
+import { classNames } from '../../../components/classNames.ts'
+import { CliEquivalent } from '../../../components/CliEquivalent.tsx'
+import { Drawer } from '../../../components/Drawer.tsx'
+import { FillMark } from '../../../components/StatusMark.tsx'
+import { useNow } from '../../../stores/clock.ts'
+import { startRenew, startResync, useRenewOperation } from '../../../stores/operations.ts'
+import { useNode, useStale } from '../../../stores/ReplicaContext.tsx'
+import { requestTerminal } from '../../../stores/terminalRequests.ts'
+import { cli } from '../cliCommands.ts'
+import { AcceptHostKey } from './AcceptHostKey.tsx'
+import { DoctorSection } from './DoctorSection.tsx'
+import { CertificateSection, NodeSection, PlansSection } from './FactSections.tsx'
+import { RenewNote, ResyncNote, useResyncState } from './OperationNote.tsx'
+import { RunsStrip } from './RunsStrip.tsx'
+import { WhySection } from './WhySection.tsx'
+
+export const drawerPane = { name: 'node drawer', defaultWidth: 440 } as const
+const tileStepMs = 5000
+
+/** Everything about one node: why, what to do, what was proven. */
+export function NodeDrawer({ nodeId, onClose }: { readonly nodeId: NodeId; readonly onClose: () => void }) {
+  const node = useNode(nodeId)
+  if (node === undefined) {
+    return (
+      <Drawer label="Node" header={<h2 className="text-15 font-semibold">Unknown node</h2>} onClose={onClose} paneName={drawerPane.name} defaultWidth={drawerPane.defaultWidth}>
+        <p className="p-4 text-muted">There is no such node any more. It was removed, or the link is from another fleet.</p>
+      </Drawer>
+    )
+  }
+  return <KnownNode key={nodeId} node={node} onClose={onClose} />
+}
+
+function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClose: () => void }) {
+  const now = useNow(tileStepMs)
+  const stale = useStale()
+  const tile = useMemo(() => computeTile(node, now), [node, now])
+  const [decision, setDecision] = useState<'accept-host-key' | null>(null)
+  const [doctorAsked, setDoctorAsked] = useState(0)
+  const askDoctor = (): void => setDoctorAsked((count) => count + 1)
+  return (
+    <Drawer
+      label={`Node ${node.name}`}
+      paneName={drawerPane.name}
+      defaultWidth={drawerPane.defaultWidth}
+      onClose={onClose}
+      header={
+        <>
+          <h2 className="truncate text-18 font-semibold">{node.name}</h2>
+          <p className="flex items-center gap-2 text-muted">
+            <FillMark fill={tile.fill} withWord />
+            <span>
+              · {node.kind} · {node.address}
+            </span>
+          </p>
+        </>
+      }
+      footer={<Actions node={node} />}
+    >
+      <div className={classNames(stale && 'stale')}>
+        <WhySection node={node} tile={tile} onRequest={(request) => (request === 'doctor' ? askDoctor() : setDecision(request))} />
+        <RunsStrip nodeId={node.id} />
+        <CertificateSection node={node} tile={tile} />
+        <PlansSection node={node} />
+        <NodeSection node={node} />
+        <DoctorSection nodeId={node.id} asked={doctorAsked} onAsk={askDoctor} />
+      </div>
+      {decision === 'accept-host-key' && <AcceptHostKey node={node} onClose={() => setDecision(null)} />}
+    </Drawer>
+  )
+}
+
+/** One click each. They stay pressed until the node has proven the outcome. */
+function Actions({ node }: { readonly node: FleetNode }) {
+  const link = useLink()
+  const stale = useStale()
+  const resync = useResyncState(node.id)
+  const renew = useRenewOperation(node.id)
+  const resyncing = resync?.status === 'asking' || resync?.status === 'working'
+  const renewing = renew !== undefined && renew.outcomes === null && renew.error === null
+  return (
+    <div className="flex flex-col gap-2 p-3">
+      <ResyncNote nodeId={node.id} />
+      <RenewNote nodeId={node.id} />
+      <div className="flex gap-2">
+        <Button variant="primary" className="flex-1" busy={resyncing} disabled={stale || node.plans.length === 0} icon={<RefreshCw aria-hidden className="size-4" />} onClick={() => void startResync(link, { nodeIds: [node.id] })}>
+          Resync
+        </Button>
+        <Button className="flex-1" busy={renewing} disabled={stale} icon={<ShieldCheck aria-hidden className="size-4" />} onClick={() => void startRenew(link, [node.id])}>
+          Renew
+        </Button>
+        <Button disabled={stale} icon={<SquareTerminal aria-hidden className="size-4" />} onClick={() => requestTerminal({ nodeId: node.id })}>
+          Terminal
+        </Button>
+      </div>
+      {stale && <p className="text-12 text-pending">Not connected to the engine: this is the last known state, and nothing can be sent.</p>}
+      <CliEquivalent command={cli.push([node.name])} />
+      <CliEquivalent command={cli.renew([node.name])} />
+    </div>
+  )
+}
