@@ -18,6 +18,7 @@ import { createDemoService } from './fleet/demoService.ts'
 import { createNodeService } from './fleet/nodeService.ts'
 import { createPlanService } from './fleet/planService.ts'
 import { createUserAuthority } from './pki/authority.ts'
+import { createDoctorIdentities } from './pki/doctorIdentities.ts'
 import { createIdentities } from './pki/identities.ts'
 import { createCertificateAuthority } from './pki/signing.ts'
 import type { DemoFleetControl, DiagnoseFailure, Store } from './ports.ts'
@@ -84,7 +85,12 @@ async function waitUntilFinal(store: Store, runId: RunId): Promise<void> {
   let stop = (): void => undefined
   const committed = new Promise<void>((resolve) => {
     stop = store.onCommitted((events) => {
-      if (events.some(({ change }) => change.kind === 'run.saved' && change.run.id === runId && isFinal(change.run.status))) resolve()
+      if (
+        events.some(
+          ({ change }) => change.kind === 'run.saved' && change.run.id === runId && isFinal(change.run.status),
+        )
+      )
+        resolve()
     })
   })
   try {
@@ -107,7 +113,12 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   const instanceId = randomUUID()
   const startedAt = clock.nowMs()
 
-  const store = await openStore({ databaseFile: home.databaseFile, backupsDirectory: home.backupsDirectory, clock, logger })
+  const store = await openStore({
+    databaseFile: home.databaseFile,
+    backupsDirectory: home.backupsDirectory,
+    clock,
+    logger,
+  })
   const logs = await openLogStore({ directory: home.logsDirectory, logger })
   const authority = createCertificateAuthority({
     authority: createUserAuthority({ keysDirectory: home.keysDirectory, vault: keyVault, clock, store }),
@@ -116,16 +127,32 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     newId: ids,
   })
   const vault = createVaultState(keyVault, () => authority.describe())
-  const identities = createIdentities({ authority, clock, lifetimeSeconds: config.certificate.lifetimeSeconds })
+  const identities = createIdentities({ authority, clock, ...config.certificate })
   const sshPool = createSshPool({ identities, clock, settings: { maxConnections: config.poolMaxConnections } })
   const openSsh = await createOpenSshAccess({ directory: home.sshDirectory, identities })
   const hostKeyProbe = createHostKeyProbe(clock)
-  const doctor = createDoctor({ authority, clock, sshPool, hostKeyProbe, identities })
+  const doctor = createDoctor({
+    identities,
+    clock,
+    probeIdentity: createDoctorIdentities({ pipeline: authority, clock }).probe,
+  })
   const events = createEventHub({ store, clock })
 
   const diagnose: DiagnoseFailure = (node, { certificate, ...failure }) =>
     diagnoseProgram(node, { ...failure, nowMs: clock.nowMs(), ...(certificate === undefined ? {} : { certificate }) })
-  const runs = createRunService({ store, logs, clock, ids, identities, sshPool, openSsh, diagnose, config, logger, publishProgress: events.publishProgress })
+  const runs = createRunService({
+    store,
+    logs,
+    clock,
+    ids,
+    identities,
+    sshPool,
+    openSsh,
+    diagnose,
+    config,
+    logger,
+    publishProgress: events.publishProgress,
+  })
   const scheduler = createScheduler({ store, clock, ids, sshPool, identities, runs, config, logger })
   const terminals = createTerminalService({ openSsh, identities, clock, ids, logger, store })
   const nodes = createNodeService({ store, clock, ids, sshPool, identities, hostKeyProbe, doctor })

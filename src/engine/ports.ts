@@ -1,7 +1,7 @@
-import type { Diagnosis, DoctorReport } from '../shared/model/diagnosis.ts'
-import type { DemoFault, DemoStatus } from '../shared/model/demo.ts'
 import type { AuditEntry, AuditVerification } from '../shared/model/audit.ts'
 import type { Authority, CertificatePurpose, IssuedCertificate } from '../shared/model/certificate.ts'
+import type { DemoFault, DemoStatus } from '../shared/model/demo.ts'
+import type { Diagnosis, DoctorReport } from '../shared/model/diagnosis.ts'
 import type { EngineEvent } from '../shared/model/event.ts'
 import type { BatchId, IdempotencyKey, NodeId, PlanId, RunId } from '../shared/model/ids.ts'
 import type { FleetNode, OfferedHostKey, PinnedHostKey } from '../shared/model/node.ts'
@@ -146,11 +146,22 @@ export interface NodeIdentity {
 
 export interface Identities {
   /** An identity valid for at least `minValidMs` more; issues or renews when there is none. */
-  ensure(node: FleetNode, purpose: 'automation' | 'terminal', options?: { readonly minValidMs?: number; readonly reason?: string }): Promise<NodeIdentity>
+  ensure(
+    node: FleetNode,
+    purpose: 'automation' | 'terminal',
+    options?: { readonly minValidMs?: number; readonly reason?: string },
+  ): Promise<NodeIdentity>
   /** The same for many nodes, in one signing batch. */
-  ensureMany(nodes: readonly FleetNode[], purpose: 'automation' | 'terminal', options?: { readonly minValidMs?: number; readonly reason?: string }): Promise<NodeIdentity[]>
+  ensureMany(
+    nodes: readonly FleetNode[],
+    purpose: 'automation' | 'terminal',
+    options?: { readonly minValidMs?: number; readonly reason?: string },
+  ): Promise<NodeIdentity[]>
   /** A new certificate over a new key, whatever is left of the old one. */
-  renew(nodes: readonly FleetNode[], options: { readonly requestedBy: string; readonly reason: string }): Promise<NodeIdentity[]>
+  renew(
+    nodes: readonly FleetNode[],
+    options: { readonly requestedBy: string; readonly reason: string },
+  ): Promise<NodeIdentity[]>
   current(nodeId: NodeId, purpose: 'automation' | 'terminal'): NodeIdentity | null
   /** All live identities, for the agent socket. */
   all(): readonly NodeIdentity[]
@@ -193,7 +204,10 @@ export interface LoginProof {
 export interface SshPool {
   exec(node: FleetNode, command: string, options: RemoteCommandOptions): Promise<RemoteCommandResult>
   /** Logs in (or proves that the open connection is alive) and measures the clock. */
-  login(node: FleetNode, options: { readonly timeoutMs: number; readonly signal?: AbortSignal; readonly fresh?: boolean }): Promise<LoginProof>
+  login(
+    node: FleetNode,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal; readonly fresh?: boolean },
+  ): Promise<LoginProof>
   /** Closes what is open to the node: its certificate, address or host keys have changed. */
   drop(nodeId: NodeId): void
   openConnections(): number
@@ -207,12 +221,18 @@ export interface OpenSshAccess {
    * @returns argv for `ssh` up to and including the host alias; for `rsync -e`, `sshCommand` is the same as one
    * shell-quoted string without the alias.
    */
-  prepare(node: FleetNode, purpose: 'automation' | 'terminal'): Promise<{ readonly sshArguments: readonly string[]; readonly sshCommand: string; readonly hostAlias: string }>
+  prepare(
+    node: FleetNode,
+    purpose: 'automation' | 'terminal',
+  ): Promise<{ readonly sshArguments: readonly string[]; readonly sshCommand: string; readonly hostAlias: string }>
 }
 
 export interface HostKeyProbe {
   /** Looks at the keys an address offers; authenticates nowhere. */
-  probe(target: { readonly address: string; readonly port: number }, options: { readonly timeoutMs: number }): Promise<OfferedHostKey[]>
+  probe(
+    target: { readonly address: string; readonly port: number },
+    options: { readonly timeoutMs: number },
+  ): Promise<OfferedHostKey[]>
 }
 
 export interface Doctor {
@@ -221,7 +241,15 @@ export interface Doctor {
 }
 
 /** Turns what was seen of a failed program into one cause. */
-export type DiagnoseFailure = (node: FleetNode, failure: { readonly program: string; readonly exitCode: number | null; readonly stderr: string; readonly certificate?: IssuedCertificate }) => Diagnosis
+export type DiagnoseFailure = (
+  node: FleetNode,
+  failure: {
+    readonly program: string
+    readonly exitCode: number | null
+    readonly stderr: string
+    readonly certificate?: IssuedCertificate
+  },
+) => Diagnosis
 
 export const toPinnedHostKey = (offered: OfferedHostKey, pinnedBy: string, pinnedAt: number): PinnedHostKey => ({
   keyType: offered.keyType,

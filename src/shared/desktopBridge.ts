@@ -81,7 +81,12 @@ export type ShellEvent =
 /** The type of `window.lockstep`. Every `on…` returns the function that unsubscribes. */
 export interface DesktopBridge {
   readonly platform: string
-  readonly versions: { readonly lockstep: string; readonly electron: string; readonly chrome: string; readonly node: string }
+  readonly versions: {
+    readonly lockstep: string
+    readonly electron: string
+    readonly chrome: string
+    readonly node: string
+  }
   /** Asks for a new RPC port to the engine; waits while the engine starts. */
   requestEnginePort(requestId: string): void
   /** Asks for the raw byte port of a terminal. */

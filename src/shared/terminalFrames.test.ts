@@ -11,7 +11,8 @@ const anyFrame: fc.Arbitrary<TerminalFrame> = fc.oneof(
 
 describe('terminal frames', () => {
   it('come back as they were sent', () => {
-    fc.assert(fc.property(anyFrame, (frame) => {
+    fc.assert(
+      fc.property(anyFrame, (frame) => {
         expect(decodeTerminalFrame(encodeTerminalFrame(frame))).toEqual(frame)
       }),
     )

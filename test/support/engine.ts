@@ -33,7 +33,9 @@ const operator = { operator: 'tester@here', via: 'embedded' } as const
 const vaultKey = Buffer.alloc(32, 7)
 
 /** A real engine on a home of its own, with the demo fleet as its nodes. */
-export async function startTestEngine(options: { readonly config?: Partial<Config>; readonly homeDirectory?: string } = {}): Promise<TestEngine> {
+export async function startTestEngine(
+  options: { readonly config?: Partial<Config>; readonly homeDirectory?: string } = {},
+): Promise<TestEngine> {
   const directory = options.homeDirectory ?? (await mkdtemp(join(tmpdir(), 'ls-engine-')))
   const home = homePaths(directory)
   await prepareHome(home)
@@ -77,7 +79,9 @@ export async function startTestEngine(options: { readonly config?: Partial<Confi
         async () => {
           const newest = (await client.runs.list({ node: name, limit: 1 })).runs[0]
           if (newest !== undefined && accept(newest)) return newest
-          throw new Error(newest === undefined ? 'no run' : `${newest.status} in ${newest.state}: ${newest.failure?.sentence ?? ''}`)
+          throw new Error(
+            newest === undefined ? 'no run' : `${newest.status} in ${newest.state}: ${newest.failure?.sentence ?? ''}`,
+          )
         },
         { timeoutMs: 30_000 },
       ),

@@ -20,14 +20,22 @@ function aPlan(overrides: object = {}): Plan {
 
 describe('plan assignment', () => {
   it('gives a node one state for each plan that selects it', () => {
-    const node = assignPlans(aNode(), [aPlan(), aPlan({ id: '01900000-0000-7000-8000-0000000000ab', selector: 'kind:laptop' })])
+    const node = assignPlans(aNode(), [
+      aPlan(),
+      aPlan({ id: '01900000-0000-7000-8000-0000000000ab', selector: 'kind:laptop' }),
+    ])
     expect(node.plans).toHaveLength(1)
     expect(node.plans[0]).toMatchObject({ planName: 'site', desiredRevision: 1, observed: null })
   })
 
   it('keeps what was observed when the plan changes, so that the node shows as behind', () => {
     const before = assignPlans(aNode(), [aPlan()])
-    const observed = { revision: 1, digest: 'b'.repeat(64), verifiedAt: 5, runId: '01900000-0000-7000-8000-0000000000bb' }
+    const observed = {
+      revision: 1,
+      digest: 'b'.repeat(64),
+      verifiedAt: 5,
+      runId: '01900000-0000-7000-8000-0000000000bb',
+    }
     const verified = aNode({ ...before, plans: [{ ...before.plans[0], observed }] })
     const after = assignPlans(verified, [aPlan({ revision: 2 })])
     expect(after.plans[0]).toMatchObject({ desiredRevision: 2, observed: { revision: 1 } })

@@ -25,7 +25,13 @@ export type FilterResult =
   | { readonly ok: false; readonly position: number; readonly message: string }
 
 type Token =
-  | { readonly kind: 'word'; readonly text: string; readonly quoted: boolean; readonly colon: number; readonly position: number }
+  | {
+      readonly kind: 'word'
+      readonly text: string
+      readonly quoted: boolean
+      readonly colon: number
+      readonly position: number
+    }
   | { readonly kind: '(' | ')'; readonly position: number }
 
 const knownFields = ['name', 'kind', 'address', 'user', 'status', 'tile', 'plan'] as const
@@ -149,7 +155,8 @@ class Parser {
     if (token === undefined) throw new FilterError(this.#length, 'something is missing at the end')
     this.#at += 1
     if (token.kind === 'word') {
-      if (!token.quoted && /^(and|or)$/i.test(token.text)) throw new FilterError(token.position, `nothing stands before "${token.text}"`)
+      if (!token.quoted && /^(and|or)$/i.test(token.text))
+        throw new FilterError(token.position, `nothing stands before "${token.text}"`)
       return toCondition(token)
     }
     if (token.kind === ')') throw new FilterError(token.position, 'nothing stands before this parenthesis')
@@ -171,7 +178,10 @@ export function parseFilter(text: string): FilterResult {
 }
 
 function matchesPattern(pattern: string, text: string): boolean {
-  const expression = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')
+  const expression = pattern
+    .split('*')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('.*')
   return new RegExp(`^${expression}$`, 'isu').test(text)
 }
 

@@ -51,7 +51,11 @@ describe('tile (N1)', () => {
     ['no plan selects it', { plans: [] }, 'pending'],
     ['S1.63 the last cycle failed', { status: 'pending_sync' }, 'pending'],
     ['S1.64 failures persist', { status: 'error' }, 'error'],
-    ['it does not answer', { reachability: { status: 'unreachable', since: 0, checkedAt: 0, diagnosis } }, 'unreachable'],
+    [
+      'it does not answer',
+      { reachability: { status: 'unreachable', since: 0, checkedAt: 0, diagnosis } },
+      'unreachable',
+    ],
     ['a safety stop waits for a person', { haltedRunId: runId }, 'halted'],
     ['it is in maintenance', { maintenance: true, status: 'error' }, 'maintenance'],
     ['it was never tried', { lastSyncAt: null, lastAttemptAt: null, plans: [] }, 'never-synced'],
@@ -60,7 +64,10 @@ describe('tile (N1)', () => {
   })
 
   it('says why: the words of the diagnosis', () => {
-    const tile = computeTile(aNode({ ...inStep, reachability: { status: 'unreachable', since: 0, checkedAt: 0, diagnosis } }), nowMs)
+    const tile = computeTile(
+      aNode({ ...inStep, reachability: { status: 'unreachable', since: 0, checkedAt: 0, diagnosis } }),
+      nowMs,
+    )
     expect(tile.short).toBe('connection refused')
     expect(tile.diagnosis?.code).toBe('CONNECTION_REFUSED')
   })

@@ -2,7 +2,15 @@ import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 
 /** What the fill of a tile says; the order is the order of severity, worst first, used for counting and sorting. */
-export const tileFills = ['error', 'halted', 'unreachable', 'pending', 'never-synced', 'maintenance', 'in-step'] as const
+export const tileFills = [
+  'error',
+  'halted',
+  'unreachable',
+  'pending',
+  'never-synced',
+  'maintenance',
+  'in-step',
+] as const
 export type TileFill = (typeof tileFills)[number]
 
 export type CertificateLevel = 'none' | 'ok' | 'soon' | 'critical' | 'expired'
@@ -37,7 +45,8 @@ function certificateOf(node: FleetNode, nowMs: number): Tile['certificate'] {
   const remainingMs = Math.max(0, certificate.validBefore - nowMs)
   const lifeMs = Math.max(1, certificate.validBefore - certificate.validAfter)
   const shareLeft = Math.min(1, remainingMs / lifeMs)
-  const level = remainingMs === 0 ? 'expired' : remainingMs < tenMinutesMs ? 'critical' : remainingMs < hourMs ? 'soon' : 'ok'
+  const level =
+    remainingMs === 0 ? 'expired' : remainingMs < tenMinutesMs ? 'critical' : remainingMs < hourMs ? 'soon' : 'ok'
   return { level, shareLeft, remainingMs }
 }
 

@@ -17,7 +17,12 @@ describe('what a look at a node teaches', () => {
   it('F7 keeps the moment a silence began, whatever the cause turned into', () => {
     const first = withoutLogin(aNode(), diagnosis, 1000)
     const second = withoutLogin(first, { ...diagnosis, code: 'CONNECTION_REFUSED' }, 2000)
-    expect(second.reachability).toMatchObject({ status: 'unreachable', since: 1000, checkedAt: 2000, diagnosis: { code: 'CONNECTION_REFUSED' } })
+    expect(second.reachability).toMatchObject({
+      status: 'unreachable',
+      since: 1000,
+      checkedAt: 2000,
+      diagnosis: { code: 'CONNECTION_REFUSED' },
+    })
   })
 
   it('begins anew when the node answers, and marks the certificate as accepted', () => {

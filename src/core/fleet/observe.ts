@@ -22,7 +22,8 @@ export function withLogin(node: FleetNode, observation: LoginObservation): Fleet
       checkedAt: observation.at,
       clockSkewMs: observation.clockSkewMs ?? (known ? before.clockSkewMs : null),
     },
-    certificate: observation.certificate === null ? node.certificate : { ...observation.certificate, acceptedAt: observation.at },
+    certificate:
+      observation.certificate === null ? node.certificate : { ...observation.certificate, acceptedAt: observation.at },
   }
 }
 

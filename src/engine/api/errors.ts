@@ -18,7 +18,8 @@ function invalidInput(issues: readonly Issue[]): AppError {
 
 function appErrorOf(thrown: unknown): AppError {
   const cause = thrown instanceof ORPCError ? thrown.cause : thrown
-  if (cause instanceof ValidationError && thrown instanceof ORPCError && thrown.code === 'BAD_REQUEST') return invalidInput(cause.issues)
+  if (cause instanceof ValidationError && thrown instanceof ORPCError && thrown.code === 'BAD_REQUEST')
+    return invalidInput(cause.issues)
   return toAppError(thrown)
 }
 

@@ -1,5 +1,4 @@
 import { implement } from '@orpc/server'
-import { publicKeyOf } from './publicKeyInput.ts'
 import type { Caller } from '../../shared/contract/base.ts'
 import { contract } from '../../shared/contract/index.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -15,6 +14,7 @@ import type { RunService } from '../runs/runService.ts'
 import type { TerminalService } from '../terminals/terminalService.ts'
 import { toContractError } from './errors.ts'
 import type { EventHub } from './eventHub.ts'
+import { publicKeyOf } from './publicKeyInput.ts'
 import type { RunLogs } from './runLogs.ts'
 
 /** What the procedures call; put together by `engine.ts`. */
@@ -62,7 +62,12 @@ function systemRouter(services: ApiServices) {
     snapshot: os.system.snapshot.handler(async () => {
       // The seq is read first: what is committed meanwhile is replayed on top, and applying it twice does no harm.
       const seq = await store.headSeq()
-      const [engine, nodes, plans, runs] = await Promise.all([services.status(), store.listNodes(), store.listPlans(), snapshotRuns(store)])
+      const [engine, nodes, plans, runs] = await Promise.all([
+        services.status(),
+        store.listNodes(),
+        store.listPlans(),
+        snapshotRuns(store),
+      ])
       return { seq, engine, nodes, plans, runs }
     }),
     watch: os.system.watch.handler(({ input, signal }) => events.watch(input.afterSeq, signal)),
@@ -84,10 +89,16 @@ function nodesRouter({ nodes }: ApiServices) {
       return added
     }),
     import: os.nodes.import.handler(({ input, context }) => nodes.add(input.nodes, context.caller.operator)),
-    update: os.nodes.update.handler(({ input, context }) => nodes.update(input.node, input.patch, context.caller.operator)),
-    remove: os.nodes.remove.handler(async ({ input, context }) => ({ nodeId: await nodes.remove(input.node, context.caller.operator) })),
+    update: os.nodes.update.handler(({ input, context }) =>
+      nodes.update(input.node, input.patch, context.caller.operator),
+    ),
+    remove: os.nodes.remove.handler(async ({ input, context }) => ({
+      nodeId: await nodes.remove(input.node, context.caller.operator),
+    })),
     probeHostKey: os.nodes.probeHostKey.handler(async ({ input }) => ({ offered: await nodes.probeHostKey(input) })),
-    acceptHostKey: os.nodes.acceptHostKey.handler(({ input, context }) => nodes.acceptHostKey(input.node, input.fingerprint, context.caller.operator)),
+    acceptHostKey: os.nodes.acceptHostKey.handler(({ input, context }) =>
+      nodes.acceptHostKey(input.node, input.fingerprint, context.caller.operator),
+    ),
     doctor: os.nodes.doctor.handler(({ input, context }) => nodes.doctor(input.node, context.caller.operator)),
     check: os.nodes.check.handler(({ input }) => nodes.check(input.node)),
   }
@@ -98,7 +109,9 @@ function plansRouter({ plans, store }: ApiServices) {
     list: os.plans.list.handler(() => plans.list()),
     get: os.plans.get.handler(({ input }) => plans.get(input.plan)),
     apply: os.plans.apply.handler(({ input, context }) => plans.apply(input.plans, context.caller.operator)),
-    remove: os.plans.remove.handler(async ({ input, context }) => ({ planId: await plans.remove(input.plan, context.caller.operator) })),
+    remove: os.plans.remove.handler(async ({ input, context }) => ({
+      planId: await plans.remove(input.plan, context.caller.operator),
+    })),
     preview: os.plans.preview.handler(async ({ input }) => {
       const nodeIds = await plans.preview(input.selector)
       return { nodeIds, total: (await store.listNodes()).length }
@@ -108,7 +121,9 @@ function plansRouter({ plans, store }: ApiServices) {
 
 function runsRouter({ runs, runLogs, store }: ApiServices) {
   return {
-    push: os.runs.push.handler(({ input, context }) => runs.push({ ...input, trigger: 'operator', requestedBy: context.caller.operator })),
+    push: os.runs.push.handler(({ input, context }) =>
+      runs.push({ ...input, trigger: 'operator', requestedBy: context.caller.operator }),
+    ),
     list: os.runs.list.handler(async ({ input }) => {
       const { node, plan, batchId, statuses, before, limit } = input
       const found = await store.listRuns({
@@ -124,11 +139,16 @@ function runsRouter({ runs, runLogs, store }: ApiServices) {
     }),
     get: os.runs.get.handler(async ({ input }) => {
       const run = await store.getRun(input.runId)
-      if (run === null) throw new AppError('NOT_FOUND', `There is no run ${input.runId}. "lockstep runs list" shows the ids.`, { data: { runId: input.runId } })
+      if (run === null)
+        throw new AppError('NOT_FOUND', `There is no run ${input.runId}. "lockstep runs list" shows the ids.`, {
+          data: { runId: input.runId },
+        })
       return run
     }),
     cancel: os.runs.cancel.handler(({ input, context }) => runs.cancel(input.runId, context.caller.operator)),
-    approve: os.runs.approve.handler(({ input, context }) => runs.approve(input.runId, input.reason, context.caller.operator)),
+    approve: os.runs.approve.handler(({ input, context }) =>
+      runs.approve(input.runId, input.reason, context.caller.operator),
+    ),
     log: os.runs.log.handler(({ input }) => runLogs.read(input.runId, input.offset, input.maxBytes)),
     followLog: os.runs.followLog.handler(({ input, signal }) => runLogs.follow(input.runId, input.offset, signal)),
   }
@@ -138,7 +158,10 @@ function certificatesRouter({ authority, certificates, store }: ApiServices) {
   return {
     authorities: os.certificates.authorities.handler(async () => [await authority.describe()]),
     list: os.certificates.list.handler(async ({ input }) =>
-      store.listCertificates({ limit: input.limit, ...(input.node === undefined ? {} : { nodeId: (await resolveNode(store, input.node)).id }) }),
+      store.listCertificates({
+        limit: input.limit,
+        ...(input.node === undefined ? {} : { nodeId: (await resolveNode(store, input.node)).id }),
+      }),
     ),
     issue: os.certificates.issue.handler(async ({ input, context }) => {
       const key = publicKeyOf(input.publicKey)

@@ -25,7 +25,10 @@ export function createRunLogs({ store, logs }: { readonly store: Store; readonly
   }
 
   /** Resolves at the next append to this log, the next commit of this run, or the end of interest. */
-  function changeOf(runId: RunId, signal: AbortSignal | undefined): { readonly happened: Promise<void>; readonly stop: () => void } {
+  function changeOf(
+    runId: RunId,
+    signal: AbortSignal | undefined,
+  ): { readonly happened: Promise<void>; readonly stop: () => void } {
     let stop = (): void => undefined
     const happened = new Promise<void>((resolve) => {
       const offAppend = logs.onAppended(runId, () => resolve())
@@ -43,7 +46,11 @@ export function createRunLogs({ store, logs }: { readonly store: Store; readonly
     return { happened, stop }
   }
 
-  async function* follow(runId: RunId, offset: number, signal: AbortSignal | undefined): AsyncGenerator<LogChunk, void, void> {
+  async function* follow(
+    runId: RunId,
+    offset: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<LogChunk, void, void> {
     let at = offset
     while (signal?.aborted !== true) {
       const change = changeOf(runId, signal)

@@ -1,6 +1,6 @@
+import PQueue from 'p-queue'
 import { withLogin, withoutLogin } from '../../core/fleet/observe.ts'
 import type { Clock } from '../../platform/clock.ts'
-import PQueue from 'p-queue'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Identities, NodeIdentity, SshPool, Store } from '../ports.ts'
 import { diagnosisOf } from './nodeService.ts'
@@ -34,7 +34,12 @@ const issuedOf = (identity: NodeIdentity): { serial: string; validAfter: number;
   validBefore: identity.certificate.validBefore,
 })
 
-export function createCertificateService({ store, clock, identities, sshPool }: CertificateServiceDependencies): CertificateService {
+export function createCertificateService({
+  store,
+  clock,
+  identities,
+  sshPool,
+}: CertificateServiceDependencies): CertificateService {
   async function prove(node: FleetNode, identity: NodeIdentity): Promise<Renewal> {
     const issued = issuedOf(identity)
     const login = sshPool.login(node, { timeoutMs: loginTimeoutMs, fresh: true })
@@ -45,11 +50,18 @@ export function createCertificateService({ store, clock, identities, sshPool }: 
     if ('thrown' in outcome && diagnosisOf(outcome.thrown) === null) throw outcome.thrown
     const saved = await store.transact(async (transaction) => {
       const current = await resolveNode(transaction, node.id)
-      const next = 'proof' in outcome ? accepted(current, outcome.proof.at, outcome.proof.clockSkewMs) : refused(current, outcome.thrown)
+      const next =
+        'proof' in outcome
+          ? accepted(current, outcome.proof.at, outcome.proof.clockSkewMs)
+          : refused(current, outcome.thrown)
       await transaction.saveNode(next)
       return next
     })
-    return { node: saved, serial: issued.serial, accepted: 'proof' in outcome && outcome.proof.certificateSerial === issued.serial }
+    return {
+      node: saved,
+      serial: issued.serial,
+      accepted: 'proof' in outcome && outcome.proof.certificateSerial === issued.serial,
+    }
 
     function accepted(current: FleetNode, at: number, clockSkewMs: number | null): FleetNode {
       return withLogin(current, { at, clockSkewMs, certificate: issued })

@@ -1,11 +1,11 @@
+import { fingerprintOf, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { DemoFault, DemoNode, DemoStatus } from '../../shared/model/demo.ts'
+import type { RunId } from '../../shared/model/ids.ts'
 import type { OfferedHostKey } from '../../shared/model/node.ts'
 import { NodeInput } from '../../shared/model/node.ts'
 import { PlanInput } from '../../shared/model/plan.ts'
-import type { RunId } from '../../shared/model/ids.ts'
 import { isFinal } from '../../shared/model/run.ts'
-import { fingerprintOf, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import type { CertificateAuthority, DemoFleetControl, Store } from '../ports.ts'
 import type { NewNode, NodeService } from './nodeService.ts'
 import type { PlanService } from './planService.ts'
@@ -37,7 +37,10 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
 
   function control(): DemoFleetControl {
     if (dependencies.demo !== null) return dependencies.demo
-    throw new AppError('UNSUPPORTED', 'This engine has no demo fleet. Start it with "lockstep serve" or from the desktop app.')
+    throw new AppError(
+      'UNSUPPORTED',
+      'This engine has no demo fleet. Start it with "lockstep serve" or from the desktop app.',
+    )
   }
 
   async function register(status: DemoStatus, operator: string): Promise<void> {
@@ -74,7 +77,12 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
   function pinOf(line: string | undefined, name: string): OfferedHostKey {
     if (line === undefined) throw new AppError('INTERNAL', `The demo node ${name} has no host key.`)
     const key = parsePublicKeyLine(line)
-    return { keyType: key.keyType, publicKey: key.blob.toString('base64'), fingerprint: fingerprintOf(key.blob), banner: 'demo fleet' }
+    return {
+      keyType: key.keyType,
+      publicKey: key.blob.toString('base64'),
+      fingerprint: fingerprintOf(key.blob),
+      banner: 'demo fleet',
+    }
   }
 
   async function up(count: number, operator: string): Promise<DemoStatus> {

@@ -7,7 +7,15 @@ import { Diagnosis, type DoctorReport } from '../../shared/model/diagnosis.ts'
 import { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode, NodeInput, NodePatch, OfferedHostKey, PinnedHostKey } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
-import { type Doctor, type HostKeyProbe, type Identities, type SshPool, type Store, type StoreTransaction, toPinnedHostKey } from '../ports.ts'
+import {
+  type Doctor,
+  type HostKeyProbe,
+  type Identities,
+  type SshPool,
+  type Store,
+  type StoreTransaction,
+  toPinnedHostKey,
+} from '../ports.ts'
 import { applyFilter, resolveNode } from './resolve.ts'
 
 export interface NodeServiceDependencies {
@@ -43,7 +51,12 @@ export interface NodeService {
 
 const probeTimeoutMs = 10_000
 
-function blankNode(input: NewNode, id: NodeId, plans: readonly Plan[], context: { readonly operator: string; readonly nowMs: number }): FleetNode {
+function blankNode(
+  input: NewNode,
+  id: NodeId,
+  plans: readonly Plan[],
+  context: { readonly operator: string; readonly nowMs: number },
+): FleetNode {
   const node: FleetNode = {
     ...input.node,
     id,
@@ -68,12 +81,19 @@ function blankNode(input: NewNode, id: NodeId, plans: readonly Plan[], context: 
 async function refuseTakenName(transaction: StoreTransaction, name: string, except: NodeId | null): Promise<void> {
   const other = await transaction.findNodeByName(name)
   if (other === null || other.id === except) return
-  throw new AppError('CONFLICT', `There is a node "${name}" already. Choose another name, or change that node.`, { data: { field: 'name', name } })
+  throw new AppError('CONFLICT', `There is a node "${name}" already. Choose another name, or change that node.`, {
+    data: { field: 'name', name },
+  })
 }
 
 /** What makes an open connection, or a certificate, speak for another node than the one registered. */
 function changesTheWayThere(before: FleetNode, after: FleetNode): boolean {
-  return before.address !== after.address || before.port !== after.port || before.user !== after.user || before.principal !== after.principal
+  return (
+    before.address !== after.address ||
+    before.port !== after.port ||
+    before.user !== after.user ||
+    before.principal !== after.principal
+  )
 }
 
 /** Fields of a patch that were given; an absent field and `undefined` mean the same: keep. */
@@ -84,12 +104,17 @@ function definedFields(patch: NodePatch): Partial<NodeInput> {
 function withPin(node: FleetNode, pin: PinnedHostKey): FleetNode {
   const others = node.hostKeys.filter((key) => key.keyType !== pin.keyType)
   const wasAboutKeys = node.statusReason?.code === 'HOST_KEY_CHANGED' || node.statusReason?.code === 'HOST_KEY_UNKNOWN'
-  return { ...node, hostKeys: [...others, pin], statusReason: wasAboutKeys ? null : node.statusReason, updatedAt: pin.pinnedAt }
+  return {
+    ...node,
+    hostKeys: [...others, pin],
+    statusReason: wasAboutKeys ? null : node.statusReason,
+    updatedAt: pin.pinnedAt,
+  }
 }
 
 /** The diagnosis inside an error of the SSH layer; null for errors that say nothing about the node. */
 export function diagnosisOf(thrown: unknown): Diagnosis | null {
-  const parsed = Diagnosis.safeParse(toAppError(thrown).data?.['diagnosis'])
+  const parsed = Diagnosis.safeParse(toAppError(thrown).data?.diagnosis)
   return parsed.success ? parsed.data : null
 }
 
@@ -106,7 +131,18 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
         const node = blankNode(input, NodeId.parse(ids()), plans, { operator, nowMs })
         await transaction.saveNode(node)
         await transaction.appendAudit([
-          { at: nowMs, actor: operator, action: 'node.add', subject: node.name, detail: { id: node.id, address: node.address, port: node.port, hostKeys: node.hostKeys.map((key) => key.fingerprint) } },
+          {
+            at: nowMs,
+            actor: operator,
+            action: 'node.add',
+            subject: node.name,
+            detail: {
+              id: node.id,
+              address: node.address,
+              port: node.port,
+              hostKeys: node.hostKeys.map((key) => key.fingerprint),
+            },
+          },
         ])
         added.push(node)
       }
@@ -122,7 +158,15 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
       const plans = await transaction.listPlans()
       const after = assignPlans({ ...before, ...definedFields(patch), updatedAt: nowMs }, plans)
       await transaction.saveNode(after)
-      await transaction.appendAudit([{ at: nowMs, actor: operator, action: 'node.update', subject: after.name, detail: { id: after.id, ...definedFields(patch) } }])
+      await transaction.appendAudit([
+        {
+          at: nowMs,
+          actor: operator,
+          action: 'node.update',
+          subject: after.name,
+          detail: { id: after.id, ...definedFields(patch) },
+        },
+      ])
       return { before, after }
     })
     if (changesTheWayThere(changed.before, changed.after)) {
@@ -137,12 +181,18 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
       const node = await resolveNode(transaction, reference)
       const open = (await transaction.listOpenRuns()).filter((run) => run.nodeId === node.id)
       if (open.length > 0) {
-        throw new AppError('PRECONDITION_FAILED', `${node.name} has ${open.length} open run(s). Cancel them first, then remove the node.`, {
-          data: { runs: open.map((run) => run.id) },
-        })
+        throw new AppError(
+          'PRECONDITION_FAILED',
+          `${node.name} has ${open.length} open run(s). Cancel them first, then remove the node.`,
+          {
+            data: { runs: open.map((run) => run.id) },
+          },
+        )
       }
       await transaction.removeNode(node.id)
-      await transaction.appendAudit([{ at: clock.nowMs(), actor: operator, action: 'node.remove', subject: node.name, detail: { id: node.id } }])
+      await transaction.appendAudit([
+        { at: clock.nowMs(), actor: operator, action: 'node.remove', subject: node.name, detail: { id: node.id } },
+      ])
       return node.id
     })
     sshPool.drop(id)
@@ -155,9 +205,13 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
     const offered = await hostKeyProbe.probe(known, { timeoutMs: probeTimeoutMs })
     const key = offered.find((candidate) => candidate.fingerprint === fingerprint)
     if (key === undefined) {
-      throw new AppError('CONFLICT', `${known.name} does not offer the key ${fingerprint} now. Compare again what it offers before you trust it.`, {
-        data: { offered: offered.map((candidate) => candidate.fingerprint) },
-      })
+      throw new AppError(
+        'CONFLICT',
+        `${known.name} does not offer the key ${fingerprint} now. Compare again what it offers before you trust it.`,
+        {
+          data: { offered: offered.map((candidate) => candidate.fingerprint) },
+        },
+      )
     }
     const nowMs = clock.nowMs()
     const node = await store.transact(async (transaction) => {
@@ -165,7 +219,15 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
       const replaced = current.hostKeys.find((pin) => pin.keyType === key.keyType)?.fingerprint ?? null
       const next = withPin(current, toPinnedHostKey(key, operator, nowMs))
       await transaction.saveNode(next)
-      await transaction.appendAudit([{ at: nowMs, actor: operator, action: 'node.accept-host-key', subject: next.name, detail: { fingerprint, replaced } }])
+      await transaction.appendAudit([
+        {
+          at: nowMs,
+          actor: operator,
+          action: 'node.accept-host-key',
+          subject: next.name,
+          detail: { fingerprint, replaced },
+        },
+      ])
       return next
     })
     sshPool.drop(node.id)
@@ -197,7 +259,10 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
     })
   }
 
-  function certificateUsed(serial: string, nodeId: NodeId): { serial: string; validAfter: number; validBefore: number } | null {
+  function certificateUsed(
+    serial: string,
+    nodeId: NodeId,
+  ): { serial: string; validAfter: number; validBefore: number } | null {
     const issued = identities.current(nodeId, 'automation')?.certificate
     if (issued === undefined || issued.serial !== serial) return null
     return { serial, validAfter: issued.validAfter, validBefore: issued.validBefore }
@@ -211,7 +276,8 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
     remove,
     probeHostKey: (target) => hostKeyProbe.probe(target, { timeoutMs: probeTimeoutMs }),
     acceptHostKey,
-    doctor: async (reference, operator) => doctor.examine(await resolveNode(store, reference), { requestedBy: operator }),
+    doctor: async (reference, operator) =>
+      doctor.examine(await resolveNode(store, reference), { requestedBy: operator }),
     check,
   }
 }

@@ -31,9 +31,13 @@ function refuseBadSelector(selector: string, planName: string | null): void {
   const result = parseSelector(selector)
   if (result.ok) return
   const where = planName === null ? 'The selector' : `The selector of plan "${planName}"`
-  throw new AppError('INVALID_INPUT', `${where} does not read: ${result.message} (at character ${result.position + 1}).`, {
-    data: { field: 'selector', position: result.position },
-  })
+  throw new AppError(
+    'INVALID_INPUT',
+    `${where} does not read: ${result.message} (at character ${result.position + 1}).`,
+    {
+      data: { field: 'selector', position: result.position },
+    },
+  )
 }
 
 /** A pull into one local directory from several nodes would mix their files: then the path must name the node. */
@@ -43,15 +47,20 @@ function refuseSharedPullDirectory(input: PlanInput, nodes: readonly FleetNode[]
   const result = parseSelector(input.selector)
   const reached = result.ok ? nodes.filter((node) => matchesFilter(result.filter, node, 0)).length : 0
   if (reached <= 1) return
-  throw new AppError('INVALID_INPUT', `Plan "${input.name}" pulls from ${reached} nodes into ${directory}. Put {node} into spec.pull.target, so that they do not overwrite each other.`, {
-    data: { field: 'spec.pull.target' },
-  })
+  throw new AppError(
+    'INVALID_INPUT',
+    `Plan "${input.name}" pulls from ${reached} nodes into ${directory}. Put {node} into spec.pull.target, so that they do not overwrite each other.`,
+    {
+      data: { field: 'spec.pull.target' },
+    },
+  )
 }
 
 function refuseTwice(plans: readonly PlanInput[]): void {
   const seen = new Set<string>()
   for (const plan of plans) {
-    if (seen.has(plan.name)) throw new AppError('INVALID_INPUT', `Plan "${plan.name}" is given twice.`, { data: { field: 'name' } })
+    if (seen.has(plan.name))
+      throw new AppError('INVALID_INPUT', `Plan "${plan.name}" is given twice.`, { data: { field: 'name' } })
     seen.add(plan.name)
   }
 }
@@ -65,7 +74,9 @@ function canonical(value: unknown): string {
 }
 
 const digestOf = (input: PlanInput): string =>
-  createHash('sha256').update(canonical({ kind: input.kind, selector: input.selector, spec: input.spec })).digest('hex')
+  createHash('sha256')
+    .update(canonical({ kind: input.kind, selector: input.selector, spec: input.spec }))
+    .digest('hex')
 
 export function createPlanService({ store, clock, ids }: PlanServiceDependencies): PlanService {
   async function applyOne(transaction: StoreTransaction, input: PlanInput, operator: string): Promise<Plan> {
@@ -82,7 +93,15 @@ export function createPlanService({ store, clock, ids }: PlanServiceDependencies
       updatedAt: nowMs,
     }
     await transaction.savePlan(plan)
-    await transaction.appendAudit([{ at: nowMs, actor: operator, action: 'plan.apply', subject: plan.name, detail: { id: plan.id, revision: plan.revision, digest } }])
+    await transaction.appendAudit([
+      {
+        at: nowMs,
+        actor: operator,
+        action: 'plan.apply',
+        subject: plan.name,
+        detail: { id: plan.id, revision: plan.revision, digest },
+      },
+    ])
     return plan
   }
 
@@ -112,10 +131,16 @@ export function createPlanService({ store, clock, ids }: PlanServiceDependencies
       const plan = await resolvePlan(transaction, reference)
       const open = (await transaction.listOpenRuns()).filter((run) => run.planId === plan.id)
       if (open.length > 0) {
-        throw new AppError('PRECONDITION_FAILED', `Plan "${plan.name}" has ${open.length} open run(s). Cancel them first, then remove the plan.`, { data: { runs: open.map((run) => run.id) } })
+        throw new AppError(
+          'PRECONDITION_FAILED',
+          `Plan "${plan.name}" has ${open.length} open run(s). Cancel them first, then remove the plan.`,
+          { data: { runs: open.map((run) => run.id) } },
+        )
       }
       await transaction.removePlan(plan.id)
-      await transaction.appendAudit([{ at: clock.nowMs(), actor: operator, action: 'plan.remove', subject: plan.name, detail: { id: plan.id } }])
+      await transaction.appendAudit([
+        { at: clock.nowMs(), actor: operator, action: 'plan.remove', subject: plan.name, detail: { id: plan.id } },
+      ])
       await reassign(transaction)
       return plan.id
     })

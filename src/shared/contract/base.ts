@@ -3,7 +3,9 @@ import { z } from 'zod'
 import { type ErrorCode, errorCodes, RetryHint } from '../errors.ts'
 
 /** What travels beside code and message. */
-export const ErrorData = z.object({ data: z.record(z.string(), z.unknown()).optional(), retry: RetryHint.optional() }).optional()
+export const ErrorData = z
+  .object({ data: z.record(z.string(), z.unknown()).optional(), retry: RetryHint.optional() })
+  .optional()
 
 const errorMap = Object.fromEntries(errorCodes.map((code) => [code, { data: ErrorData }])) as Record<
   ErrorCode,

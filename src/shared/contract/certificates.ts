@@ -28,9 +28,5 @@ export const certificatesContract = {
   /** New certificates for these nodes; `accepted` only where the node took the new one. */
   renew: procedure
     .input(z.object({ nodes: z.array(NodeReference).min(1).max(10_000) }))
-    .output(
-      z.array(
-        z.object({ node: FleetNode, serial: z.string(), accepted: z.boolean() }),
-      ),
-    ),
+    .output(z.array(z.object({ node: FleetNode, serial: z.string(), accepted: z.boolean() }))),
 }

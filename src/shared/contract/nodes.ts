@@ -16,7 +16,12 @@ export const nodesContract = {
   /** All or nothing: one bad entry and none is registered. */
   import: procedure
     .input(
-      z.object({ nodes: z.array(z.object({ node: NodeInput, hostKeys: z.array(OfferedHostKey).default([]) })).min(1).max(10_000) }),
+      z.object({
+        nodes: z
+          .array(z.object({ node: NodeInput, hostKeys: z.array(OfferedHostKey).default([]) }))
+          .min(1)
+          .max(10_000),
+      }),
     )
     .output(z.array(FleetNode)),
   update: procedure.input(z.object({ node: NodeReference, patch: NodePatch })).output(FleetNode),

@@ -42,7 +42,9 @@ export const runsContract = {
    * plan and node, so that sending this twice returns the same runs (S0.88).
    */
   push: procedure
-    .input(z.object({ idempotencyKey: IdempotencyKey, plans: z.array(PlanReference).default([]), targets: PushTargets }))
+    .input(
+      z.object({ idempotencyKey: IdempotencyKey, plans: z.array(PlanReference).default([]), targets: PushTargets }),
+    )
     .output(z.object({ batchId: BatchId, runs: z.array(Run) })),
   list: procedure.input(RunFilter).output(z.object({ runs: z.array(Run), next: RunId.nullable() })),
   get: procedure.input(z.object({ runId: RunId })).output(Run),
@@ -51,7 +53,13 @@ export const runsContract = {
   /** Lifts one safety stop of one run; the run goes on under its id. */
   approve: procedure.input(z.object({ runId: RunId, reason: HaltReason })).output(Run),
   log: procedure
-    .input(z.object({ runId: RunId, offset: z.number().int().nonnegative().default(0), maxBytes: z.number().int().min(1).max(4_194_304).default(262_144) }))
+    .input(
+      z.object({
+        runId: RunId,
+        offset: z.number().int().nonnegative().default(0),
+        maxBytes: z.number().int().min(1).max(4_194_304).default(262_144),
+      }),
+    )
     .output(LogChunk),
   /** The output from `offset` on, as it comes; ends when the run is final. */
   followLog: procedure

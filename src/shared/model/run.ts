@@ -158,4 +158,5 @@ export const Run = z.object({
 export type Run = z.infer<typeof Run>
 
 /** Final: nothing will change any more. */
-export const isFinal = (status: RunStatus): boolean => status === 'succeeded' || status === 'failed' || status === 'canceled'
+export const isFinal = (status: RunStatus): boolean =>
+  status === 'succeeded' || status === 'failed' || status === 'canceled'

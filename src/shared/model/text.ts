@@ -30,10 +30,15 @@ export const Port = z.number().int().min(1, 'a port is 1 to 65535').max(65_535, 
 /** Login name: what POSIX user names look like in practice; never an option, never a path. */
 export const LoginUser = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/, 'a login user is 1 to 32 letters, digits or . _ - and does not start with a dash or digit')
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/,
+    'a login user is 1 to 32 letters, digits or . _ - and does not start with a dash or digit',
+  )
 
 /** Name an SSH certificate may log in as. Never empty, never a wildcard, never a list (S0.20). */
-export const Principal = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$/, 'a principal is 1 to 64 letters, digits or . _ @ -')
+export const Principal = z
+  .string()
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$/, 'a principal is 1 to 64 letters, digits or . _ @ -')
 
 /**
  * A directory: absolute, or below the home directory (`~`, `~/x`), which is expanded where the directory lives (D17).
@@ -43,13 +48,24 @@ export const Principal = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$/,
 export const DirectoryPath = z
   .string()
   .max(4096, 'a path has at most 4096 characters')
-  .refine((path) => path.startsWith('/') || path === '~' || path.startsWith('~/'), 'a path is absolute or starts with ~/')
+  .refine(
+    (path) => path.startsWith('/') || path === '~' || path.startsWith('~/'),
+    'a path is absolute or starts with ~/',
+  )
   .refine((path) => !path.includes('\u0000'), 'a path holds no NUL character')
   .refine((path) => !path.split('/').includes('..'), 'a path holds no .. segment')
-  .refine((path) => path.replaceAll('/', '').replace(/^\.+$/, '') !== '', 'the root directory is not a valid target or source')
-  .refine((path) => path !== '~' && path !== '~/', 'name a directory below the home directory, not the home directory itself')
+  .refine(
+    (path) => path.replaceAll('/', '').replace(/^\.+$/, '') !== '',
+    'the root directory is not a valid target or source',
+  )
+  .refine(
+    (path) => path !== '~' && path !== '~/',
+    'name a directory below the home directory, not the home directory itself',
+  )
 
-export const LabelKey = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/, 'a label key is 1 to 63 letters, digits or . _ - and starts with a letter')
+export const LabelKey = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/, 'a label key is 1 to 63 letters, digits or . _ - and starts with a letter')
 export const LabelValue = z
   .string()
   .max(255, 'a label value has at most 255 characters')

@@ -13,9 +13,9 @@ import { waitFor } from '../../support/waitFor.ts'
 const run = promisify(execFile)
 const repository = join(import.meta.dirname, '../../..')
 const cliEntry = join(repository, 'src/cli/main.ts')
-const rounds = Number(process.env['CRASH_ROUNDS'] ?? 4)
+const rounds = Number(process.env.CRASH_ROUNDS ?? 4)
 const nodes = 8
-const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000)
+const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
 
 /** A small linear congruential generator: a failed round can be had again with CRASH_SEED. */
 function randomFrom(start: number): () => number {
@@ -35,7 +35,9 @@ async function cli<T>(...args: string[]): Promise<T> {
 }
 
 async function startDaemon(): Promise<void> {
-  const child = spawn(process.execPath, [cliEntry, 'serve', '--home', home, '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [cliEntry, 'serve', '--home', home, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   child.stdout.on('data', (bytes: Buffer) => {
     output += bytes.toString()
@@ -67,7 +69,9 @@ async function endDaemon(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
 async function treeDigest(directory: string): Promise<string> {
   const hash = createHash('sha256')
   const entries = await readdir(directory, { recursive: true, withFileTypes: true })
-  const sorted = entries.map((entry) => ({ entry, path: join(entry.parentPath, entry.name) })).sort((a, b) => (a.path < b.path ? -1 : 1))
+  const sorted = entries
+    .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
   for (const { entry, path } of sorted) {
     const name = path.slice(directory.length)
     if (entry.isSymbolicLink()) hash.update(`l ${name}\0${await readlink(path)}\0`)
@@ -89,38 +93,45 @@ describe('kill -9 of the daemon in the middle of a push (S0.86, S0.88, F33)', ()
     await rm(home, { recursive: true, force: true })
   }, 120_000)
 
-  it(`${rounds} rounds: every run ends under the id it had, nothing is left behind (seed ${seed})`, async () => {
-    const random = randomFrom(seed)
-    for (let round = 1; round <= rounds; round += 1) {
-      const key = `crash-${seed}-${round}`
-      await startDaemon()
-      const { runs } = await cli<{ runs: Run[] }>('push', '--all', '--idempotency-key', key)
-      expect(runs, `round ${round}`).toHaveLength(nodes)
-      // The one wait by time in the suite, because a random moment is what is tested.
-      await pause(random() * 1500)
-      await endDaemon('SIGKILL')
+  it(
+    `${rounds} rounds: every run ends under the id it had, nothing is left behind (seed ${seed})`,
+    async () => {
+      const random = randomFrom(seed)
+      for (let round = 1; round <= rounds; round += 1) {
+        const key = `crash-${seed}-${round}`
+        await startDaemon()
+        const { runs } = await cli<{ runs: Run[] }>('push', '--all', '--idempotency-key', key)
+        expect(runs, `round ${round}`).toHaveLength(nodes)
+        // The one wait by time in the suite, because a random moment is what is tested.
+        await pause(random() * 1500)
+        await endDaemon('SIGKILL')
 
-      await startDaemon()
-      const ids = runs.map((started) => started.id).sort()
-      const again = await cli<{ runs: Run[] }>('push', '--all', '--wait', '--idempotency-key', key)
-      expect(again.runs.map((finished) => finished.id).sort(), `round ${round}: the same runs`).toEqual(ids)
-      expect(again.runs.map((finished) => `${finished.nodeName} ${finished.status} ${finished.failure?.sentence ?? ''}`.trim()), `round ${round}`).toEqual(
-        again.runs.map((finished) => `${finished.nodeName} succeeded`),
-      )
-      await endDaemon('SIGTERM')
-    }
+        await startDaemon()
+        const ids = runs.map((started) => started.id).sort()
+        const again = await cli<{ runs: Run[] }>('push', '--all', '--wait', '--idempotency-key', key)
+        expect(again.runs.map((finished) => finished.id).sort(), `round ${round}: the same runs`).toEqual(ids)
+        expect(
+          again.runs.map((finished) =>
+            `${finished.nodeName} ${finished.status} ${finished.failure?.sentence ?? ''}`.trim(),
+          ),
+          `round ${round}`,
+        ).toEqual(again.runs.map((finished) => `${finished.nodeName} succeeded`))
+        await endDaemon('SIGTERM')
+      }
 
-    const audit = await cli<{ intact: boolean }>('audit', 'verify')
-    expect(audit.intact).toBe(true)
-    const fleet = await cli<{ locked: boolean; activeRunId: string | null; name: string }[]>('nodes', 'list')
-    expect(fleet.filter((node) => node.locked || node.activeRunId !== null)).toEqual([])
-    const demo = await cli<DemoStatus>('demo', 'status')
-    const plans = await cli<{ spec: { push: { source: string; target: string } } }[]>('plans', 'list')
-    const leg = plans[0]?.spec.push
-    if (leg === undefined) throw new Error('the demo plan is gone')
-    const wanted = await treeDigest(leg.source)
-    for (const node of demo.nodes) {
-      expect(await treeDigest(leg.target.replace(/^~/, join(node.directory, 'home'))), node.name).toBe(wanted)
-    }
-  }, rounds * 60_000 + 60_000)
+      const audit = await cli<{ intact: boolean }>('audit', 'verify')
+      expect(audit.intact).toBe(true)
+      const fleet = await cli<{ locked: boolean; activeRunId: string | null; name: string }[]>('nodes', 'list')
+      expect(fleet.filter((node) => node.locked || node.activeRunId !== null)).toEqual([])
+      const demo = await cli<DemoStatus>('demo', 'status')
+      const plans = await cli<{ spec: { push: { source: string; target: string } } }[]>('plans', 'list')
+      const leg = plans[0]?.spec.push
+      if (leg === undefined) throw new Error('the demo plan is gone')
+      const wanted = await treeDigest(leg.source)
+      for (const node of demo.nodes) {
+        expect(await treeDigest(leg.target.replace(/^~/, join(node.directory, 'home'))), node.name).toBe(wanted)
+      }
+    },
+    rounds * 60_000 + 60_000,
+  )
 })

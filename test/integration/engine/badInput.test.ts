@@ -10,9 +10,16 @@ let client: EngineClient
 /** What a client without our types could send. */
 const anything = (value: unknown): never => value as never
 
-const node = (overrides: object = {}): NodeInput => NodeInput.parse({ name: 'one', kind: 'vps', address: '127.0.0.1', user: 'sync', ...overrides })
+const node = (overrides: object = {}): NodeInput =>
+  NodeInput.parse({ name: 'one', kind: 'vps', address: '127.0.0.1', user: 'sync', ...overrides })
 const plan = (overrides: object = {}): PlanInput =>
-  PlanInput.parse({ name: 'site', kind: 'tree', selector: '*', spec: { push: { source: '/srv/site', target: '~/site' } }, ...overrides })
+  PlanInput.parse({
+    name: 'site',
+    kind: 'tree',
+    selector: '*',
+    spec: { push: { source: '/srv/site', target: '~/site' } },
+    ...overrides,
+  })
 
 describe('bad input is refused with the field and what is allowed, and nothing is half-applied', () => {
   beforeAll(async () => {
@@ -32,13 +39,19 @@ describe('bad input is refused with the field and what is allowed, and nothing i
     ['an unknown key', { colour: 'red' }, /colour/],
   ])('a node with %s', async (_what, overrides, message) => {
     const input = { name: 'one', kind: 'vps', address: '127.0.0.1', user: 'sync', ...overrides }
-    await expect(client.nodes.add(anything({ node: input }))).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringMatching(message) })
+    await expect(client.nodes.add(anything({ node: input }))).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringMatching(message),
+    })
     expect(await client.nodes.list({ filter: '' })).toEqual([])
   })
 
   it('an import is all or nothing', async () => {
     const nodes = [{ node: node() }, { node: node({ name: 'two' }) }, { node: node() }]
-    await expect(client.nodes.import({ nodes })).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('"one"') })
+    await expect(client.nodes.import({ nodes })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining('"one"'),
+    })
     expect(await client.nodes.list({ filter: '' })).toEqual([])
   })
 
@@ -50,12 +63,17 @@ describe('bad input is refused with the field and what is allowed, and nothing i
     ['an unknown key', { spec: { push: { source: '/srv/x', target: '~/x' }, purge: true } }, /purge/],
   ])('a plan with %s', async (_what, overrides, message) => {
     const input = { name: 'site', kind: 'tree', selector: '*', spec: {}, ...overrides }
-    await expect(client.plans.apply(anything({ plans: [input] }))).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringMatching(message) })
+    await expect(client.plans.apply(anything({ plans: [input] }))).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringMatching(message),
+    })
     expect(await client.plans.list()).toEqual([])
   })
 
   it('one bad selector keeps the good plan beside it out too', async () => {
-    await expect(client.plans.apply({ plans: [plan(), plan({ name: 'other', selector: 'kind:' })] })).rejects.toMatchObject({
+    await expect(
+      client.plans.apply({ plans: [plan(), plan({ name: 'other', selector: 'kind:' })] }),
+    ).rejects.toMatchObject({
       code: 'INVALID_INPUT',
       message: expect.stringMatching(/plan "other".*needs a value.*character 5/),
     })
@@ -65,7 +83,10 @@ describe('bad input is refused with the field and what is allowed, and nothing i
   it('a pull from several nodes into one directory is refused', async () => {
     await client.nodes.import({ nodes: [{ node: node() }, { node: node({ name: 'two' }) }] })
     const pull = { spec: { pull: { source: '~/out', target: '/srv/in' } } }
-    await expect(client.plans.apply({ plans: [plan(pull)] })).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining('{node}') })
+    await expect(client.plans.apply({ plans: [plan(pull)] })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining('{node}'),
+    })
     await client.nodes.remove({ node: 'one' })
     await client.nodes.remove({ node: 'two' })
   })
@@ -82,11 +103,43 @@ describe('bad input is refused with the field and what is allowed, and nothing i
     ['an unknown node', () => client.nodes.get({ node: 'nobody' }), 'NOT_FOUND', /nobody/],
     ['an unknown plan', () => client.plans.get({ plan: 'nothing' }), 'NOT_FOUND', /nothing/],
     ['a run id that is none', () => client.runs.get(anything({ runId: 'x' })), 'INVALID_INPUT', /runId/],
-    ['an unknown run', () => client.runs.get(anything({ runId: '01900000-0000-7000-8000-000000000000' })), 'NOT_FOUND', /no run/],
-    ['a filter that does not read', () => client.nodes.list({ filter: 'colour:red' }), 'INVALID_INPUT', /unknown field "colour"/],
-    ['a short idempotency key', () => client.runs.push(anything({ idempotencyKey: 'x', targets: { kind: 'all' } })), 'INVALID_INPUT', /at least 8/],
-    ['a push to an unknown node', () => client.runs.push(anything({ idempotencyKey: 'key-12345', targets: { kind: 'nodes', nodes: ['nobody'] } })), 'NOT_FOUND', /nobody/],
-    ['a private key to sign', () => client.certificates.issue({ publicKey: '-----BEGIN OPENSSH PRIVATE KEY-----', principals: ['x'], lifetimeSeconds: 600, permitPty: false, reason: 'test' }), 'INVALID_INPUT', /private key/],
+    [
+      'an unknown run',
+      () => client.runs.get(anything({ runId: '01900000-0000-7000-8000-000000000000' })),
+      'NOT_FOUND',
+      /no run/,
+    ],
+    [
+      'a filter that does not read',
+      () => client.nodes.list({ filter: 'colour:red' }),
+      'INVALID_INPUT',
+      /unknown field "colour"/,
+    ],
+    [
+      'a short idempotency key',
+      () => client.runs.push(anything({ idempotencyKey: 'x', targets: { kind: 'all' } })),
+      'INVALID_INPUT',
+      /at least 8/,
+    ],
+    [
+      'a push to an unknown node',
+      () => client.runs.push(anything({ idempotencyKey: 'key-12345', targets: { kind: 'nodes', nodes: ['nobody'] } })),
+      'NOT_FOUND',
+      /nobody/,
+    ],
+    [
+      'a private key to sign',
+      () =>
+        client.certificates.issue({
+          publicKey: '-----BEGIN OPENSSH PRIVATE KEY-----',
+          principals: ['x'],
+          lifetimeSeconds: 600,
+          permitPty: false,
+          reason: 'test',
+        }),
+      'INVALID_INPUT',
+      /private key/,
+    ],
     ['an RPC body of another shape', () => client.nodes.list(anything('rubbish')), 'INVALID_INPUT', /./],
   ])('%s', async (_what, call, code, message) => {
     await expect(call()).rejects.toMatchObject({ code, message: expect.stringMatching(message) })

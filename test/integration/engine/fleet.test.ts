@@ -21,10 +21,14 @@ async function pushAll(key = nextKey()): Promise<Run[]> {
   const { runs } = await test.client.runs.push({ idempotencyKey: key, targets: { kind: 'all' } })
   return Promise.all(
     runs.map((run) =>
-      waitFor(`run ${run.id} to end`, async () => {
-        const now = await test.client.runs.get({ runId: run.id })
-        return ended(now) ? now : false
-      }, { timeoutMs: 30_000 }),
+      waitFor(
+        `run ${run.id} to end`,
+        async () => {
+          const now = await test.client.runs.get({ runId: run.id })
+          return ended(now) ? now : false
+        },
+        { timeoutMs: 30_000 },
+      ),
     ),
   )
 }
@@ -52,9 +56,22 @@ describe('a fleet, from the engine on', () => {
 
   it('S0.41 goes through the states in order, and every tile is green because it was read back', async () => {
     const runs = await pushAll()
-    expect(runs.map((run) => `${run.nodeName} ${run.status} ${run.failure?.sentence ?? ''}`.trim())).toEqual(runs.map((run) => `${run.nodeName} succeeded`))
+    expect(runs.map((run) => `${run.nodeName} ${run.status} ${run.failure?.sentence ?? ''}`.trim())).toEqual(
+      runs.map((run) => `${run.nodeName} succeeded`),
+    )
     for (const run of runs) {
-      expect(run.visits.map((visit) => visit.state)).toEqual(['INIT', 'ENSURE_CERT', 'ACQUIRE_LOCK', 'REGISTER_RUN', 'PRE_FLIGHT_CHECK', 'PUSH_SYNC', 'PULL_SYNC', 'VERIFY', 'REPORT', 'FINALIZE'])
+      expect(run.visits.map((visit) => visit.state)).toEqual([
+        'INIT',
+        'ENSURE_CERT',
+        'ACQUIRE_LOCK',
+        'REGISTER_RUN',
+        'PRE_FLIGHT_CHECK',
+        'PUSH_SYNC',
+        'PULL_SYNC',
+        'VERIFY',
+        'REPORT',
+        'FINALIZE',
+      ])
       expect(run.proof?.digest).toMatch(/^[0-9a-f]{64}$/)
       expect(run.summary?.filesTransferred).toBeGreaterThan(0)
     }
@@ -106,14 +123,23 @@ describe('a fleet, from the engine on', () => {
     const run = await test.runOf(name, ended)
     expect(run.halt?.diagnosis.code ?? run.failure?.code).toBe('HOST_KEY_CHANGED')
 
-    await expect(test.client.nodes.acceptHostKey({ node: name, fingerprint: 'SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' })).rejects.toMatchObject({ code: 'CONFLICT' })
+    await expect(
+      test.client.nodes.acceptHostKey({
+        node: name,
+        fingerprint: 'SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+      }),
+    ).rejects.toMatchObject({ code: 'CONFLICT' })
     await test.client.demo.heal({ node: name })
     if (run.status === 'halted') await test.client.runs.cancel({ runId: run.id })
-    await waitFor(`${name} to turn green`, async () => {
-      if ((await tileOf(name)) === 'in-step') return true
-      await pushAll()
-      return false
-    }, { timeoutMs: 30_000 })
+    await waitFor(
+      `${name} to turn green`,
+      async () => {
+        if ((await tileOf(name)) === 'in-step') return true
+        await pushAll()
+        return false
+      },
+      { timeoutMs: 30_000 },
+    )
   }, 90_000)
 
   it('F76 halts before it deletes more than the plan allows, and goes on under the same id when a person says so', async () => {
@@ -137,10 +163,14 @@ describe('a fleet, from the engine on', () => {
       expect(await tileOf(names[0] as string)).toBe('halted')
       const one = runs[0] as Run
       await test.client.runs.approve({ runId: one.id, reason: 'mass-delete' })
-      const done = await waitFor('the approved run to end', async () => {
-        const now = await test.client.runs.get({ runId: one.id })
-        return isFinal(now.status) ? now : false
-      }, { timeoutMs: 30_000 })
+      const done = await waitFor(
+        'the approved run to end',
+        async () => {
+          const now = await test.client.runs.get({ runId: one.id })
+          return isFinal(now.status) ? now : false
+        },
+        { timeoutMs: 30_000 },
+      )
       expect(done).toMatchObject({ id: one.id, status: 'succeeded' })
       for (const run of runs.slice(1)) await test.client.runs.cancel({ runId: run.id })
     } finally {
@@ -153,7 +183,9 @@ describe('a fleet, from the engine on', () => {
     const runs = await test.client.runs.list({ limit: 1000 })
     test = await test.restart()
     const after = await test.client.nodes.list({ filter: '' })
-    expect(after.map((node) => [node.name, node.lastSyncAt !== null])).toEqual(before.map((node) => [node.name, node.lastSyncAt !== null]))
+    expect(after.map((node) => [node.name, node.lastSyncAt !== null])).toEqual(
+      before.map((node) => [node.name, node.lastSyncAt !== null]),
+    )
     const still = new Set((await test.client.runs.list({ limit: 1000 })).runs.map((run) => run.id))
     expect(runs.runs.every((run) => still.has(run.id))).toBe(true)
     expect(await test.client.audit.verify()).toMatchObject({ intact: true })
