@@ -99,7 +99,9 @@ class WarmPool implements SshPool {
   }
 
   async login(node: FleetNode, options: Parameters<SshPool['login']>[1]): Promise<LoginProof> {
-    if (options.fresh === true) this.drop(node.id)
+    const open = this.#connections.get(node.id)
+    // Retired and not dropped: a run may be at work on it.
+    if (options.fresh === true && open !== undefined) this.#retire(open)
     return withDeadline(this.#deadline(options), (signal) => this.#proveLogin(node, signal))
   }
 

@@ -43,7 +43,7 @@ describe('ssh client configuration', () => {
     ['address', 'h%n'],
     ['address', '"x"'],
     ['address', '$(id)'],
-    ['address', '${HOME}'],
+    ['address', `$\{HOME}`],
     ['address', ''],
     ['address', 'a#b'],
     ['address', 'node.example\n'],
@@ -89,7 +89,7 @@ describe('ssh client configuration', () => {
     expect(render({}, { publicKey: "/my home/it's 100%/x.pub" })).toContain(
       `IdentityFile "/my home/it's 100%%/x.pub"\n`,
     )
-    for (const path of ['/a"b', '/a\\b', '/a\nb', '/${HOME}/x', 'relative'])
+    for (const path of ['/a"b', '/a\\b', '/a\nb', `/$\{HOME}/x`, 'relative'])
       expect(fieldOf(() => render({}, { publicKey: path }))).toBe('home')
   })
 

@@ -81,7 +81,7 @@ describe('the signing pipeline', () => {
       ]),
     )
     expect(failure?.code).toBe('CERTIFICATE_POLICY_REFUSED')
-    expect((failure?.data?.violations as { field: string }[]).map((violation) => violation.field)).toEqual([
+    expect(((failure?.data?.violations ?? []) as { field: string }[]).map((violation) => violation.field)).toEqual([
       'principals',
       'principals',
       'lifetimeSeconds',

@@ -179,6 +179,25 @@ describe.skipIf(sshdMissing !== null)('ssh pool on a real sshd', () => {
     await eventually(() => ssh.openConnections() === 1, 'the old connection is gone')
   })
 
+  it('a fresh login proves itself on a new connection and cuts nothing that runs', async () => {
+    const sshd = await server()
+    const node = nodeFor(sshd)
+    const ssh = pool()
+    const release = new AbortController()
+    const running = ssh.exec(node, 'echo go; sleep 30', {
+      timeoutMs,
+      signal: release.signal,
+      onStdout: () => freshen(),
+    })
+    let fresh: Promise<unknown> | undefined
+    const freshen = (): void => {
+      fresh ??= ssh.login(node, { timeoutMs, fresh: true }).finally(() => release.abort())
+    }
+    expect((await failureOf(running)).code).toBe('CANCELED')
+    await fresh
+    expect((await sshd.log()).match(/Accepted publickey/g)).toHaveLength(2)
+  })
+
   it('reconnects after the server went away, and says so while it is away', async () => {
     const sshd = await server()
     const node = nodeFor(sshd)
