@@ -62,7 +62,7 @@ describe('bad input is refused with the field and what is allowed, and nothing i
     ['no direction at all', { spec: {} }, /push, pull or both/],
     ['an unknown key', { spec: { push: { source: '/srv/x', target: '~/x' }, purge: true } }, /purge/],
   ])('a plan with %s', async (_what, overrides, message) => {
-    const input = { name: 'site', kind: 'tree', selector: '*', spec: {}, ...overrides }
+    const input = { name: 'site', kind: 'tree', selector: '*', ...overrides }
     await expect(client.plans.apply(anything({ plans: [input] }))).rejects.toMatchObject({
       code: 'INVALID_INPUT',
       message: expect.stringMatching(message),
