@@ -48,7 +48,7 @@ const fillShapes: Readonly<Record<TileFill, ReactNode>> = {
       strokeDasharray="2.4 1.8"
     />
   ),
-  'never-synced': <rect x="1" y="1" width="10" height="10" rx="1.5" fill="currentColor" opacity="0.55" />,
+  'never-synced': <rect x="1" y="1" width="10" height="10" rx="1.5" fill="currentColor" />,
   maintenance: (
     <>
       <path d="M1 5 L5 1 M1 9 L9 1 M3 11 L11 3 M7 11 L11 7" stroke="currentColor" strokeWidth="1.2" />

@@ -54,7 +54,7 @@ export function FleetHeader(props: FleetHeaderProps) {
         <FilterField value={filter} parsed={props.parsed} onChange={(next) => onQuery({ filter: next }, { replace: true })} onLeave={props.onLeaveFilter} />
         <ViewOptions {...props} />
         <Button variant="quiet" size="small" aria-label="Find anything" onClick={() => overlays.setState({ palette: true })}>
-          <KeyHint keys={displayKeys('Mod+k').toUpperCase()} />
+          <KeyHint keys={displayKeys('Mod+k')} />
         </Button>
       </div>
     </header>

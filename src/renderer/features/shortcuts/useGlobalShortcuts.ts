@@ -61,6 +61,7 @@ export function useGlobalShortcuts(): void {
 /** As printed on the keys of this machine. */
 export const displayKeys = (keys: string): string =>
   keys
+    .replace(/\+([a-z])$/, (_, letter: string) => `+${letter.toUpperCase()}`)
     .replace('Mod+', isMac ? '⌘ ' : 'Ctrl ')
     .replace('Ctrl+', 'Ctrl ')
     .replace('backtick', '`')

@@ -12,6 +12,7 @@ import { MapTooltip } from './MapTooltip.tsx'
 import { buildScene, type FleetGroup, type Scene, TileCache } from './scene.ts'
 import type { FillBy } from './styles.ts'
 import { onThemeChange, readMapTheme } from './theme.ts'
+import { ZoomControls } from './ZoomControls.tsx'
 
 interface FleetMapProps {
   readonly groups: readonly FleetGroup[]
@@ -176,6 +177,13 @@ export function FleetMap(props: FleetMapProps) {
         </div>
       </div>
       <GroupButtons groups={groups} layout={layout} collapsed={collapsed} onToggle={props.onToggleGroup} />
+      <ZoomControls
+        onZoom={(factor) => {
+          const map = controller.current
+          map?.zoomBy({ x: map.viewport.width / 2, y: map.viewport.height / 2 }, factor)
+        }}
+        onFit={() => controller.current?.fit()}
+      />
       {hovered !== null && <MapTooltip node={scene.nodes[hovered.index]} tile={scene.tiles[hovered.index]} at={hovered.at} />}
     </div>
   )

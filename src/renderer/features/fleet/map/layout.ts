@@ -51,25 +51,36 @@ const pitches = [176, 156, 140, 120, 104, 92, 80, 72, 64, 56, 50, 44, 40, 36, 32
 
 const gapOf = (pitch: number): number => (pitch >= 100 ? 8 : pitch >= 40 ? 5 : pitch >= 18 ? 3 : pitch >= 10 ? 2 : 1)
 
-/** Wider than high, because windows are; never wider than the window. */
-function columnsFor(count: number, pitch: number, usable: number): number {
+/** Width to height of a group. The first is the calmest to look at; the others are tried to fill the window better. */
+const aspects = [2.4, 1.5, 4, 1, 8, 20] as const
+
+interface Fit {
+  readonly pitch: number
+  readonly aspect: number
+  /** Width within the padding. */
+  readonly usable: number
+}
+
+/** Never wider than the window. */
+function columnsFor(count: number, { pitch, aspect, usable }: Fit): number {
   const most = Math.max(1, Math.floor(usable / pitch))
-  const wanted = Math.ceil(Math.sqrt(count * 2.4))
+  const wanted = Math.ceil(Math.sqrt(count * aspect))
   const forTitle = Math.ceil(minGroupPixels / pitch)
   return Math.max(1, Math.min(most, Math.max(wanted, forTitle), Math.max(count, 1)))
 }
 
-function sizeOf(group: GroupInput, pitch: number, usable: number): Pick<PlacedGroup, 'columns' | 'rows' | 'width' | 'height'> {
+function sizeOf(group: GroupInput, fit: Fit): Pick<PlacedGroup, 'columns' | 'rows' | 'width' | 'height'> {
+  const { pitch, usable } = fit
   if (group.collapsed) return { columns: 0, rows: 0, width: Math.min(usable, barWidthPixels), height: headerPixels + barHeightPixels }
-  const columns = columnsFor(group.count, pitch, usable)
+  const columns = columnsFor(group.count, fit)
   const rows = Math.ceil(group.count / columns)
   const width = Math.max(columns * pitch - gapOf(pitch), Math.min(usable, minGroupPixels))
   return { columns, rows, width, height: headerPixels + rows * pitch }
 }
 
 /** Groups flow from left to right in shelves, in the order given. */
-function place(groups: readonly GroupInput[], pitch: number, viewportWidth: number): MapLayout {
-  const usable = Math.max(pitch, viewportWidth - 2 * paddingPixels)
+function place(groups: readonly GroupInput[], fit: Fit): MapLayout {
+  const { pitch, usable } = fit
   const placed: PlacedGroup[] = []
   let x = 0
   let y = paddingPixels / 2
@@ -77,7 +88,7 @@ function place(groups: readonly GroupInput[], pitch: number, viewportWidth: numb
   let widest = 0
   let first = 0
   for (const group of groups) {
-    const size = sizeOf(group, pitch, usable)
+    const size = sizeOf(group, fit)
     if (x > 0 && x + size.width > usable) {
       y += shelfHeight + rowGapPixels
       x = 0
@@ -101,12 +112,14 @@ function place(groups: readonly GroupInput[], pitch: number, viewportWidth: numb
 
 /** Lays the fleet out as large as it fits into the window; a fleet too large for the smallest tiles grows downwards. */
 export function layoutFleet(groups: readonly GroupInput[], viewport: Viewport): MapLayout {
-  let last: MapLayout | null = null
+  const fitOf = (pitch: number, aspect: number): Fit => ({ pitch, aspect, usable: Math.max(pitch, viewport.width - 2 * paddingPixels) })
   for (const pitch of pitches) {
-    last = place(groups, pitch, viewport.width)
-    if (last.height <= viewport.height && last.width <= viewport.width) return last
+    for (const aspect of aspects) {
+      const layout = place(groups, fitOf(pitch, aspect))
+      if (layout.height <= viewport.height && layout.width <= viewport.width) return layout
+    }
   }
-  return last ?? place(groups, pitches[pitches.length - 1] as number, viewport.width)
+  return place(groups, fitOf(pitches[pitches.length - 1] as number, aspects[0]))
 }
 
 export interface Point {

@@ -88,7 +88,7 @@ const stripOf = (side: number): number => (side >= 40 ? 3 : 2)
 
 function bodyOf(side: number, busy: boolean): Body {
   const strip = stripOf(side)
-  const label = side >= labelSide ? 18 : 0
+  const label = side >= labelSide && levelOf(side) === 'tile' ? 18 : 0
   return { top: busy ? strip + 1 : 0, bottom: strip + 1 + label }
 }
 
@@ -262,7 +262,7 @@ export function paintTiles(frame: Frame, indices: readonly number[]): void {
     if (side >= labelSide) paintLabels(frame, cells)
   }
   paintMarks(frame, cells)
-  paintCertificates(frame, level === 'card' ? cells.map((cell) => ({ ...cell, y: cell.y - 1 })) : cells)
+  paintCertificates(frame, cells)
   paintBusy(frame, cells)
 }
 
