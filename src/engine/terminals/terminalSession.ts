@@ -8,6 +8,8 @@ import { type PtyProcess, startPty, type TerminalCommand } from './ptyProcess.ts
 import { ReplayBuffer } from './replayBuffer.ts'
 
 const replayBytes = 256 * 1024
+const gatherMs = 4
+const largestBatchBytes = 32 * 1024
 const endGraceMs = 1_000
 const endPollMs = 50
 const endDeadlineMs = 5_000
@@ -38,7 +40,9 @@ export class TerminalSession {
   readonly #pty: PtyProcess
   readonly #ended: Promise<void>
   #batch: Uint8Array[] = []
-  #flushScheduled: NodeJS.Immediate | null = null
+  #batchBytes = 0
+  #flushScheduled: { cancel(): void } | null = null
+  #flushedAtMs = Number.NEGATIVE_INFINITY
   #exitCode: number | null = null
   #pauses = 0
 
@@ -123,17 +127,24 @@ export class TerminalSession {
     if (this.#exitCode === null) act()
   }
 
+  /** An echo goes out with this tick; a flood is gathered, because each frame costs the window as much as its bytes. */
   #collect(bytes: Uint8Array): void {
     this.#batch.push(bytes)
-    this.#flushScheduled ??= setImmediate(() => this.#flush())
+    this.#batchBytes += bytes.length
+    if (this.#batchBytes >= largestBatchBytes) return this.#flush()
+    if (this.#flushScheduled !== null) return
+    const waitMs = this.#flushedAtMs + gatherMs - this.#options.clock.monotonicMs()
+    this.#flushScheduled = waitMs > 0 ? this.#options.clock.setTimer(waitMs, () => this.#flush()) : onNextTick(() => this.#flush())
   }
 
   #flush(): void {
-    if (this.#flushScheduled !== null) clearImmediate(this.#flushScheduled)
+    this.#flushScheduled?.cancel()
     this.#flushScheduled = null
     if (this.#batch.length === 0) return
     const bytes = this.#batch.length === 1 ? (this.#batch[0] as Uint8Array) : Buffer.concat(this.#batch)
     this.#batch = []
+    this.#batchBytes = 0
+    this.#flushedAtMs = this.#options.clock.monotonicMs()
     this.#replay.append(bytes)
     for (const attachment of [...this.#attachments]) attachment.sendOutput(bytes)
   }
@@ -153,4 +164,9 @@ export class TerminalSession {
     for (const attachment of [...this.#attachments]) attachment.sendExit(exitCode)
     this.#options.onExit(exitCode)
   }
+}
+
+function onNextTick(act: () => void): { cancel(): void } {
+  const handle = setImmediate(act)
+  return { cancel: () => clearImmediate(handle) }
 }
