@@ -16,7 +16,13 @@ const unreachable = ['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN', 'EA
 
 type NetworkCause = Exclude<
   Cause,
-  `REMOTE_${string}` | `HOST_KEY_${string}` | `CERTIFICATE_${string}` | 'PRINCIPAL_NOT_LISTED' | 'KEY_REFUSED'
+  | `REMOTE_${string}`
+  | 'SOURCE_MISSING'
+  | 'TRANSFER_INCOMPLETE'
+  | `HOST_KEY_${string}`
+  | `CERTIFICATE_${string}`
+  | 'PRINCIPAL_NOT_LISTED'
+  | 'KEY_REFUSED'
 >
 
 /** Null: the server refused our login, which needs a closer look. */

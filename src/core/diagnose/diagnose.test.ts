@@ -152,6 +152,8 @@ describe('causes of a failed program', () => {
     ],
     ['CONNECTION_LOST', 'client_loop: send disconnect: Broken pipe', 255],
     ['CONNECTION_LOST', '', 255],
+    ['SOURCE_MISSING', 'rsync: [sender] change_dir "/nowhere" failed: No such file or directory (2)', 23],
+    ['TRANSFER_INCOMPLETE', 'rsync: [sender] send_files failed to open "/src/secret": Permission denied (13)', 23],
     ['REMOTE_COMMAND_FAILED', 'something else', 3],
   ])('%s', (code, stderr, exitCode) => {
     expect(failed(stderr, exitCode).code).toBe(code)

@@ -56,6 +56,27 @@ const remotePatterns: readonly RemotePattern[] = [
 
 function remoteCause(node: DiagnosedNode, evidence: ProgramEvidence, lines: readonly string[]): Diagnosis | null {
   if (evidence.exitCode === 127 && evidence.program !== 'ssh') return programMissing(node, evidence, lines)
+  const ours = lines.filter((line) => line.includes('[sender]'))
+  const theirs = lines.filter((line) => !line.includes('[sender]'))
+  return theirCause(node, evidence, theirs) ?? sourceCause(ours, lines)
+}
+
+/** What rsync says as the sender happened on this machine: we push (S1.1). */
+function sourceCause(ours: readonly string[], lines: readonly string[]): Diagnosis | null {
+  const missing = ours.filter((line) => /change_dir.*No such file or directory/i.test(line))
+  if (missing.length > 0) {
+    const sentence =
+      'The source directory is not there on this machine, so nothing was sent. Correct the path of the plan.'
+    return cause('SOURCE_MISSING', sentence, { evidence: [...missing, ...lines] })
+  }
+  const unreadable = ours.filter((line) => /Permission denied|Operation not permitted/i.test(line))
+  if (unreadable.length === 0) return null
+  const sentence =
+    'Some files of the source cannot be read on this machine, so the transfer is not complete. Correct their permissions here.'
+  return cause('TRANSFER_INCOMPLETE', sentence, { evidence: [...unreadable, ...lines] })
+}
+
+function theirCause(node: DiagnosedNode, evidence: ProgramEvidence, lines: readonly string[]): Diagnosis | null {
   for (const { code, pattern, sentence } of remotePatterns) {
     const telling = lines.filter((line) => pattern.test(line))
     if (telling.length === 0) continue

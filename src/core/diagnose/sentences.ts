@@ -72,6 +72,12 @@ const shapes = {
     transient: false,
     nextAction: { kind: 'edit-plan', label: 'Correct the path' },
   },
+  SOURCE_MISSING: {
+    short: 'source is missing',
+    transient: false,
+    nextAction: { kind: 'edit-plan', label: 'Correct the source' },
+  },
+  TRANSFER_INCOMPLETE: { short: 'source not readable', transient: false, nextAction: resync },
   REMOTE_COMMAND_FAILED: { short: 'command failed', transient: false, nextAction: terminal },
 } as const satisfies Partial<Record<ErrorCode, CauseShape>>
 

@@ -136,44 +136,47 @@ class WarmPool implements SshPool {
     return { clock: this.#context.clock, timeoutMs: options.timeoutMs, signals }
   }
 
-  async #proveLogin(node: FleetNode, signal: AbortSignal): Promise<LoginProof> {
-    const { clock } = this.#context
-    const lease = await this.#enter(node, signal)
-    try {
+  #proveLogin(node: FleetNode, signal: AbortSignal): Promise<LoginProof> {
+    return this.#onConnection(node, signal, async (connection) => {
+      const { clock } = this.#context
       const sentAt = clock.nowMs()
-      const result = await this.#onLease(node, lease, () => runCommand(lease.connection.ssh, clockCommand, { signal }))
+      const result = await runCommand(connection.ssh, clockCommand, { signal }).catch((thrown: unknown) => {
+        // Nobody needs this long to tell the time: the node, or the way to it, is gone.
+        if (isTimeout(thrown)) throw this.#failed(node, { stage: 'authenticate', nowMs: clock.nowMs(), timedOut: true })
+        throw thrown
+      })
       const at = clock.nowMs()
       const clockSkewMs = clockSkewFrom(result, { sentAt, receivedAt: at })
-      if (clockSkewMs === null && result.exitCode !== 0) {
-        const said = Buffer.concat([result.stdout, result.stderr]).toString('utf8').trim()
-        throw this.#failed(node, {
-          stage: 'channel',
-          nowMs: at,
-          message: `the shell ended with exit code ${result.exitCode}: ${said}`,
-        })
-      }
+      if (clockSkewMs === null && result.exitCode !== 0) throw this.#failed(node, shellRefusal(result, at))
       if (clockSkewMs !== null) this.#skewMs.set(node.id, clockSkewMs)
-      return { nodeId: node.id, certificateSerial: lease.connection.certificateSerial, at, clockSkewMs }
-    } finally {
-      lease.leave()
-    }
+      return { nodeId: node.id, certificateSerial: connection.certificateSerial, at, clockSkewMs }
+    })
   }
 
-  async #run(
+  #run(
     node: FleetNode,
     command: string,
     options: RemoteCommandOptions & { readonly signal: AbortSignal },
   ): Promise<RemoteCommandResult> {
-    const lease = await this.#enter(node, options.signal)
-    try {
-      return await this.#onLease(node, lease, () => runCommand(lease.connection.ssh, command, options))
-    } catch (thrown) {
-      if (!(thrown instanceof ChannelRefused)) throw thrown
-    } finally {
-      lease.leave()
+    return this.#onConnection(node, options.signal, (connection) => runCommand(connection.ssh, command, options))
+  }
+
+  async #onConnection<T>(
+    node: FleetNode,
+    signal: AbortSignal,
+    work: (connection: PooledConnection) => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      const lease = await this.#enter(node, signal)
+      try {
+        return await this.#onLease(node, lease, () => work(lease.connection))
+      } catch (thrown) {
+        // Refused because others are open: the connection has learned its limit, so queue again.
+        if (!(thrown instanceof ChannelRefused)) throw thrown
+      } finally {
+        lease.leave()
+      }
     }
-    // The server allows fewer channels than we thought and the connection has learned it: queue again.
-    return this.#run(node, command, options)
   }
 
   /** Turns what happens on the connection into one diagnosed error. */
@@ -183,6 +186,8 @@ class WarmPool implements SshPool {
     } catch (thrown) {
       if (thrown instanceof CommandCut)
         throw this.#failed(node, { stage: 'command', nowMs: this.#context.clock.nowMs(), message: thrown.message })
+      // It may be slow, or it may be dead: whoever comes next finds out on a new connection.
+      if (isTimeout(thrown)) this.#retire(lease.connection)
       if (!(thrown instanceof ChannelRefused)) throw thrown
       const othersOpen = lease.connection.gate.inside - 1
       if (thrown.kind === 'channel' && othersOpen > 0) {
@@ -341,6 +346,15 @@ class WarmPool implements SshPool {
     const certificate = identity === undefined ? {} : { certificate: presentedCertificate(identity.certificate) }
     return diagnosedError(node, diagnoseConnection(node, { ...evidence, ...certificate, clockSkewMs }))
   }
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return thrown instanceof AppError && (thrown.code === 'TIMED_OUT' || thrown.code === 'CONNECTION_TIMED_OUT')
+}
+
+function shellRefusal(result: RemoteCommandResult, nowMs: number): ConnectEvidence {
+  const said = Buffer.concat([result.stdout, result.stderr]).toString('utf8').trim()
+  return { stage: 'channel', nowMs, message: `the shell ended with exit code ${result.exitCode}: ${said}` }
 }
 
 /** Everything that makes an open connection the right one for this node; any change means: open another. */

@@ -227,6 +227,36 @@ describe.skipIf(sshdMissing !== null)('ssh pool on a real sshd', () => {
     expect((await ssh.exec(node, 'true', { timeoutMs })).exitCode).toBe(0)
   })
 
+  it('S1.71 calls a node that has gone silent unreachable, and reaches it again on a new connection', async () => {
+    const sshd = await server()
+    const node = nodeFor(sshd)
+    const ssh = pool()
+    await ssh.exec(node, 'true', { timeoutMs })
+    // Stops the server process of this connection; the sub-shell wakes it again so that nothing stays behind.
+    const stopped = failureOf(
+      ssh.exec(node, '(sleep 1.5; kill -CONT $PPID) >/dev/null 2>&1 </dev/null & echo on; kill -STOP $PPID', {
+        timeoutMs: 900,
+      }),
+    )
+    await eventually(
+      async () => (await failureOf(ssh.login(node, { timeoutMs: 100 }))).code === 'CONNECTION_TIMED_OUT',
+      'silence is noticed',
+    )
+    expect((await stopped).code).toBe('TIMED_OUT')
+    expect((await ssh.login(node, { timeoutMs })).clockSkewMs).toBe(0)
+    expect((await sshd.log()).match(/Accepted publickey/g)?.length).toBeGreaterThan(1)
+  })
+
+  it('a login takes part in the queue when the server allows one channel', async () => {
+    const node = nodeFor(await server({ extraConfig: ['MaxSessions 1'] }))
+    const ssh = pool()
+    const all = [
+      ...Array.from({ length: 4 }, () => ssh.exec(node, 'sleep 0.05', { timeoutMs })),
+      ssh.login(node, { timeoutMs }),
+    ]
+    expect(await Promise.all(all)).toHaveLength(5)
+  })
+
   it('refuses more output than allowed instead of filling memory', async () => {
     const node = nodeFor(await server())
     const failure = await failureOf(pool().exec(node, 'yes', { timeoutMs, maxOutputBytes: 100_000 }))
