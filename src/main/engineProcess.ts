@@ -15,6 +15,7 @@ import { AppError, assertNever, type ErrorCode, toAppError } from '../shared/err
 import type { TerminalId } from '../shared/model/ids.ts'
 import { connectDaemon, type DaemonBridge } from './daemonBridge.ts'
 import { type FromEngine, ToEngine, type VaultMaterial } from './engineMessages.ts'
+import { serveEngineSocket } from './engineSocket.ts'
 import { duplexOverPort } from './portDuplex.ts'
 
 /*
@@ -100,7 +101,8 @@ async function serveEngine({ paths, lock, version, demoNodes }: EngineOptions): 
   })
   await engine.start()
   if (demoNodes !== null) bringUpDemo(engine, { demoNodes, logging })
-  return servedEngine(engine, { lock, logging })
+  const socket = await serveEngineSocket(engine, { path: paths.engineSocket, caller: { ...caller, via: 'socket' } })
+  return servedEngine(engine, { lock, logging, socket })
 }
 
 /** The window need not wait for it: the fleet appears on the map as it comes up. */
@@ -114,10 +116,13 @@ function bringUpDemo(
   })
 }
 
-function servedEngine(
-  engine: Engine,
-  { lock, logging }: { readonly lock: HomeLock; readonly logging: Logging },
-): Served {
+interface Owned {
+  readonly lock: HomeLock
+  readonly logging: Logging
+  readonly socket: { close(): void }
+}
+
+function servedEngine(engine: Engine, { lock, logging, socket }: Owned): Served {
   const handler = new RPCHandler(engine.router)
   return {
     owner: 'desktop',
@@ -128,6 +133,7 @@ function servedEngine(
     openTerminalPort: (port, terminalId) => engine.attachTerminal(terminalId, duplexOverPort(port)),
     wake: () => engine.wake(),
     stop: async () => {
+      socket.close()
       await engine.stop()
       lock.release()
       logging.close()
