@@ -1,8 +1,8 @@
 import type { Clock } from '../../platform/clock.ts'
-import { AppError } from '../../shared/errors.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { NodeIdentity } from '../ports.ts'
 import { connectSsh, type SshConnection, timeoutReason } from './connection.ts'
+import { pause } from './deadline.ts'
 import { FifoGate } from './fifoGate.ts'
 import { AttemptFailed, AttemptTrace } from './transport.ts'
 
@@ -108,17 +108,6 @@ export class Connector {
   #backOff(drops: number, signal: AbortSignal): Promise<void> {
     const longestMs = firstBackOffMs * 2 ** drops
     const delayMs = longestMs * (0.25 + 0.75 * this.#settings.random())
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        timer.cancel()
-        reject(new AppError('CANCELED', 'gave up while waiting to connect again', { cause: signal.reason }))
-      }
-      const timer = this.#clock.setTimer(delayMs, () => {
-        signal.removeEventListener('abort', onAbort)
-        resolve()
-      })
-      if (signal.aborted) return onAbort()
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
+    return pause(delayMs, { clock: this.#clock, signal })
   }
 }

@@ -35,3 +35,24 @@ export async function withDeadline<T>(deadline: Deadline, work: (signal: AbortSi
     for (const signal of signals) signal.removeEventListener('abort', onAbort)
   }
 }
+
+interface Pause {
+  readonly clock: Pick<Clock, 'setTimer'>
+  readonly signal: AbortSignal
+}
+
+/** Waits, or throws CANCELED as soon as the signal aborts. */
+export function pause(delayMs: number, { clock, signal }: Pause): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      timer.cancel()
+      signal.removeEventListener('abort', done)
+      if (signal.aborted)
+        reject(new AppError('CANCELED', 'gave up while waiting to try again', { cause: signal.reason }))
+      else resolve()
+    }
+    const timer = clock.setTimer(delayMs, done)
+    signal.addEventListener('abort', done, { once: true })
+    if (signal.aborted) done()
+  })
+}

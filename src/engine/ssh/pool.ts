@@ -16,7 +16,7 @@ import { clockCommand, clockSkewFrom } from './clockSkew.ts'
 import { ChannelRefused, CommandCut, runCommand } from './command.ts'
 import { timeoutReason } from './connection.ts'
 import { Connector, type OpeningProgress } from './connector.ts'
-import { withDeadline } from './deadline.ts'
+import { pause, withDeadline } from './deadline.ts'
 import { diagnosedError, presentedCertificate } from './failure.ts'
 import { PooledConnection } from './pooledConnection.ts'
 import { AttemptFailed } from './transport.ts'
@@ -77,6 +77,9 @@ interface PoolContext {
   readonly clock: Clock
   readonly settings: Required<SshPoolSettings>
 }
+
+const mostRefusals = 20
+const refusalPauseMs = 20
 
 class WarmPool implements SshPool {
   readonly #context: PoolContext
@@ -166,36 +169,49 @@ class WarmPool implements SshPool {
     signal: AbortSignal,
     work: (connection: PooledConnection) => Promise<T>,
   ): Promise<T> {
-    for (;;) {
+    for (let refusals = 0; ; refusals += 1) {
       const lease = await this.#enter(node, signal)
       try {
-        return await this.#onLease(node, lease, () => work(lease.connection))
+        const result = await this.#onLease(node, lease, () => work(lease.connection))
+        lease.connection.servedChannel = true
+        return result
       } catch (thrown) {
-        // Refused because others are open: the connection has learned its limit, so queue again.
         if (!(thrown instanceof ChannelRefused)) throw thrown
+        this.#learnLimit(node, lease.connection, { refusals, message: thrown.message })
       } finally {
         lease.leave()
       }
+      await pause(refusalPauseMs * (refusals + 1), { clock: this.#context.clock, signal })
     }
   }
 
-  /** Turns what happens on the connection into one diagnosed error. */
+  /**
+   * The server allows fewer sessions than we thought, or has not yet counted out one that has just ended: both pass.
+   * It is the answer only when nothing ever got through and nothing else is open, or when it goes on and on.
+   */
+  #learnLimit(
+    node: FleetNode,
+    connection: PooledConnection,
+    refused: { readonly refusals: number; readonly message: string },
+  ): void {
+    const othersOpen = connection.gate.inside - 1
+    if (othersOpen > 0) connection.gate.lowerLimit(othersOpen)
+    const hopeless = othersOpen === 0 && !connection.servedChannel
+    if (!hopeless && refused.refusals < mostRefusals) return
+    throw this.#failed(node, { stage: 'channel', nowMs: this.#context.clock.nowMs(), message: refused.message })
+  }
+
+  /** Turns what happens on the connection into one diagnosed error; a refused channel may be asked for again. */
   async #onLease<T>(node: FleetNode, lease: Lease, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (thrown) {
-      if (thrown instanceof CommandCut)
-        throw this.#failed(node, { stage: 'command', nowMs: this.#context.clock.nowMs(), message: thrown.message })
+      const nowMs = this.#context.clock.nowMs()
       // It may be slow, or it may be dead: whoever comes next finds out on a new connection.
       if (isTimeout(thrown)) this.#retire(lease.connection)
-      if (!(thrown instanceof ChannelRefused)) throw thrown
-      const othersOpen = lease.connection.gate.inside - 1
-      if (thrown.kind === 'channel' && othersOpen > 0) {
-        lease.connection.gate.lowerLimit(othersOpen)
-        throw thrown
-      }
-      const message = thrown.kind === 'command' ? `exec request failed (${thrown.message})` : thrown.message
-      throw this.#failed(node, { stage: 'channel', nowMs: this.#context.clock.nowMs(), message })
+      if (thrown instanceof CommandCut) throw this.#failed(node, { stage: 'command', nowMs, message: thrown.message })
+      if (!(thrown instanceof ChannelRefused) || thrown.kind === 'channel') throw thrown
+      throw this.#failed(node, { stage: 'channel', nowMs, message: `exec request failed (${thrown.message})` })
     }
   }
 

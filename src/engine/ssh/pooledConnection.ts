@@ -19,6 +19,8 @@ export class PooledConnection {
   readonly certificateSerial: string
   readonly ssh: SshConnection
   readonly gate: FifoGate
+  /** True once the server has opened a channel on it. */
+  servedChannel = false
   /** Monotonic. */
   usedAtMs = 0
   #idleTimer: Timer | undefined
