@@ -82,7 +82,6 @@ export function createCertificateService({
     const nodes = [...byId.values()]
     const issued = await identities.renew(nodes, { requestedBy: operator, reason: 'renewed on request' })
     const byNode = new Map(issued.map((identity) => [identity.nodeId, identity]))
-    for (const node of nodes) sshPool.drop(node.id)
     const queue = new PQueue({ concurrency: parallelLogins })
     return queue.addAll(nodes.map((node) => () => prove(node, byNode.get(node.id) as NodeIdentity)))
   }

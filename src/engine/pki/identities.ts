@@ -26,6 +26,9 @@ interface IssueOptions {
   readonly reason: string
 }
 
+/** A certificate with less left may expire between this check and the node's. */
+const lastResortMs = 60_000
+
 const keyOf = (nodeId: NodeId, purpose: IdentityPurpose): string => `${nodeId} ${purpose}`
 
 /**
@@ -99,7 +102,15 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
     ensureMany,
     ensure: async (node, purpose, options) => {
       const ready = usable(node, purpose, longestUseful(options?.minValidMs))
-      return ready ?? ((await ensureMany([node], purpose, options))[0] as NodeIdentity)
+      if (ready !== null) return ready
+      try {
+        return (await ensureMany([node], purpose, options))[0] as NodeIdentity
+      } catch (thrown) {
+        // A full disk here must not cut off a node that still takes what we have. Who needs a longer life said so.
+        const still = options?.minValidMs === undefined ? usable(node, purpose, lastResortMs) : null
+        if (still === null) throw thrown
+        return still
+      }
     },
     renew,
     current: (nodeId, purpose) => live.get(keyOf(nodeId, purpose)) ?? null,

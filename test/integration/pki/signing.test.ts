@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createIdentities } from '../../../src/engine/pki/identities.ts'
 import { decodeCertificate, verifyCertificate } from '../../../src/engine/pki/openssh/certificate.ts'
 import { createProvisioners } from '../../../src/engine/pki/provisioners.ts'
 import type { SigningRequest } from '../../../src/engine/ports.ts'
@@ -7,6 +8,7 @@ import { ed25519Blob, parsePublicKeyLine } from '../../../src/platform/openssh/p
 import { WireWriter } from '../../../src/platform/openssh/wire.ts'
 import { toAppError } from '../../../src/shared/errors.ts'
 import { aNode } from '../../fakes/aNode.ts'
+import { createManualClock } from '../../fakes/manualClock.ts'
 import { createTrust, type TestTrust } from '../../support/trust.ts'
 
 const request = (over: Partial<SigningRequest> = {}): SigningRequest => ({
@@ -193,6 +195,20 @@ describe('identities', () => {
     expect(trust.identities.current(node(30).id, 'terminal')?.certificate.serial).not.toBe(terminal.certificate.serial)
     trust.identities.forget(node(30).id)
     expect(trust.identities.current(node(30).id, 'automation')).toBeNull()
+  })
+
+  it('a certificate that cannot be renewed is used while it lasts, unless more was asked for', async () => {
+    const clock = createManualClock(Date.now())
+    const identities = createIdentities({ authority: trust.authority, clock, lifetimeSeconds: 57_600 })
+    const first = await identities.ensure(node(60), 'automation')
+    clock.advance(15.5 * 3_600_000)
+    trust.store.failAt = 'appendAudit'
+    expect(await identities.ensure(node(60), 'automation')).toBe(first)
+    trust.store.failAt = 'appendAudit'
+    await expect(identities.ensure(node(60), 'automation', { minValidMs: 3_600_000 })).rejects.toThrow('disk full')
+    clock.advance(0.499 * 3_600_000)
+    trust.store.failAt = 'appendAudit'
+    await expect(identities.ensure(node(60), 'automation')).rejects.toThrow('disk full')
   })
 
   it('a failed issue is not remembered', async () => {
