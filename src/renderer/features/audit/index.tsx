@@ -96,7 +96,7 @@ function Verdict({ result }: { readonly result: AuditVerification }) {
 
 const columns: readonly Column<AuditEntry>[] = [
   { id: 'seq', header: 'Row', width: '80px', align: 'right', cell: (row) => formatCount(row.seq), sortValue: (row) => row.seq },
-  { id: 'at', header: 'When', width: '190px', cell: (row) => <Time at={row.at} absolute />, sortValue: (row) => row.at },
+  { id: 'at', header: 'When', width: '240px', cell: (row) => <Time at={row.at} absolute />, sortValue: (row) => row.at },
   { id: 'actor', header: 'Who', width: 'minmax(110px, 1fr)', cell: (row) => row.actor, sortValue: (row) => row.actor },
   { id: 'action', header: 'What', width: 'minmax(130px, 1fr)', cell: (row) => row.action, sortValue: (row) => row.action },
   { id: 'subject', header: 'On', width: 'minmax(130px, 1.4fr)', cell: (row) => row.subject, sortValue: (row) => row.subject },

@@ -11,10 +11,11 @@ import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { EmptyState } from '../../components/EmptyState.tsx'
 import { formatCount, formatDuration, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
+import type { EngineClient } from '../../../shared/contract/index.ts'
 import type { NodeId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
-import { useNow } from '../../stores/clock.ts'
-import { useReplica, useReplicaHandle } from '../../stores/ReplicaContext.tsx'
+import { engineNowMs, useNow } from '../../stores/clock.ts'
+import { useReplica } from '../../stores/ReplicaContext.tsx'
 import { type CertificateStanding, standingOf } from './expiry.ts'
 
 const standingWords: Readonly<Record<CertificateStanding, string>> = {
@@ -29,9 +30,9 @@ export function NodeCertificates() {
   const nodes = useReplica((state) => state.nodes)
   const [selected, setSelected] = useState<ReadonlySet<NodeId>>(new Set())
   const [deciding, setDeciding] = useState(false)
+  const [results, setResults] = useState<RenewResults | null>(null)
   const rows = useMemo(() => [...nodes.values()], [nodes])
   const columns = useColumns(selected)
-  const replica = useReplicaHandle()
   const chosen = rows.filter((node) => selected.has(node.id))
   const toggle = (node: FleetNode): void =>
     setSelected((before) => {
@@ -39,8 +40,13 @@ export function NodeCertificates() {
       if (!next.delete(node.id)) next.add(node.id)
       return next
     })
+  const onRenewed = (renewed: RenewResults): void => {
+    setDeciding(false)
+    setResults(renewed)
+    setSelected(new Set(renewed.filter((result) => !result.accepted).map((result) => result.node.id)))
+  }
   const chooseUrgent = (): void => {
-    const nowMs = replica.store.getState().engine?.now ?? Date.now()
+    const nowMs = engineNowMs()
     setSelected(new Set(rows.filter((node) => !['ok', 'none'].includes(computeTile(node, nowMs).certificate.level)).map((node) => node.id)))
   }
   if (rows.length === 0) return <EmptyState title="No nodes yet">Each node gets a short-lived certificate of its own with its first login. Add a node on the map.</EmptyState>
@@ -64,6 +70,7 @@ export function NodeCertificates() {
           Renew{chosen.length > 0 ? ` (${formatCount(chosen.length)})` : ''}…
         </Button>
       </div>
+      {results !== null && <RenewOutcome results={results} onClose={() => setResults(null)} />}
       <div className="min-h-0 flex-1">
         <DataTable
           label="Certificates by node"
@@ -76,7 +83,7 @@ export function NodeCertificates() {
           isSelected={(node) => selected.has(node.id)}
         />
       </div>
-      {deciding && <RenewDialog chosen={chosen} total={rows.length} onClose={() => setDeciding(false)} />}
+      {deciding && <RenewDialog chosen={chosen} total={rows.length} onClose={() => setDeciding(false)} onRenewed={onRenewed} />}
     </div>
   )
 }
@@ -124,43 +131,58 @@ function Standing({ node }: { readonly node: FleetNode }) {
   return <span className={standing === 'issued' ? 'text-pending' : standing === 'expired' ? 'text-error' : 'text-muted'}>{standingWords[standing]}</span>
 }
 
+type RenewResults = Awaited<ReturnType<EngineClient['certificates']['renew']>>
+
+/** What came of it: done is only what a node has accepted. */
+function RenewOutcome({ results, onClose }: { readonly results: RenewResults; readonly onClose: () => void }) {
+  const refused = results.filter((result) => !result.accepted)
+  return (
+    <section role="status" aria-label="Result of the renewal" className={classNames('flex shrink-0 items-start gap-3 border-b px-4 py-2', refused.length > 0 && 'border-pending')}>
+      <div className="min-w-0 flex-1">
+        <p>
+          {formatCount(results.length - refused.length)} of {plural(results.length, 'new certificate')} accepted.
+        </p>
+        {refused.length > 0 && (
+          <ul aria-label="Issued, but not accepted" className="max-h-28 overflow-auto text-pending">
+            {refused.map(({ node, serial }) => (
+              <li key={node.id}>
+                {node.name} has not accepted serial {serial}: {computeTile(node, engineNowMs()).diagnosis?.short ?? 'no login succeeded with it'}
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+      <Button size="small" variant="quiet" onClick={onClose}>
+        Close
+      </Button>
+    </section>
+  )
+}
+
 interface RenewDialogProps {
   readonly chosen: readonly FleetNode[]
   readonly total: number
   readonly onClose: () => void
+  readonly onRenewed: (results: RenewResults) => void
 }
 
-function RenewDialog({ chosen, total, onClose }: RenewDialogProps) {
+function RenewDialog({ chosen, total, onClose, onRenewed }: RenewDialogProps) {
   const { client } = useLink()
-  const renew = useMutation({ mutationFn: () => client.certificates.renew({ nodes: chosen.map((node) => node.id) }) })
-  const refused = (renew.data ?? []).filter((result) => !result.accepted)
-  const accepted = (renew.data?.length ?? 0) - refused.length
+  const renew = useMutation({ mutationFn: () => client.certificates.renew({ nodes: chosen.map((node) => node.id) }), onSuccess: onRenewed })
   return (
     <DecisionDialog
       open
       onClose={onClose}
-      title={renew.data === undefined ? `Renew the certificates of ${plural(chosen.length, 'node')}?` : `${formatCount(accepted)} of ${plural(renew.data.length, 'certificate')} accepted`}
+      title={`Renew the certificates of ${plural(chosen.length, 'node')}?`}
       blastRadius={`${formatCount(chosen.length)} of ${plural(total, 'node')}`}
       effect="Signs a new certificate over a new key for each, then logs in with it. It counts as renewed only where the node took it."
       undo="None needed: the old certificates stay valid until they run out."
-      confirmLabel={renew.data === undefined ? `Renew ${plural(chosen.length, 'certificate')}` : 'Done'}
+      confirmLabel={`Renew ${plural(chosen.length, 'certificate')}`}
       busy={renew.isPending}
       error={renew.error === null ? null : toErrorBody(renew.error)}
-      onConfirm={() => (renew.data === undefined ? renew.mutate() : onClose())}
+      onConfirm={() => renew.mutate()}
     >
-      {refused.length > 0 && (
-        <div>
-          <p className="text-pending">Issued, but not accepted:</p>
-          <ul className="max-h-40 overflow-auto">
-            {refused.map(({ node, serial }) => (
-              <li key={node.id}>
-                {node.name}, serial {serial}: {computeTile(node, Date.now()).diagnosis?.short ?? 'no login succeeded with it'}
-              </li>
-            ))}
-          </ul>
-        </div>
-      )}
-      {renew.data === undefined && <CliEquivalent command={`lockstep certificates renew ${chosen.map((node) => shellQuote(node.name)).join(' ')}`} />}
+      <CliEquivalent command={`lockstep certificates renew ${chosen.map((node) => shellQuote(node.name)).join(' ')}`} />
     </DecisionDialog>
   )
 }

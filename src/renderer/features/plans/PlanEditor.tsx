@@ -96,7 +96,7 @@ function useEffects(plans: readonly PlanInput[], syntax: readonly PlanProblem[])
     const problems: PlanProblem[] = [...syntax]
     const effects = plans.map((input) => {
       const reach = reachOf(input.selector, nodes.values(), now)
-      if (!reach.ok) problems.push({ line: 1, where: `${input.name}, selector`, message: reach.message })
+      if (!reach.ok) problems.push({ line: null, where: `${input.name}, selector`, message: reach.message })
       const reached = reach.ok ? reach.nodes : []
       return { input, effect: effectOf(input, byName.get(input.name)), nodeCount: reached.length, total: nodes.size, names: reached.slice(0, 12).map((node) => node.name) }
     })
@@ -118,7 +118,8 @@ function Problems({ id, problems, empty }: { readonly id: string; readonly probl
       <ul className="flex flex-col gap-2">
         {problems.map((problem) => (
           <li key={`${problem.line} ${problem.where} ${problem.message}`} className="break-words">
-            <span className="text-faint">line {problem.line}</span> {problem.where !== '' && <code className="text-12">{problem.where}</code>}
+            {problem.line !== null && <span className="text-faint">line {problem.line} </span>}
+            {problem.where !== '' && <code className="text-12">{problem.where}</code>}
             <span className="block">{problem.message}</span>
           </li>
         ))}

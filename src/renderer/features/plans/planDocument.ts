@@ -3,8 +3,8 @@ import { type Plan, PlanInput } from '../../../shared/model/plan.ts'
 
 /** What is wrong with a document, where a person can find it. */
 export interface PlanProblem {
-  /** From 1. */
-  readonly line: number
+  /** From 1; null for a mistake that is in no one line. */
+  readonly line: number | null
   /** `plan 2, spec.push.source`; empty for a mistake of the YAML itself. */
   readonly where: string
   readonly message: string
@@ -48,7 +48,7 @@ export function parsePlanDocument(text: string): ParsedPlans {
       }
     }
   }
-  return { plans, problems: [...problems, ...doubles(plans)].sort((a, b) => a.line - b.line) }
+  return { plans, problems: [...problems, ...doubles(plans)].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
 }
 
 const syntaxProblem = (error: YAMLError, lines: LineCounter): PlanProblem => ({ line: lines.linePos(error.pos[0]).line, where: '', message: error.message })
@@ -68,7 +68,7 @@ function doubles(plans: readonly PlanInput[]): PlanProblem[] {
   return plans.flatMap((plan) => {
     const again = seen.has(plan.name)
     seen.add(plan.name)
-    return again ? [{ line: 1, where: plan.name, message: 'two plans in this document have the same name' }] : []
+    return again ? [{ line: null, where: plan.name, message: 'two plans in this document have the same name' }] : []
   })
 }
 
@@ -78,7 +78,7 @@ export function formatPlanDocument(plans: readonly (PlanInput | Plan)[]): string
 }
 
 export const newPlanDocument = `# One plan or a list of plans; the same form as: lockstep plans apply -f plans.yaml
-- name: edge config
+- name: example
   kind: tree
   # Which nodes, in the filter language of the map.
   selector: kind:vps

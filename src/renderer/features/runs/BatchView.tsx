@@ -80,7 +80,9 @@ function BatchHeader({ runs }: { readonly runs: readonly Run[] }) {
         const count = runs.filter((run) => run.status === status).length
         return count === 0 ? null : (
           <span key={status} className="flex items-center gap-1.5">
-            <RunMark status={status} />
+            <span aria-hidden>
+              <RunMark status={status} />
+            </span>
             {formatCount(count)} {runStatusWords[status]}
           </span>
         )

@@ -83,7 +83,9 @@ function Counts({ runs }: { readonly runs: readonly Run[] }) {
         const count = counts.get(status) ?? 0
         return count === 0 ? null : (
           <button key={status} type="button" className="flex items-center gap-1.5 hover:text-text" onClick={() => updateQuery({ status })}>
-            <RunMark status={status} />
+            <span aria-hidden>
+              <RunMark status={status} />
+            </span>
             {formatCount(count)} {runStatusWords[status]}
           </button>
         )
@@ -130,7 +132,11 @@ function FilterBar({ filter, since }: { readonly filter: RunListFilter; readonly
           size="small"
           variant={filter.statuses.includes(status) ? 'default' : 'quiet'}
           aria-pressed={filter.statuses.includes(status)}
-          icon={<RunMark status={status} />}
+          icon={
+            <span aria-hidden>
+              <RunMark status={status} />
+            </span>
+          }
           onClick={() => toggle(status)}
         >
           {runStatusWords[status]}

@@ -1,0 +1,72 @@
+import { fireEvent, screen, waitFor, within } from '@testing-library/react'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createFakeLink, type FakeLink } from '../../api/links/fake.ts'
+import { fakeNodes, fakePlan } from '../../api/links/fakeFleet.ts'
+import { renderView } from '../../dev/renderForTest.tsx'
+import { View } from './index.tsx'
+
+let stop: (() => void) | null = null
+
+async function show(hash: string, plans = [fakePlan]): Promise<FakeLink> {
+  const link = createFakeLink({ nodes: fakeNodes(20, Date.now()), plans })
+  stop = (await renderView(View, link, hash)).stop
+  return link
+}
+
+const write = (text: string): void => {
+  fireEvent.change(screen.getByLabelText('Plans as YAML'), { target: { value: text } })
+}
+
+const valid = "- name: site\n  kind: tree\n  selector: 'kind:worker'\n  spec:\n    push: { source: /srv/site, target: ~/site }\n"
+
+afterEach(() => {
+  stop?.()
+  stop = null
+})
+
+describe('plans', () => {
+  it('says what is wrong while one types, and applies nothing until it is right', async () => {
+    await show('#/plans/new')
+    write(valid.replace('/srv/site', 'site'))
+    expect((await screen.findByRole('status', { name: 'Mistakes in the document' })).textContent).toContain('a path is absolute or starts with ~/')
+    expect(screen.getByRole('button', { name: 'Apply…' })).toHaveProperty('disabled', true)
+    write(valid.replace('kind:worker', 'kin:worker'))
+    expect((await screen.findByRole('status', { name: 'Mistakes in the document' })).textContent).toContain('unknown field "kin"')
+  })
+
+  it('U29 previews effect and reach before anything is applied', async () => {
+    const link = await show('#/plans/new')
+    const workers = [...link.engine.nodes.values()].filter((node) => node.kind === 'worker').length
+    write(valid)
+    const card = await screen.findByRole('region', { name: 'site' })
+    expect(card.textContent).toContain('new')
+    expect(card.textContent).toContain(`${workers} of 20 nodes`)
+    fireEvent.click(screen.getByRole('button', { name: 'Apply…' }))
+    const dialog = await screen.findByRole('alertdialog')
+    expect(dialog.textContent).toContain(`${workers} of 20 nodes`)
+    expect(link.engine.plans.size).toBe(1)
+    fireEvent.click(within(dialog).getByRole('button', { name: 'Apply 1 plan' }))
+    await waitFor(() => expect([...link.engine.plans.values()].map((plan) => plan.name)).toContain('site'))
+    await waitFor(() => expect(location.hash).toBe('#/plans'))
+  })
+
+  it('has nothing to apply when the text says what is there already', async () => {
+    await show(`#/plans/${fakePlan.id}`)
+    expect((await screen.findByRole('region', { name: 'edge config' })).textContent).toContain('unchanged')
+    expect(screen.getByRole('button', { name: 'Apply…' })).toHaveProperty('disabled', true)
+  })
+
+  it('removes a plan only after the reach was named', async () => {
+    const link = await show(`#/plans/${fakePlan.id}`)
+    fireEvent.click(await screen.findByRole('button', { name: 'Remove…' }))
+    const dialog = await screen.findByRole('alertdialog')
+    expect(dialog.textContent).toContain('20 of 20 nodes')
+    fireEvent.click(within(dialog).getByRole('button', { name: 'Remove the plan' }))
+    await waitFor(() => expect(link.engine.plans.size).toBe(0))
+  })
+
+  it('teaches when there is no plan', async () => {
+    await show('#/plans', [])
+    expect(await screen.findByText('No plans yet')).toBeDefined()
+  })
+})
