@@ -21,6 +21,15 @@ export interface PreloadPreferences {
   readonly additionalArguments?: readonly string[]
 }
 
+export type PageCall = Extract<PageMessage, { kind: 'invoke' | 'send' }>
+
+export interface PageLinkOptions {
+  readonly preferences: PreloadPreferences
+  readonly onCall: (message: PageCall) => void
+  /** The page is about to open another window. */
+  readonly onWindowOpen: (url: string) => void
+}
+
 interface World {
   readonly contextId: number
   readonly ports: Map<number, MessagePortMain>
@@ -33,26 +42,22 @@ interface World {
  */
 export class PageLink {
   readonly #cdp: CDPSession
-  readonly #onCall: (message: Extract<PageMessage, { kind: 'invoke' | 'send' }>) => void
+  readonly #onCall: PageLinkOptions['onCall']
   readonly #suffix = randomBytes(8).toString('hex')
   readonly #early: object[] = []
   #world: World | null = null
   #nextPort = 0
 
-  private constructor(cdp: CDPSession, onCall: (message: Extract<PageMessage, { kind: 'invoke' | 'send' }>) => void) {
+  private constructor(cdp: CDPSession, onCall: PageLinkOptions['onCall']) {
     this.#cdp = cdp
     this.#onCall = onCall
   }
 
-  static async open(
-    page: Page,
-    options: {
-      readonly preferences: PreloadPreferences
-      readonly onCall: (message: Extract<PageMessage, { kind: 'invoke' | 'send' }>) => void
-    },
-  ): Promise<PageLink> {
-    const link = new PageLink(await page.context().newCDPSession(page), options.onCall)
-    await link.#install(options.preferences)
+  static async open(page: Page, { preferences, onCall, onWindowOpen }: PageLinkOptions): Promise<PageLink> {
+    const cdp = await page.context().newCDPSession(page)
+    cdp.on('Page.windowOpen', ({ url }) => onWindowOpen(url))
+    const link = new PageLink(cdp, onCall)
+    await link.#install(preferences)
     return link
   }
 

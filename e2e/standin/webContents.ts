@@ -3,7 +3,7 @@ import type { Page, Request as PageRequest, Route } from '@playwright/test'
 import { isTranslated, toAppUrl, toPageUrl } from './consoleUrl.ts'
 import { ipcMain } from './ipc.ts'
 import type { MessagePortMain } from './messagePort.ts'
-import { PageLink, type PageMessage, type PreloadPreferences } from './pageLink.ts'
+import { type PageCall, PageLink, type PreloadPreferences } from './pageLink.ts'
 import { record } from './recorder.ts'
 import { session } from './session.ts'
 
@@ -37,6 +37,8 @@ export class WebContents extends EventEmitter {
   #openHandler: OpenHandler = () => ({ action: 'allow' })
   #destroyed = false
   #loading = ''
+  /** What the app said to windows that are being opened, in order. */
+  readonly #openings: ('allow' | 'deny')[] = []
 
   constructor(page: Promise<Page>, preferences: PreloadPreferences) {
     super()
@@ -51,12 +53,19 @@ export class WebContents extends EventEmitter {
     page.on('load', () => this.emit('did-finish-load'))
     page.on('domcontentloaded', () => this.emit('dom-ready', {}))
     page.on('crash', () => this.emit('render-process-gone', {}, { reason: 'crashed', exitCode: 1 }))
-    page.on('popup', (popup) => void this.#popup(popup))
+    page.on('popup', (popup) => {
+      if (this.#openings.shift() !== 'allow') void popup.close()
+    })
     await page.route(
       () => true,
       (route) => this.#request(route, page),
     )
-    this.#link = await PageLink.open(page, { preferences, onCall: (message) => void this.#called(message) })
+    this.#link = await PageLink.open(page, {
+      preferences,
+      onCall: (message) => void this.#called(message),
+      onWindowOpen: (url) =>
+        this.#openings.push(this.#openHandler({ url: toAppUrl(url), disposition: 'foreground-tab' }).action),
+    })
     for (const { channel, args, ports } of this.#early.splice(0)) this.#link.send(channel, args, ports)
     return page
   }
@@ -95,12 +104,7 @@ export class WebContents extends EventEmitter {
     return route.continue()
   }
 
-  async #popup(popup: Page): Promise<void> {
-    const url = toAppUrl(popup.url() === 'about:blank' ? await firstUrl(popup) : popup.url())
-    if (this.#openHandler({ url, disposition: 'foreground-tab' }).action === 'deny') await popup.close()
-  }
-
-  async #called(message: Extract<PageMessage, { kind: 'invoke' | 'send' }>): Promise<void> {
+  async #called(message: PageCall): Promise<void> {
     const event = {
       type: 'frame',
       sender: this,
@@ -193,10 +197,4 @@ export class WebContents extends EventEmitter {
   static fromId(id: number): WebContents | undefined {
     return known.get(id)
   }
-}
-
-/** A popup starts at `about:blank`; what it was opened for is its first request. */
-async function firstUrl(popup: Page): Promise<string> {
-  const request = await popup.waitForEvent('request', { timeout: 2_000 }).catch(() => null)
-  return request?.url() ?? popup.url()
 }
