@@ -70,17 +70,15 @@ describe('the embedded user authority', () => {
     const parsed = JSON.parse(good) as { publicKey: string; sealedKey: string }
     const sealed = Buffer.from(parsed.sealedKey, 'base64')
     sealed[40] = (sealed[40] ?? 0) ^ 1
-    const other = createUserAuthority({
-      keysDirectory: await mkdtemp(join(tmpdir(), 'lockstep-keys-')),
-      vault,
-      clock: systemClock,
-      store,
-    })
+    const otherDirectory = await mkdtemp(join(tmpdir(), 'lockstep-keys-'))
+    const other = createUserAuthority({ keysDirectory: otherDirectory, vault, clock: systemClock, store })
+    const otherPublicKey = (await other.describe()).publicKey
+    await rm(otherDirectory, { recursive: true })
     const variants = [
       good.slice(0, 100),
       '{}',
       JSON.stringify({ ...parsed, sealedKey: sealed.toString('base64') }),
-      JSON.stringify({ ...parsed, publicKey: (await other.describe()).publicKey }),
+      JSON.stringify({ ...parsed, publicKey: otherPublicKey }),
       JSON.stringify({ ...parsed, publicKey: 'ssh-ed25519 nonsense' }),
     ]
     for (const content of variants) {
