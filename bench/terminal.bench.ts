@@ -22,7 +22,14 @@ const deadlineMs = 180_000
 const browserPath = '/usr/bin/chromium'
 const size = { columns: 120, rows: 36 } as const
 const renderer = fileURLToPath(new URL('../src/renderer', import.meta.url))
-const browserArguments = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const browserArguments = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
 
 interface Result {
   readonly megabytesPerSecond: number
@@ -112,7 +119,11 @@ async function startHost(directory: string, lines: number): Promise<Host> {
   return { url: `http://127.0.0.1:${port}/dev/terminalBench.html`, stop: () => stopHost(service, sockets, server) }
 }
 
-const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+}
 
 async function stopHost(service: TerminalService, sockets: WebSocketServer, server: Server): Promise<void> {
   await service.stop()
@@ -164,7 +175,10 @@ interface Measured {
 }
 
 /** A browser of its own for each measurement, because memory that was once used is not given back. */
-async function measure(url: string, { way, lines }: { readonly way: 'ours' | 'plain'; readonly lines: number }): Promise<Result> {
+async function measure(
+  url: string,
+  { way, lines }: { readonly way: 'ours' | 'plain'; readonly lines: number },
+): Promise<Result> {
   const browser = await chromium.launch({ executablePath: browserPath, args: browserArguments })
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
@@ -175,7 +189,9 @@ async function measure(url: string, { way, lines }: { readonly way: 'ours' | 'pl
     if (!measured.tail.includes(String(lines))) throw new Error(`the last line is missing (${way}): ${measured.tail}`)
     const session = await browser.newBrowserCDPSession()
     const { processInfo } = await session.send('SystemInfo.getProcessInfo')
-    const peaks = await Promise.all(processInfo.filter((each) => each.type === 'renderer').map((each) => peakResidentBytes(each.id)))
+    const peaks = await Promise.all(
+      processInfo.filter((each) => each.type === 'renderer').map((each) => peakResidentBytes(each.id)),
+    )
     return {
       megabytesPerSecond: measured.receivedBytes / 1000 / measured.wallMs,
       peakBytes: Math.max(...peaks),

@@ -58,7 +58,11 @@ function guardTail(pty: IPty, clock: Clock, isPaused: () => boolean, lastOutputM
 }
 
 /** Starts a program on a pseudo-terminal. Throws when it cannot be started. */
-export function startPty(command: TerminalCommand, size: TerminalSize, options: { readonly clock: Clock } & PtyListeners): PtyProcess {
+export function startPty(
+  command: TerminalCommand,
+  size: TerminalSize,
+  options: { readonly clock: Clock } & PtyListeners,
+): PtyProcess {
   const pty = spawn(command.file, [...command.args], {
     cols: size.columns,
     rows: size.rows,
@@ -69,7 +73,12 @@ export function startPty(command: TerminalCommand, size: TerminalSize, options: 
   })
   let paused = false
   let lastOutputMs = options.clock.monotonicMs()
-  const release = guardTail(pty, options.clock, () => paused, () => lastOutputMs)
+  const release = guardTail(
+    pty,
+    options.clock,
+    () => paused,
+    () => lastOutputMs,
+  )
   pty.onData((data) => {
     lastOutputMs = options.clock.monotonicMs()
     options.onOutput(data as unknown as Uint8Array)

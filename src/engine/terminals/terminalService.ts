@@ -90,7 +90,11 @@ class Terminals implements TerminalService {
     const session = this.#sessions.get(terminalId)
     if (session === undefined) throw new AppError('NOT_FOUND', 'This terminal does not exist any more.')
     const gone = await session.end()
-    if (!gone) throw new AppError('STOP_NOT_CONFIRMED', `A process of the terminal on ${session.describe().nodeName} could not be ended.`)
+    if (!gone)
+      throw new AppError(
+        'STOP_NOT_CONFIRMED',
+        `A process of the terminal on ${session.describe().nodeName} could not be ended.`,
+      )
     if (this.#sessions.delete(terminalId) && caller !== undefined) {
       await this.#audit('terminal.close', { id: terminalId, nodeName: session.describe().nodeName, caller })
     }
@@ -110,7 +114,8 @@ class Terminals implements TerminalService {
     )
     this.#sessions.clear()
     const left = results.filter(({ gone }) => !gone).map(({ session }) => session.pid)
-    if (left.length > 0) throw new AppError('STOP_NOT_CONFIRMED', `Terminal processes could not be ended: ${left.join(', ')}.`)
+    if (left.length > 0)
+      throw new AppError('STOP_NOT_CONFIRMED', `Terminal processes could not be ended: ${left.join(', ')}.`)
   }
 
   #start(identity: SessionIdentity, command: TerminalCommand, size: TerminalSize): Terminal {
@@ -125,7 +130,11 @@ class Terminals implements TerminalService {
       return session.describe()
     } catch (error) {
       this.#dependencies.logger.warn({ node: identity.nodeName, err: error }, 'a terminal could not be started')
-      throw new AppError('PROGRAM_FAILED', `A terminal on ${identity.nodeName} could not be started: ${command.file} does not run.`, { cause: error })
+      throw new AppError(
+        'PROGRAM_FAILED',
+        `A terminal on ${identity.nodeName} could not be started: ${command.file} does not run.`,
+        { cause: error },
+      )
     }
   }
 
@@ -137,7 +146,10 @@ class Terminals implements TerminalService {
     this.#refuseWhenStopped()
     const open = this.list().filter((terminal) => terminal.status === 'open').length + this.#opening
     if (open < maxOpenTerminals) return
-    throw new AppError('PRECONDITION_FAILED', `${maxOpenTerminals} terminals are open. Close one before opening another.`)
+    throw new AppError(
+      'PRECONDITION_FAILED',
+      `${maxOpenTerminals} terminals are open. Close one before opening another.`,
+    )
   }
 
   #forgetOldest(): void {
@@ -148,7 +160,10 @@ class Terminals implements TerminalService {
     }
   }
 
-  async #audit(action: string, event: { readonly id: TerminalId; readonly nodeName: string; readonly caller: Caller }): Promise<void> {
+  async #audit(
+    action: string,
+    event: { readonly id: TerminalId; readonly nodeName: string; readonly caller: Caller },
+  ): Promise<void> {
     const entry = {
       at: this.#dependencies.clock.nowMs(),
       actor: event.caller.operator,

@@ -71,7 +71,13 @@ export class TerminalSession {
   }
 
   /** For tests and diagnostics: what flow control holds and has done. */
-  flow(): { readonly windows: number; readonly unacknowledgedBytes: number; readonly replayBytes: number; readonly paused: boolean; readonly pauses: number } {
+  flow(): {
+    readonly windows: number
+    readonly unacknowledgedBytes: number
+    readonly replayBytes: number
+    readonly paused: boolean
+    readonly pauses: number
+  } {
     const unacknowledged = [...this.#attachments].map((attachment) => attachment.unacknowledgedBytes)
     return {
       windows: this.#attachments.size,
@@ -131,10 +137,14 @@ export class TerminalSession {
   #collect(bytes: Uint8Array): void {
     this.#batch.push(bytes)
     this.#batchBytes += bytes.length
-    if (this.#batchBytes >= largestBatchBytes) return this.#flush()
-    if (this.#flushScheduled !== null) return
+    if (this.#batchBytes >= largestBatchBytes) this.#flush()
+    else if (this.#flushScheduled === null) this.#scheduleFlush()
+  }
+
+  #scheduleFlush(): void {
     const waitMs = this.#flushedAtMs + gatherMs - this.#options.clock.monotonicMs()
-    this.#flushScheduled = waitMs > 0 ? this.#options.clock.setTimer(waitMs, () => this.#flush()) : onNextTick(() => this.#flush())
+    this.#flushScheduled =
+      waitMs > 0 ? this.#options.clock.setTimer(waitMs, () => this.#flush()) : onNextTick(() => this.#flush())
   }
 
   #flush(): void {

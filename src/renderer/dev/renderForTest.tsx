@@ -4,8 +4,8 @@ import type { ReactNode } from 'react'
 import { LinkProvider } from '../api/LinkContext.tsx'
 import type { FakeLink } from '../api/links/fake.ts'
 import { TooltipProvider } from '../components/Tooltip.tsx'
-import { createReplica } from '../stores/replica.ts'
 import { ReplicaProvider } from '../stores/ReplicaContext.tsx'
+import { createReplica } from '../stores/replica.ts'
 import { currentRoute, type Route, useRoute } from '../stores/route.ts'
 
 /** A test page has no layout; virtual lists need a height to put rows into. */
@@ -22,7 +22,11 @@ function giveHeight(): void {
  * Shows a view over an engine that exists in the test only, at a place in the console.
  * @returns when the replica is live; `stop` ends everything that would outlive the test
  */
-export async function renderView(View: (props: { readonly route: Route }) => ReactNode, link: FakeLink, hash: string): Promise<{ stop(): void }> {
+export async function renderView(
+  View: (props: { readonly route: Route }) => ReactNode,
+  link: FakeLink,
+  hash: string,
+): Promise<{ stop(): void }> {
   giveHeight()
   location.hash = hash
   const replica = createReplica(link, { flushIntervalMs: 0 })

@@ -63,14 +63,25 @@ class Gauge {
 
 function newScreen(onInput: (text: string) => void = () => {}): TerminalScreen {
   const ignore = (): void => {}
-  const screen = new TerminalScreen({ onInput, onResize: ignore, openLink: ignore, onSearchKey: ignore, onDockKey: ignore, copyText: ignore })
+  const screen = new TerminalScreen({
+    onInput,
+    onResize: ignore,
+    openLink: ignore,
+    onSearchKey: ignore,
+    onDockKey: ignore,
+    copyText: ignore,
+  })
   screen.mount(document.getElementById('terminal') as HTMLElement)
   return screen
 }
 
 async function measureOurs(gauge: Gauge): Promise<{ readonly wallMs: number; readonly screen: TerminalScreen }> {
   const screen = newScreen()
-  const link = { client: { terminals: {} }, openTerminal: openDuplex, status: createSubscribable('live') } as unknown as EngineLink
+  const link = {
+    client: { terminals: {} },
+    openTerminal: openDuplex,
+    status: createSubscribable('live'),
+  } as unknown as EngineLink
   const session = new TerminalSession(
     link,
     { node: 'bench', nodeName: 'bench', terminalId: 'bench' as TerminalId },
@@ -92,7 +103,9 @@ async function measureOurs(gauge: Gauge): Promise<{ readonly wallMs: number; rea
   )
   await session.start()
   const startedMs = performance.now()
-  const ended = new Promise<void>((resolve) => session.state.subscribe(() => session.state.get().status === 'exited' && resolve()))
+  const ended = new Promise<void>((resolve) =>
+    session.state.subscribe(() => session.state.get().status === 'exited' && resolve()),
+  )
   session.input('\r')
   await ended
   await new Promise<void>((resolve) => screen.write('', resolve))

@@ -1,7 +1,7 @@
-import { systemClock } from '../../../src/platform/clock.ts'
-import { createIdSource } from '../../../src/platform/ids.ts'
 import type { TerminalDuplex } from '../../../src/engine/terminals/duplex.ts'
 import { createTerminalService, type TerminalService } from '../../../src/engine/terminals/terminalService.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { createIdSource } from '../../../src/platform/ids.ts'
 import type { FleetNode } from '../../../src/shared/model/node.ts'
 import { decodeTerminalFrame, encodeTerminalFrame } from '../../../src/shared/terminalFrames.ts'
 

@@ -52,8 +52,16 @@ describe.skipIf(sshdMissing !== null)('terminals on a real sshd', () => {
     expect(window.tail).toContain('/dev/pts/')
     expect(window.tail).toContain('24 80')
     expect(window.exitCode).toBe(7)
-    expect(trust.store.certificates.some((certificate) => certificate.purpose === 'terminal' && certificate.extensions.includes('permit-pty'))).toBe(true)
-    expect(trust.store.audit.at(-1)).toMatchObject({ action: 'terminal.open', subject: node.name, actor: caller.operator })
+    expect(
+      trust.store.certificates.some(
+        (certificate) => certificate.purpose === 'terminal' && certificate.extensions.includes('permit-pty'),
+      ),
+    ).toBe(true)
+    expect(trust.store.audit.at(-1)).toMatchObject({
+      action: 'terminal.open',
+      subject: node.name,
+      actor: caller.operator,
+    })
   })
 
   it('U3 shows why a login is refused in the terminal itself, and ends', async () => {

@@ -11,7 +11,10 @@ let stop: (() => void) | null = null
 function answering(verification: AuditVerification): FakeLink {
   const link = createFakeLink({})
   const { system, audit } = link.client
-  const client = { system, audit: { list: audit.list, verify: async () => verification } } as unknown as FakeLink['client']
+  const client = {
+    system,
+    audit: { list: audit.list, verify: async () => verification },
+  } as unknown as FakeLink['client']
   return { ...link, client }
 }
 
@@ -30,7 +33,9 @@ afterEach(() => {
 
 describe('audit', () => {
   it('N14 says that the chain is intact, and how long it is', async () => {
-    expect(await verify({ entries: 60, intact: true, firstBrokenSeq: null, headHash: 'c'.repeat(64) })).toContain('Intact: 60 rows.')
+    expect(await verify({ entries: 60, intact: true, firstBrokenSeq: null, headHash: 'c'.repeat(64) })).toContain(
+      'Intact: 60 rows.',
+    )
   })
 
   it('N14 names the first row that does not follow', async () => {

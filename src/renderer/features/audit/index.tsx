@@ -1,5 +1,6 @@
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
 import { ShieldCheck, TriangleAlert } from 'lucide-react'
+import type { AuditEntry, AuditVerification } from '../../../shared/model/audit.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
@@ -11,7 +12,6 @@ import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
-import type { AuditEntry, AuditVerification } from '../../../shared/model/audit.ts'
 import { useStale } from '../../stores/ReplicaContext.tsx'
 
 const pageSize = 200
@@ -22,7 +22,8 @@ export function View() {
   const stale = useStale()
   const list = useInfiniteQuery({
     queryKey: ['audit'],
-    queryFn: ({ pageParam }) => client.audit.list({ limit: pageSize, ...(pageParam === null ? {} : { beforeSeq: pageParam }) }),
+    queryFn: ({ pageParam }) =>
+      client.audit.list({ limit: pageSize, ...(pageParam === null ? {} : { beforeSeq: pageParam }) }),
     initialPageParam: null as number | null,
     getNextPageParam: (page) => (page.length < pageSize ? undefined : page.at(-1)?.seq),
     refetchInterval: 15_000,
@@ -33,9 +34,19 @@ export function View() {
     <div className="flex h-full flex-col">
       <ViewHeader
         title="Audit"
-        summary={verify.data === undefined ? 'Each row carries the hash of the row before it.' : <Verdict result={verify.data} />}
+        summary={
+          verify.data === undefined ? (
+            'Each row carries the hash of the row before it.'
+          ) : (
+            <Verdict result={verify.data} />
+          )
+        }
         actions={
-          <Button icon={<ShieldCheck aria-hidden className="size-4" />} busy={verify.isPending} onClick={() => verify.mutate()}>
+          <Button
+            icon={<ShieldCheck aria-hidden className="size-4" />}
+            busy={verify.isPending}
+            onClick={() => verify.mutate()}
+          >
             Verify the chain
           </Button>
         }
@@ -51,7 +62,15 @@ export function View() {
         </div>
       )}
       <div className={classNames('min-h-0 flex-1', (stale || list.error !== null) && 'stale')}>
-        {list.isSuccess && <DataTable label="Audit log" rows={rows} rowKey={(row) => String(row.seq)} columns={columns} empty={<NoEntries />} />}
+        {list.isSuccess && (
+          <DataTable
+            label="Audit log"
+            rows={rows}
+            rowKey={(row) => String(row.seq)}
+            columns={columns}
+            empty={<NoEntries />}
+          />
+        )}
       </div>
       <footer className="flex h-10 shrink-0 items-center gap-3 border-t px-4">
         <span className="text-12 text-faint">{plural(rows.length, 'row')} shown</span>
@@ -70,7 +89,11 @@ export function View() {
 }
 
 function NoEntries() {
-  return <EmptyState title="Nothing to account for yet">Signed certificates, pushes, changed nodes and plans, lifted safety stops and terminals are written down here.</EmptyState>
+  return (
+    <EmptyState title="Nothing to account for yet">
+      Signed certificates, pushes, changed nodes and plans, lifted safety stops and terminals are written down here.
+    </EmptyState>
+  )
 }
 
 function Verdict({ result }: { readonly result: AuditVerification }) {
@@ -78,8 +101,8 @@ function Verdict({ result }: { readonly result: AuditVerification }) {
     return (
       <span role="status" className="flex items-center gap-2 text-error">
         <TriangleAlert aria-hidden className="size-4" />
-        Broken at row {formatCount(result.firstBrokenSeq ?? 0)}: it, or a row before it, was changed after it was written. Keep a copy of this data directory
-        before doing anything else.
+        Broken at row {formatCount(result.firstBrokenSeq ?? 0)}: it, or a row before it, was changed after it was
+        written. Keep a copy of this data directory before doing anything else.
       </span>
     )
   }
@@ -95,13 +118,47 @@ function Verdict({ result }: { readonly result: AuditVerification }) {
 }
 
 const columns: readonly Column<AuditEntry>[] = [
-  { id: 'seq', header: 'Row', width: '80px', align: 'right', cell: (row) => formatCount(row.seq), sortValue: (row) => row.seq },
-  { id: 'at', header: 'When', width: '240px', cell: (row) => <Time at={row.at} absolute />, sortValue: (row) => row.at },
+  {
+    id: 'seq',
+    header: 'Row',
+    width: '80px',
+    align: 'right',
+    cell: (row) => formatCount(row.seq),
+    sortValue: (row) => row.seq,
+  },
+  {
+    id: 'at',
+    header: 'When',
+    width: '240px',
+    cell: (row) => <Time at={row.at} absolute />,
+    sortValue: (row) => row.at,
+  },
   { id: 'actor', header: 'Who', width: 'minmax(110px, 1fr)', cell: (row) => row.actor, sortValue: (row) => row.actor },
-  { id: 'action', header: 'What', width: 'minmax(130px, 1fr)', cell: (row) => row.action, sortValue: (row) => row.action },
-  { id: 'subject', header: 'On', width: 'minmax(130px, 1.4fr)', cell: (row) => row.subject, sortValue: (row) => row.subject },
+  {
+    id: 'action',
+    header: 'What',
+    width: 'minmax(130px, 1fr)',
+    cell: (row) => row.action,
+    sortValue: (row) => row.action,
+  },
+  {
+    id: 'subject',
+    header: 'On',
+    width: 'minmax(130px, 1.4fr)',
+    cell: (row) => row.subject,
+    sortValue: (row) => row.subject,
+  },
   { id: 'detail', header: 'Detail', width: 'minmax(140px, 2fr)', cell: (row) => <Detail detail={row.detail} /> },
-  { id: 'hash', header: 'Hash', width: '110px', cell: (row) => <code className="text-12 text-faint" title={row.hash}>{row.hash.slice(0, 10)}</code> },
+  {
+    id: 'hash',
+    header: 'Hash',
+    width: '110px',
+    cell: (row) => (
+      <code className="text-12 text-faint" title={row.hash}>
+        {row.hash.slice(0, 10)}
+      </code>
+    ),
+  },
 ]
 
 function Detail({ detail }: { readonly detail: AuditEntry['detail'] }) {

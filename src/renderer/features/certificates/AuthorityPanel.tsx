@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Download } from 'lucide-react'
+import type { Authority } from '../../../shared/model/certificate.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
@@ -7,7 +8,6 @@ import { CopyButton } from '../../components/CopyButton.tsx'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { saveBlob } from '../../components/saveBlob.ts'
 import { Time } from '../../components/Time.tsx'
-import type { Authority } from '../../../shared/model/certificate.ts'
 
 export function useAuthorities() {
   const { client } = useLink()
@@ -34,7 +34,8 @@ export function AuthorityPanel() {
 }
 
 function AuthorityCard({ authority }: { readonly authority: Authority }) {
-  const save = (): void => saveBlob(new Blob([`${authority.publicKey}\n`], { type: 'text/plain' }), 'trusted_user_ca.pub')
+  const save = (): void =>
+    saveBlob(new Blob([`${authority.publicKey}\n`], { type: 'text/plain' }), 'trusted_user_ca.pub')
   return (
     <section aria-label="SSH user authority" className="flex max-w-3xl flex-col gap-4">
       <h2 className="text-15 font-semibold">SSH user authority</h2>
@@ -54,8 +55,8 @@ function AuthorityCard({ authority }: { readonly authority: Authority }) {
       <div className="flex flex-col gap-2">
         <h3 className="font-semibold">What a node needs in order to trust it</h3>
         <p className="text-muted">
-          The line below in a file on the node, and <code>TrustedUserCAKeys /etc/ssh/trusted_user_ca.pub</code> in its sshd_config. It is a public key: it may be
-          shown to anybody.
+          The line below in a file on the node, and <code>TrustedUserCAKeys /etc/ssh/trusted_user_ca.pub</code> in its
+          sshd_config. It is a public key: it may be shown to anybody.
         </p>
         <div className="flex items-start gap-1 rounded-md border bg-surface p-2">
           <code className="min-w-0 flex-1 text-12 break-all">{authority.publicKey}</code>

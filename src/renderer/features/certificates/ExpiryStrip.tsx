@@ -47,10 +47,20 @@ function Hour({ hour, count, share }: { readonly hour: number; readonly count: n
   )
 }
 
-function Figure({ name, count, alarming }: { readonly name: string; readonly count: number; readonly alarming: boolean }) {
+function Figure({
+  name,
+  count,
+  alarming,
+}: {
+  readonly name: string
+  readonly count: number
+  readonly alarming: boolean
+}) {
   return (
     <>
-      <dd className={classNames('text-right', alarming && count > 0 ? 'text-error' : 'text-text')}>{formatCount(count)}</dd>
+      <dd className={classNames('text-right', alarming && count > 0 ? 'text-error' : 'text-text')}>
+        {formatCount(count)}
+      </dd>
       <dt className="text-muted">{name}</dt>
     </>
   )

@@ -1,6 +1,9 @@
 import { useMutation } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { computeTile } from '../../../core/fleet/health.ts'
+import type { EngineClient } from '../../../shared/contract/index.ts'
+import type { NodeId } from '../../../shared/model/ids.ts'
+import type { FleetNode } from '../../../shared/model/node.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
@@ -11,9 +14,6 @@ import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { EmptyState } from '../../components/EmptyState.tsx'
 import { formatCount, formatDuration, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
-import type { EngineClient } from '../../../shared/contract/index.ts'
-import type { NodeId } from '../../../shared/model/ids.ts'
-import type { FleetNode } from '../../../shared/model/node.ts'
 import { engineNowMs, useNow } from '../../stores/clock.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
 import { type CertificateStanding, standingOf } from './expiry.ts'
@@ -47,9 +47,20 @@ export function NodeCertificates() {
   }
   const chooseUrgent = (): void => {
     const nowMs = engineNowMs()
-    setSelected(new Set(rows.filter((node) => !['ok', 'none'].includes(computeTile(node, nowMs).certificate.level)).map((node) => node.id)))
+    setSelected(
+      new Set(
+        rows
+          .filter((node) => !['ok', 'none'].includes(computeTile(node, nowMs).certificate.level))
+          .map((node) => node.id),
+      ),
+    )
   }
-  if (rows.length === 0) return <EmptyState title="No nodes yet">Each node gets a short-lived certificate of its own with its first login. Add a node on the map.</EmptyState>
+  if (rows.length === 0)
+    return (
+      <EmptyState title="No nodes yet">
+        Each node gets a short-lived certificate of its own with its first login. Add a node on the map.
+      </EmptyState>
+    )
   return (
     <div className="flex h-full flex-col">
       <div className="flex h-10 shrink-0 items-center gap-2 border-b px-4">
@@ -65,7 +76,9 @@ export function NodeCertificates() {
           </Button>
         )}
         <span className="flex-1" />
-        <span className="text-muted">{selected.size > 0 && `${formatCount(chosen.length)} of ${plural(rows.length, 'node')} chosen`}</span>
+        <span className="text-muted">
+          {selected.size > 0 && `${formatCount(chosen.length)} of ${plural(rows.length, 'node')} chosen`}
+        </span>
         <Button size="small" disabled={chosen.length === 0} onClick={() => setDeciding(true)}>
           Renew{chosen.length > 0 ? ` (${formatCount(chosen.length)})` : ''}…
         </Button>
@@ -83,7 +96,9 @@ export function NodeCertificates() {
           isSelected={(node) => selected.has(node.id)}
         />
       </div>
-      {deciding && <RenewDialog chosen={chosen} total={rows.length} onClose={() => setDeciding(false)} onRenewed={onRenewed} />}
+      {deciding && (
+        <RenewDialog chosen={chosen} total={rows.length} onClose={() => setDeciding(false)} onRenewed={onRenewed} />
+      )}
     </div>
   )
 }
@@ -95,20 +110,70 @@ function useColumns(selected: ReadonlySet<NodeId>): readonly Column<FleetNode>[]
         id: 'chosen',
         header: '',
         width: '40px',
-        cell: (node) => <span aria-hidden className={classNames('block size-3.5 rounded-sm border', selected.has(node.id) ? 'border-accent bg-accent' : 'border-line-strong')} />,
+        cell: (node) => (
+          <span
+            aria-hidden
+            className={classNames(
+              'block size-3.5 rounded-sm border',
+              selected.has(node.id) ? 'border-accent bg-accent' : 'border-line-strong',
+            )}
+          />
+        ),
       },
-      { id: 'node', header: 'Node', width: 'minmax(140px, 1.4fr)', cell: (node) => node.name, sortValue: (node) => node.name },
-      { id: 'left', header: 'Time left', width: 'minmax(170px, 1fr)', cell: (node) => <TimeLeft node={node} />, sortValue: (node) => node.certificate?.validBefore ?? null },
+      {
+        id: 'node',
+        header: 'Node',
+        width: 'minmax(140px, 1.4fr)',
+        cell: (node) => node.name,
+        sortValue: (node) => node.name,
+      },
+      {
+        id: 'left',
+        header: 'Time left',
+        width: 'minmax(170px, 1fr)',
+        cell: (node) => <TimeLeft node={node} />,
+        sortValue: (node) => node.certificate?.validBefore ?? null,
+      },
       { id: 'standing', header: 'State', width: 'minmax(170px, 1.2fr)', cell: (node) => <Standing node={node} /> },
-      { id: 'serial', header: 'Serial', width: '110px', align: 'right', cell: (node) => <code className="text-12">{node.certificate?.serial ?? ''}</code>, sortValue: (node) => (node.certificate === null ? null : Number(node.certificate.serial)) },
-      { id: 'login', header: 'Logs in as', width: 'minmax(140px, 1fr)', cell: (node) => <span className="text-muted">{node.principal === node.user ? node.user : `${node.principal} as ${node.user}`}</span>, sortValue: (node) => node.principal },
-      { id: 'accepted', header: 'Last accepted', width: '130px', align: 'right', cell: (node) => <Time at={node.certificate?.acceptedAt ?? null} className="text-muted" />, sortValue: (node) => node.certificate?.acceptedAt ?? null },
+      {
+        id: 'serial',
+        header: 'Serial',
+        width: '110px',
+        align: 'right',
+        cell: (node) => <code className="text-12">{node.certificate?.serial ?? ''}</code>,
+        sortValue: (node) => (node.certificate === null ? null : Number(node.certificate.serial)),
+      },
+      {
+        id: 'login',
+        header: 'Logs in as',
+        width: 'minmax(140px, 1fr)',
+        cell: (node) => (
+          <span className="text-muted">
+            {node.principal === node.user ? node.user : `${node.principal} as ${node.user}`}
+          </span>
+        ),
+        sortValue: (node) => node.principal,
+      },
+      {
+        id: 'accepted',
+        header: 'Last accepted',
+        width: '130px',
+        align: 'right',
+        cell: (node) => <Time at={node.certificate?.acceptedAt ?? null} className="text-muted" />,
+        sortValue: (node) => node.certificate?.acceptedAt ?? null,
+      },
     ],
     [selected],
   )
 }
 
-const levelClass = { none: 'bg-line-strong', ok: 'bg-accent', soon: 'bg-pending', critical: 'bg-error', expired: 'bg-error' } as const
+const levelClass = {
+  none: 'bg-line-strong',
+  ok: 'bg-accent',
+  soon: 'bg-pending',
+  critical: 'bg-error',
+  expired: 'bg-error',
+} as const
 
 function TimeLeft({ node }: { readonly node: FleetNode }) {
   const now = useNow()
@@ -118,8 +183,16 @@ function TimeLeft({ node }: { readonly node: FleetNode }) {
       <span aria-hidden className="h-1 w-16 overflow-hidden rounded-full bg-line">
         <span className={classNames('block h-full', levelClass[level])} style={{ width: `${shareLeft * 100}%` }} />
       </span>
-      <span className={classNames(level === 'critical' || level === 'expired' ? 'text-error' : level === 'soon' ? 'text-pending' : 'text-text')}>
-        {level === 'none' ? 'none' : level === 'expired' ? 'expired' : formatDuration(Math.floor(remainingMs / 1000) * 1000)}
+      <span
+        className={classNames(
+          level === 'critical' || level === 'expired' ? 'text-error' : level === 'soon' ? 'text-pending' : 'text-text',
+        )}
+      >
+        {level === 'none'
+          ? 'none'
+          : level === 'expired'
+            ? 'expired'
+            : formatDuration(Math.floor(remainingMs / 1000) * 1000)}
       </span>
     </span>
   )
@@ -128,7 +201,11 @@ function TimeLeft({ node }: { readonly node: FleetNode }) {
 function Standing({ node }: { readonly node: FleetNode }) {
   const now = useNow(10_000)
   const standing = standingOf(node, now)
-  return <span className={standing === 'issued' ? 'text-pending' : standing === 'expired' ? 'text-error' : 'text-muted'}>{standingWords[standing]}</span>
+  return (
+    <span className={standing === 'issued' ? 'text-pending' : standing === 'expired' ? 'text-error' : 'text-muted'}>
+      {standingWords[standing]}
+    </span>
+  )
 }
 
 type RenewResults = Awaited<ReturnType<EngineClient['certificates']['renew']>>
@@ -137,7 +214,14 @@ type RenewResults = Awaited<ReturnType<EngineClient['certificates']['renew']>>
 function RenewOutcome({ results, onClose }: { readonly results: RenewResults; readonly onClose: () => void }) {
   const refused = results.filter((result) => !result.accepted)
   return (
-    <section role="status" aria-label="Result of the renewal" className={classNames('flex shrink-0 items-start gap-3 border-b px-4 py-2', refused.length > 0 && 'border-pending')}>
+    <section
+      role="status"
+      aria-label="Result of the renewal"
+      className={classNames(
+        'flex shrink-0 items-start gap-3 border-b px-4 py-2',
+        refused.length > 0 && 'border-pending',
+      )}
+    >
       <div className="min-w-0 flex-1">
         <p>
           {formatCount(results.length - refused.length)} of {plural(results.length, 'new certificate')} accepted.
@@ -146,7 +230,8 @@ function RenewOutcome({ results, onClose }: { readonly results: RenewResults; re
           <ul aria-label="Issued, but not accepted" className="max-h-28 overflow-auto text-pending">
             {refused.map(({ node, serial }) => (
               <li key={node.id}>
-                {node.name} has not accepted serial {serial}: {computeTile(node, engineNowMs()).diagnosis?.short ?? 'no login succeeded with it'}
+                {node.name} has not accepted serial {serial}:{' '}
+                {computeTile(node, engineNowMs()).diagnosis?.short ?? 'no login succeeded with it'}
               </li>
             ))}
           </ul>
@@ -168,7 +253,10 @@ interface RenewDialogProps {
 
 function RenewDialog({ chosen, total, onClose, onRenewed }: RenewDialogProps) {
   const { client } = useLink()
-  const renew = useMutation({ mutationFn: () => client.certificates.renew({ nodes: chosen.map((node) => node.id) }), onSuccess: onRenewed })
+  const renew = useMutation({
+    mutationFn: () => client.certificates.renew({ nodes: chosen.map((node) => node.id) }),
+    onSuccess: onRenewed,
+  })
   return (
     <DecisionDialog
       open

@@ -19,7 +19,10 @@ afterEach(() => {
 
 describe('certificates', () => {
   it('F53 calls renewed only what the node has accepted', async () => {
-    const link = createFakeLink({ nodes: [fakeNode(1, nowMs, 'in-step'), fakeNode(2, nowMs, 'unreachable')], plans: [fakePlan] })
+    const link = createFakeLink({
+      nodes: [fakeNode(1, nowMs, 'in-step'), fakeNode(2, nowMs, 'unreachable')],
+      plans: [fakePlan],
+    })
     await show(link, '#/certificates')
     fireEvent.click(await screen.findByRole('button', { name: 'Choose all' }))
     fireEvent.click(screen.getByRole('button', { name: 'Renew (2)…' }))

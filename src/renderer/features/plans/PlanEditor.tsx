@@ -1,5 +1,6 @@
 import { useMutation } from '@tanstack/react-query'
 import { useId, useMemo, useState } from 'react'
+import type { Plan, PlanInput } from '../../../shared/model/plan.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
@@ -8,13 +9,19 @@ import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
-import type { Plan, PlanInput } from '../../../shared/model/plan.ts'
 import { engineNowMs, useNow } from '../../stores/clock.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
 import { filterHash, formatHash, navigate } from '../../stores/route.ts'
-import { effectOf, formatPlanDocument, newPlanDocument, type PlanEffect, type PlanProblem, parsePlanDocument } from './planDocument.ts'
-import { reachOf } from './reach.ts'
+import {
+  effectOf,
+  formatPlanDocument,
+  newPlanDocument,
+  type PlanEffect,
+  type PlanProblem,
+  parsePlanDocument,
+} from './planDocument.ts'
 import { RemovePlan } from './RemovePlan.tsx'
+import { reachOf } from './reach.ts'
 import { YamlEditor } from './YamlEditor.tsx'
 
 /** Writes plans; what applying would do stands beside the text, before anything is done. */
@@ -43,7 +50,11 @@ export function PlanEditor({ plan }: { readonly plan: Plan | null }) {
         actions={
           <div className="flex gap-2">
             {plan !== null && <RemovePlan plan={plan} />}
-            <Button variant="primary" disabled={problems.length > 0 || changing.length === 0} onClick={() => setDeciding(true)}>
+            <Button
+              variant="primary"
+              disabled={problems.length > 0 || changing.length === 0}
+              onClick={() => setDeciding(true)}
+            >
               Apply…
             </Button>
           </div>
@@ -62,7 +73,10 @@ export function PlanEditor({ plan }: { readonly plan: Plan | null }) {
         <div className="min-w-0 flex-1">
           <YamlEditor text={text} problems={problems} onChange={setText} describedBy={problemsId} />
         </div>
-        <aside aria-label="What applying would do" className="flex w-[360px] shrink-0 flex-col gap-5 overflow-auto border-l bg-surface p-4">
+        <aside
+          aria-label="What applying would do"
+          className="flex w-[360px] shrink-0 flex-col gap-5 overflow-auto border-l bg-surface p-4"
+        >
           <Problems id={problemsId} problems={problems} empty={parsed.plans.length === 0} />
           {effects.map((each, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: two plans may have the same name while one types
@@ -87,7 +101,10 @@ interface EffectItem {
   readonly names: readonly string[]
 }
 
-function useEffects(plans: readonly PlanInput[], syntax: readonly PlanProblem[]): { readonly effects: readonly EffectItem[]; readonly problems: readonly PlanProblem[] } {
+function useEffects(
+  plans: readonly PlanInput[],
+  syntax: readonly PlanProblem[],
+): { readonly effects: readonly EffectItem[]; readonly problems: readonly PlanProblem[] } {
   const nodes = useReplica((state) => state.nodes)
   const existing = useReplica((state) => state.plans)
   const now = useNow(10_000)
@@ -98,13 +115,27 @@ function useEffects(plans: readonly PlanInput[], syntax: readonly PlanProblem[])
       const reach = reachOf(input.selector, nodes.values(), now)
       if (!reach.ok) problems.push({ line: null, where: `${input.name}, selector`, message: reach.message })
       const reached = reach.ok ? reach.nodes : []
-      return { input, effect: effectOf(input, byName.get(input.name)), nodeCount: reached.length, total: nodes.size, names: reached.slice(0, 12).map((node) => node.name) }
+      return {
+        input,
+        effect: effectOf(input, byName.get(input.name)),
+        nodeCount: reached.length,
+        total: nodes.size,
+        names: reached.slice(0, 12).map((node) => node.name),
+      }
     })
     return { effects, problems }
   }, [plans, syntax, nodes, existing, now])
 }
 
-function Problems({ id, problems, empty }: { readonly id: string; readonly problems: readonly PlanProblem[]; readonly empty: boolean }) {
+function Problems({
+  id,
+  problems,
+  empty,
+}: {
+  readonly id: string
+  readonly problems: readonly PlanProblem[]
+  readonly empty: boolean
+}) {
   if (problems.length === 0) {
     return (
       <p id={id} role="status" className="text-muted">
@@ -129,7 +160,11 @@ function Problems({ id, problems, empty }: { readonly id: string; readonly probl
 }
 
 const effectWords: Readonly<Record<PlanEffect, string>> = { new: 'new', changed: 'changed', unchanged: 'unchanged' }
-const effectClass: Readonly<Record<PlanEffect, string>> = { new: 'text-accent', changed: 'text-pending', unchanged: 'text-faint' }
+const effectClass: Readonly<Record<PlanEffect, string>> = {
+  new: 'text-accent',
+  changed: 'text-pending',
+  unchanged: 'text-faint',
+}
 
 function EffectCard({ item }: { readonly item: EffectItem }) {
   const { input, effect, nodeCount, total, names } = item
@@ -162,7 +197,9 @@ function EffectCard({ item }: { readonly item: EffectItem }) {
           pull {pull.source} to {pull.target}
         </p>
       )}
-      {input.spec.delete && <p className="text-12 text-pending">Deletes on the receiving side what the source does not have.</p>}
+      {input.spec.delete && (
+        <p className="text-12 text-pending">Deletes on the receiving side what the source does not have.</p>
+      )}
     </section>
   )
 }
@@ -196,10 +233,12 @@ function ApplyDialog({ plans, effects, onClose }: ApplyDialogProps) {
     },
   })
   const changing = effects.filter((each) => each.effect !== 'unchanged')
-  const reached = new Set(changing.flatMap(({ input }) => {
-    const reach = reachOf(input.selector, nodes.values(), engineNowMs())
-    return reach.ok ? reach.nodes.map((node) => node.id) : []
-  }))
+  const reached = new Set(
+    changing.flatMap(({ input }) => {
+      const reach = reachOf(input.selector, nodes.values(), engineNowMs())
+      return reach.ok ? reach.nodes.map((node) => node.id) : []
+    }),
+  )
   const count = (effect: PlanEffect): number => effects.filter((each) => each.effect === effect).length
   return (
     <DecisionDialog

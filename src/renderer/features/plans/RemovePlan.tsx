@@ -1,12 +1,12 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
+import type { Plan } from '../../../shared/model/plan.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
 import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
 import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { formatCount, plural } from '../../components/format.ts'
-import type { Plan } from '../../../shared/model/plan.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate } from '../../stores/route.ts'
 

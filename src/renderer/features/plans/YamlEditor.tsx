@@ -16,9 +16,16 @@ export function YamlEditor({ text, problems, onChange, describedBy }: YamlEditor
   const lineCount = text.split('\n').length
   return (
     <div className="flex h-full min-h-0 bg-ground font-mono text-13 leading-5">
-      <div ref={gutter} aria-hidden className="w-12 shrink-0 overflow-hidden border-r py-3 text-right text-faint select-none">
+      <div
+        ref={gutter}
+        aria-hidden
+        className="w-12 shrink-0 overflow-hidden border-r py-3 text-right text-faint select-none"
+      >
         {Array.from({ length: lineCount }, (_, at) => at + 1).map((line) => (
-          <div key={line} className={classNames('border-r-2 pr-2', bad.has(line) ? 'border-error text-error' : 'border-transparent')}>
+          <div
+            key={line}
+            className={classNames('border-r-2 pr-2', bad.has(line) ? 'border-error text-error' : 'border-transparent')}
+          >
             {line}
           </div>
         ))}

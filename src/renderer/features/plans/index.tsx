@@ -1,4 +1,7 @@
 import { useMemo } from 'react'
+import type { PlanId } from '../../../shared/model/ids.ts'
+import type { FleetNode } from '../../../shared/model/node.ts'
+import type { Plan } from '../../../shared/model/plan.ts'
 import { Button } from '../../components/Button.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { type Column, DataTable } from '../../components/DataTable.tsx'
@@ -6,9 +9,6 @@ import { EmptyState } from '../../components/EmptyState.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
-import type { PlanId } from '../../../shared/model/ids.ts'
-import type { FleetNode } from '../../../shared/model/node.ts'
-import type { Plan } from '../../../shared/model/plan.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route } from '../../stores/route.ts'
 import { PlanEditor } from './PlanEditor.tsx'
@@ -23,7 +23,10 @@ export function View({ route }: { readonly route: Route }) {
   if (plan !== undefined) return <PlanEditor key={plan.id} plan={plan} />
   if (!loaded) return <ViewHeader title="Plans" summary="Loading" />
   return (
-    <EmptyState title="There is no such plan" actions={<Button onClick={() => navigate(formatHash({ view: 'plans' }))}>Show all plans</Button>}>
+    <EmptyState
+      title="There is no such plan"
+      actions={<Button onClick={() => navigate(formatHash({ view: 'plans' }))}>Show all plans</Button>}
+    >
       It was removed, or the link comes from another console.
     </EmptyState>
   )
@@ -36,7 +39,10 @@ function PlanList() {
   const nodes = useReplica((state) => state.nodes)
   const loaded = useReplica((state) => state.loaded)
   const stale = useStale()
-  const rows = useMemo(() => [...plans.values()].map((plan) => ({ plan, ...standing(plan, nodes.values()) })), [plans, nodes])
+  const rows = useMemo(
+    () => [...plans.values()].map((plan) => ({ plan, ...standing(plan, nodes.values()) })),
+    [plans, nodes],
+  )
   const columns = useColumns(nodes.size)
   if (!loaded) return <ViewHeader title="Plans" summary="Loading" />
   if (rows.length === 0) {
@@ -48,7 +54,11 @@ function PlanList() {
   }
   return (
     <div className="flex h-full flex-col">
-      <ViewHeader title="Plans" summary={plural(rows.length, 'plan')} actions={<Button onClick={openNew}>New plan</Button>} />
+      <ViewHeader
+        title="Plans"
+        summary={plural(rows.length, 'plan')}
+        actions={<Button onClick={openNew}>New plan</Button>}
+      />
       <div className={classNames('min-h-0 flex-1', stale && 'stale')}>
         <DataTable
           label="Plans"
@@ -86,13 +96,56 @@ function standing(plan: Plan, nodes: Iterable<FleetNode>): Omit<PlanRow, 'plan'>
 function useColumns(total: number): readonly Column<PlanRow>[] {
   return useMemo(
     () => [
-      { id: 'name', header: 'Plan', width: 'minmax(140px, 1fr)', cell: ({ plan }) => plan.name, sortValue: ({ plan }) => plan.name },
-      { id: 'revision', header: 'Revision', width: '88px', align: 'right', cell: ({ plan }) => plan.revision, sortValue: ({ plan }) => plan.revision },
-      { id: 'reach', header: 'Reaches', width: '150px', align: 'right', cell: ({ wanted }) => `${formatCount(wanted)} of ${plural(total, 'node')}`, sortValue: ({ wanted }) => wanted },
-      { id: 'verified', header: 'Read back', width: '170px', cell: (row) => <Verified row={row} />, sortValue: ({ wanted, verified }) => (wanted === 0 ? null : verified / wanted) },
-      { id: 'selector', header: 'Selector', width: 'minmax(120px, 1fr)', cell: ({ plan }) => <code className="text-12 text-muted">{plan.selector === '' ? '*' : plan.selector}</code> },
-      { id: 'what', header: 'What', width: 'minmax(180px, 1.6fr)', cell: ({ plan }) => <span className="text-muted">{legs(plan)}</span> },
-      { id: 'updated', header: 'Changed', width: '110px', align: 'right', cell: ({ plan }) => <Time at={plan.updatedAt} className="text-muted" />, sortValue: ({ plan }) => plan.updatedAt },
+      {
+        id: 'name',
+        header: 'Plan',
+        width: 'minmax(140px, 1fr)',
+        cell: ({ plan }) => plan.name,
+        sortValue: ({ plan }) => plan.name,
+      },
+      {
+        id: 'revision',
+        header: 'Revision',
+        width: '88px',
+        align: 'right',
+        cell: ({ plan }) => plan.revision,
+        sortValue: ({ plan }) => plan.revision,
+      },
+      {
+        id: 'reach',
+        header: 'Reaches',
+        width: '150px',
+        align: 'right',
+        cell: ({ wanted }) => `${formatCount(wanted)} of ${plural(total, 'node')}`,
+        sortValue: ({ wanted }) => wanted,
+      },
+      {
+        id: 'verified',
+        header: 'Read back',
+        width: '170px',
+        cell: (row) => <Verified row={row} />,
+        sortValue: ({ wanted, verified }) => (wanted === 0 ? null : verified / wanted),
+      },
+      {
+        id: 'selector',
+        header: 'Selector',
+        width: 'minmax(120px, 1fr)',
+        cell: ({ plan }) => <code className="text-12 text-muted">{plan.selector === '' ? '*' : plan.selector}</code>,
+      },
+      {
+        id: 'what',
+        header: 'What',
+        width: 'minmax(180px, 1.6fr)',
+        cell: ({ plan }) => <span className="text-muted">{legs(plan)}</span>,
+      },
+      {
+        id: 'updated',
+        header: 'Changed',
+        width: '110px',
+        align: 'right',
+        cell: ({ plan }) => <Time at={plan.updatedAt} className="text-muted" />,
+        sortValue: ({ plan }) => plan.updatedAt,
+      },
     ],
     [total],
   )
@@ -109,7 +162,10 @@ function Verified({ row }: { readonly row: PlanRow }) {
   return (
     <span className="flex items-center gap-2">
       <span aria-hidden className="h-1 w-16 overflow-hidden rounded-full bg-line">
-        <span className={classNames('block h-full', share === 1 ? 'bg-in-step' : 'bg-pending')} style={{ width: `${share * 100}%` }} />
+        <span
+          className={classNames('block h-full', share === 1 ? 'bg-in-step' : 'bg-pending')}
+          style={{ width: `${share * 100}%` }}
+        />
       </span>
       {formatCount(row.verified)} of {formatCount(row.wanted)}
     </span>

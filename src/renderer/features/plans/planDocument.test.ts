@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { effectOf, formatPlanDocument, newPlanDocument, parsePlanDocument } from './planDocument.ts'
 
-const plan = (name: string): string => `name: ${name}\nkind: tree\nselector: '*'\nspec:\n  push: { source: /srv/${name}, target: ~/t }\n`
+const plan = (name: string): string =>
+  `name: ${name}\nkind: tree\nselector: '*'\nspec:\n  push: { source: /srv/${name}, target: ~/t }\n`
 
 describe('plan document', () => {
   it('reads one plan, several documents and lists alike', () => {
@@ -17,11 +18,15 @@ describe('plan document', () => {
     const text = `${plan('a')}---\n${plan('b').replace('/srv/b', 'relative/path')}`
     const { plans, problems } = parsePlanDocument(text)
     expect(plans.map((each) => each.name)).toEqual(['a'])
-    expect(problems).toEqual([{ line: 11, where: 'plan 2, spec.push.source', message: 'a path is absolute or starts with ~/' }])
+    expect(problems).toEqual([
+      { line: 11, where: 'plan 2, spec.push.source', message: 'a path is absolute or starts with ~/' },
+    ])
   })
 
   it('shows a missing field at what should hold it, and refuses unknown ones', () => {
-    const { problems } = parsePlanDocument("name: a\nkind: tree\nselector: '*'\nspec: { push: { source: /a }, colour: red }\n")
+    const { problems } = parsePlanDocument(
+      "name: a\nkind: tree\nselector: '*'\nspec: { push: { source: /a }, colour: red }\n",
+    )
     expect(problems.map((problem) => [problem.line, problem.where])).toEqual([
       [4, 'plan 1, spec.push.target'],
       [4, 'plan 1, spec'],

@@ -51,7 +51,11 @@ export function parsePlanDocument(text: string): ParsedPlans {
   return { plans, problems: [...problems, ...doubles(plans)].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
 }
 
-const syntaxProblem = (error: YAMLError, lines: LineCounter): PlanProblem => ({ line: lines.linePos(error.pos[0]).line, where: '', message: error.message })
+const syntaxProblem = (error: YAMLError, lines: LineCounter): PlanProblem => ({
+  line: lines.linePos(error.pos[0]).line,
+  where: '',
+  message: error.message,
+})
 
 /** The line of the deepest part of the path that is there: a missing field is shown at what should hold it. */
 function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number {
@@ -74,7 +78,10 @@ function doubles(plans: readonly PlanInput[]): PlanProblem[] {
 
 /** The document that gives this plan again. */
 export function formatPlanDocument(plans: readonly (PlanInput | Plan)[]): string {
-  return stringify(plans.map(({ name, kind, selector, spec }) => ({ name, kind, selector, spec })), { lineWidth: 0 })
+  return stringify(
+    plans.map(({ name, kind, selector, spec }) => ({ name, kind, selector, spec })),
+    { lineWidth: 0 },
+  )
 }
 
 export const newPlanDocument = `# One plan or a list of plans; the same form as: lockstep plans apply -f plans.yaml
@@ -98,11 +105,16 @@ export type PlanEffect = 'new' | 'changed' | 'unchanged'
 /** What applying would do to the plan of this name. An equal plan keeps its revision. */
 export function effectOf(input: PlanInput, existing: Plan | undefined): PlanEffect {
   if (existing === undefined) return 'new'
-  return canonical([input.kind, input.selector, input.spec]) === canonical([existing.kind, existing.selector, existing.spec]) ? 'unchanged' : 'changed'
+  return canonical([input.kind, input.selector, input.spec]) ===
+    canonical([existing.kind, existing.selector, existing.spec])
+    ? 'unchanged'
+    : 'changed'
 }
 
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
   )
 }

@@ -17,7 +17,8 @@ const write = (text: string): void => {
   fireEvent.change(screen.getByLabelText('Plans as YAML'), { target: { value: text } })
 }
 
-const valid = "- name: site\n  kind: tree\n  selector: 'kind:worker'\n  spec:\n    push: { source: /srv/site, target: ~/site }\n"
+const valid =
+  "- name: site\n  kind: tree\n  selector: 'kind:worker'\n  spec:\n    push: { source: /srv/site, target: ~/site }\n"
 
 afterEach(() => {
   stop?.()
@@ -28,10 +29,14 @@ describe('plans', () => {
   it('says what is wrong while one types, and applies nothing until it is right', async () => {
     await show('#/plans/new')
     write(valid.replace('/srv/site', 'site'))
-    expect((await screen.findByRole('status', { name: 'Mistakes in the document' })).textContent).toContain('a path is absolute or starts with ~/')
+    expect((await screen.findByRole('status', { name: 'Mistakes in the document' })).textContent).toContain(
+      'a path is absolute or starts with ~/',
+    )
     expect(screen.getByRole('button', { name: 'Apply…' })).toHaveProperty('disabled', true)
     write(valid.replace('kind:worker', 'kin:worker'))
-    expect((await screen.findByRole('status', { name: 'Mistakes in the document' })).textContent).toContain('unknown field "kin"')
+    expect((await screen.findByRole('status', { name: 'Mistakes in the document' })).textContent).toContain(
+      'unknown field "kin"',
+    )
   })
 
   it('U29 previews effect and reach before anything is applied', async () => {

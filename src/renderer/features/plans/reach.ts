@@ -1,7 +1,9 @@
 import { matchesFilter, parseFilter } from '../../../core/fleet/filter.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 
-export type Reach = { readonly ok: true; readonly nodes: readonly FleetNode[] } | { readonly ok: false; readonly message: string }
+export type Reach =
+  | { readonly ok: true; readonly nodes: readonly FleetNode[] }
+  | { readonly ok: false; readonly message: string }
 
 /** Which nodes a selector means now: by the same function that decides it in the engine. */
 export function reachOf(selector: string, nodes: Iterable<FleetNode>, nowMs: number): Reach {

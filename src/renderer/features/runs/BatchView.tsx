@@ -1,9 +1,11 @@
 import { useState } from 'react'
+import type { BatchId } from '../../../shared/model/ids.ts'
+import { type Run, RunStatus, runStates } from '../../../shared/model/run.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { Button } from '../../components/Button.tsx'
 import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
-import { classNames } from '../../components/classNames.ts'
 import { CopyButton } from '../../components/CopyButton.tsx'
+import { classNames } from '../../components/classNames.ts'
 import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { EmptyState } from '../../components/EmptyState.tsx'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
@@ -12,8 +14,6 @@ import { RunMark, runStatusWords } from '../../components/StatusMark.tsx'
 import { Tooltip } from '../../components/Tooltip.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { VirtualList } from '../../components/VirtualList.tsx'
-import type { BatchId } from '../../../shared/model/ids.ts'
-import { type Run, RunStatus, runStates } from '../../../shared/model/run.ts'
 import { useNow } from '../../stores/clock.ts'
 import { useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, runHash } from '../../stores/route.ts'
@@ -37,12 +37,17 @@ export function BatchView({ batchId }: { readonly batchId: BatchId }) {
     )
   }
   if (runs === undefined) return <ViewHeader title="Runs of one press" summary="Loading" />
-  if (runs.length === 0) return <EmptyState title="No runs in this batch">The link may come from another console.</EmptyState>
+  if (runs.length === 0)
+    return <EmptyState title="No runs in this batch">The link may come from another console.</EmptyState>
   return (
     <div className="flex h-full flex-col">
       <BatchHeader runs={runs} />
       <div className={classNames('flex min-h-0 flex-1 flex-col', stale && 'stale')}>
-        <div className="grid h-8 shrink-0 items-center border-b bg-surface px-4 text-12 text-faint" style={grid} aria-hidden>
+        <div
+          className="grid h-8 shrink-0 items-center border-b bg-surface px-4 text-12 text-faint"
+          style={grid}
+          aria-hidden
+        >
           <span>Node</span>
           <span>Status</span>
           {runStates.map((state) => (
@@ -53,7 +58,13 @@ export function BatchView({ batchId }: { readonly batchId: BatchId }) {
           <span>Where it stands</span>
         </div>
         <div className="min-h-0 flex-1">
-          <VirtualList label="Runs by node and state" items={runs} itemKey={(run) => run.id} rowHeight={rowHeight} renderItem={(run) => <BatchRow run={run} />} />
+          <VirtualList
+            label="Runs by node and state"
+            items={runs}
+            itemKey={(run) => run.id}
+            rowHeight={rowHeight}
+            renderItem={(run) => <BatchRow run={run} />}
+          />
         </div>
       </div>
     </div>
@@ -73,7 +84,8 @@ function BatchHeader({ runs }: { readonly runs: readonly Run[] }) {
             Runs
           </a>
           <span className="text-faint">/</span>
-          {plans.length === 1 ? plans[0] : plural(plans.length, 'plan')} on {plural(new Set(runs.map((run) => run.nodeId)).size, 'node')}
+          {plans.length === 1 ? plans[0] : plural(plans.length, 'plan')} on{' '}
+          {plural(new Set(runs.map((run) => run.nodeId)).size, 'node')}
         </>
       }
       summary={RunStatus.options.map((status) => {
@@ -90,7 +102,10 @@ function BatchHeader({ runs }: { readonly runs: readonly Run[] }) {
       actions={
         failed.length > 0 && (
           <div className="flex items-center gap-2">
-            <CopyButton text={names.join('\n')} what={`names of ${plural(names.length, 'node')} that did not succeed`} />
+            <CopyButton
+              text={names.join('\n')}
+              what={`names of ${plural(names.length, 'node')} that did not succeed`}
+            />
             <Button onClick={() => setDeciding(true)}>Resync failed ({formatCount(failed.length)})…</Button>
             {deciding && <ResyncFailedDialog runs={runs} failed={failed} onClose={() => setDeciding(false)} />}
           </div>
@@ -128,7 +143,10 @@ function ResyncFailedDialog({ runs, failed, onClose }: ResyncFailedProps) {
       onConfirm={() => resync.mutate({ runs: failed, key }, { onSuccess: done })}
     >
       {targets.map((target) => (
-        <CliEquivalent key={target.planName} command={`lockstep push --plan ${shellQuote(target.planName)} ${target.nodeNames.map((name) => `--node ${shellQuote(name)}`).join(' ')}`} />
+        <CliEquivalent
+          key={target.planName}
+          command={`lockstep push --plan ${shellQuote(target.planName)} ${target.nodeNames.map((name) => `--node ${shellQuote(name)}`).join(' ')}`}
+        />
       ))}
     </DecisionDialog>
   )
@@ -154,7 +172,14 @@ function Cell({ segment, proven }: { readonly segment: TrackSegment; readonly pr
   const words = `${segment.state}: ${segment.status}${visited ? `, ${formatDuration(segment.spentMs)}` : ''}`
   return (
     <Tooltip content={words}>
-      <span role="img" aria-label={words} className={classNames('relative mr-1 block h-2.5 overflow-hidden rounded-sm border', segmentClass(segment.status, proven))}>
+      <span
+        role="img"
+        aria-label={words}
+        className={classNames(
+          'relative mr-1 block h-2.5 overflow-hidden rounded-sm border',
+          segmentClass(segment.status, proven),
+        )}
+      >
         {segment.status === 'active' && <span className="absolute inset-y-0 left-0 w-2/5 animate-travel bg-busy" />}
       </span>
     </Tooltip>

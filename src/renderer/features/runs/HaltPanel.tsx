@@ -1,5 +1,6 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
+import type { DeletePreview, HaltReason, Run } from '../../../shared/model/run.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
@@ -8,7 +9,6 @@ import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { FillMark } from '../../components/StatusMark.tsx'
 import { VirtualList } from '../../components/VirtualList.tsx'
-import type { DeletePreview, HaltReason, Run } from '../../../shared/model/run.ts'
 import { nodeHash } from '../../stores/route.ts'
 import { formatShare, haltSentence } from './runWords.ts'
 
@@ -68,20 +68,29 @@ export function HaltPanel({ run }: { readonly run: Run }) {
         )}
         {decision !== null && <Button onClick={() => setDeciding(true)}>{decision.button}</Button>}
         {run.halt.reason === 'host-key-changed' && (
-          <a className="inline-flex h-8 items-center rounded-md border border-line-strong px-3 font-medium" href={nodeHash(run.nodeId)}>
+          <a
+            className="inline-flex h-8 items-center rounded-md border border-line-strong px-3 font-medium"
+            href={nodeHash(run.nodeId)}
+          >
             Compare the host keys of {run.nodeName}
           </a>
         )}
       </div>
       {listed && preview !== null && <DeleteList preview={preview} />}
-      {decision !== null && deciding && <ApproveDialog run={run} decision={decision} onClose={() => setDeciding(false)} />}
+      {decision !== null && deciding && (
+        <ApproveDialog run={run} decision={decision} onClose={() => setDeciding(false)} />
+      )}
     </section>
   )
 }
 
 export function Evidence({ lines }: { readonly lines: readonly string[] }) {
   if (lines.length === 0) return null
-  return <pre className="max-h-40 overflow-auto rounded-md border bg-ground p-2 text-12 whitespace-pre-wrap text-muted">{lines.join('\n')}</pre>
+  return (
+    <pre className="max-h-40 overflow-auto rounded-md border bg-ground p-2 text-12 whitespace-pre-wrap text-muted">
+      {lines.join('\n')}
+    </pre>
+  )
 }
 
 function DeleteList({ preview }: { readonly preview: DeletePreview }) {
@@ -97,12 +106,24 @@ function DeleteList({ preview }: { readonly preview: DeletePreview }) {
           renderItem={(item) => <code className="block truncate px-2 text-12 leading-5">{item.path}</code>}
         />
       </div>
-      {preview.filesDeleted > items.length && <p className="text-12 text-faint">The first {formatCount(items.length)} of {formatCount(preview.filesDeleted)}.</p>}
+      {preview.filesDeleted > items.length && (
+        <p className="text-12 text-faint">
+          The first {formatCount(items.length)} of {formatCount(preview.filesDeleted)}.
+        </p>
+      )}
     </div>
   )
 }
 
-function ApproveDialog({ run, decision, onClose }: { readonly run: Run; readonly decision: Decision; readonly onClose: () => void }) {
+function ApproveDialog({
+  run,
+  decision,
+  onClose,
+}: {
+  readonly run: Run
+  readonly decision: Decision
+  readonly onClose: () => void
+}) {
   const { client } = useLink()
   const reason = run.halt?.reason
   const approve = useMutation({
@@ -112,7 +133,10 @@ function ApproveDialog({ run, decision, onClose }: { readonly run: Run; readonly
     onSuccess: onClose,
   })
   const preview = run.halt?.deletePreview ?? null
-  const share = preview === null || preview.filesOnTarget === 0 ? '' : `, ${formatShare(preview.filesDeleted / preview.filesOnTarget)} of what is there`
+  const share =
+    preview === null || preview.filesOnTarget === 0
+      ? ''
+      : `, ${formatShare(preview.filesDeleted / preview.filesOnTarget)} of what is there`
   return (
     <DecisionDialog
       open

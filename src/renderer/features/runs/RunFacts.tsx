@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react'
+import { isFinal, type Run } from '../../../shared/model/run.ts'
 import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
 import { CopyButton } from '../../components/CopyButton.tsx'
 import { formatBytes, formatCount, formatDuration } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
-import { isFinal, type Run } from '../../../shared/model/run.ts'
 import { formatHash, nodeHash } from '../../stores/route.ts'
 import { attemptWords } from './runWords.ts'
 
@@ -19,7 +19,9 @@ export function RunFacts({ run }: { readonly run: Run }) {
         <Title>On the command line</Title>
         <CliEquivalent command={`lockstep runs show ${run.id}`} />
         <CliEquivalent command={`lockstep runs log ${run.id}${isFinal(run.status) ? '' : ' --follow'}`} />
-        <CliEquivalent command={`lockstep push --plan ${shellQuote(run.planName)} --node ${shellQuote(run.nodeName)}`} />
+        <CliEquivalent
+          command={`lockstep push --plan ${shellQuote(run.planName)} --node ${shellQuote(run.nodeName)}`}
+        />
       </section>
     </div>
   )
@@ -102,7 +104,11 @@ function Proven({ run }: { readonly run: Run }) {
     return (
       <section aria-label="What was proven" className="flex flex-col gap-1.5">
         <Title>Proven</Title>
-        <p className="text-muted">{isFinal(run.status) ? 'Nothing was read back from the node, so nothing is green.' : 'Nothing yet: proof is what VERIFY reads back from the node.'}</p>
+        <p className="text-muted">
+          {isFinal(run.status)
+            ? 'Nothing was read back from the node, so nothing is green.'
+            : 'Nothing yet: proof is what VERIFY reads back from the node.'}
+        </p>
         {run.certificateSerial !== null && (
           <Facts>
             <Fact name="Certificate">serial {run.certificateSerial}</Fact>
@@ -119,7 +125,8 @@ function Proven({ run }: { readonly run: Run }) {
           <Long text={proof.digest} what="digest" />
         </Fact>
         <Fact name="Files">
-          {formatCount(proof.filesVerified)} hashed on the node ({proof.verify.mode === 'full' ? 'all of them' : 'a sample'})
+          {formatCount(proof.filesVerified)} hashed on the node (
+          {proof.verify.mode === 'full' ? 'all of them' : 'a sample'})
         </Fact>
         <Fact name="Read back">
           <Time at={proof.verifiedAt} />
@@ -138,7 +145,8 @@ function Moved({ run }: { readonly run: Run }) {
       <Title>Moved</Title>
       <Facts>
         <Fact name="Files">
-          {formatCount(summary.filesTransferred)} of {formatCount(summary.filesTotal)} sent, {formatCount(summary.filesDeleted)} deleted
+          {formatCount(summary.filesTransferred)} of {formatCount(summary.filesTotal)} sent,{' '}
+          {formatCount(summary.filesDeleted)} deleted
         </Fact>
         <Fact name="Bytes">
           {formatBytes(summary.bytesTransferred)} over the wire, {formatBytes(summary.bytesTotal)} in the tree
@@ -156,7 +164,8 @@ function Attempts({ run }: { readonly run: Run }) {
       <ol className="flex flex-col gap-1">
         {run.attempts.map((attempt) => (
           <li key={attempt.number}>
-            <span className="text-muted">{attempt.number}.</span> {attemptWords[attempt.status]}, <Time at={attempt.startedAt} />
+            <span className="text-muted">{attempt.number}.</span> {attemptWords[attempt.status]},{' '}
+            <Time at={attempt.startedAt} />
             {attempt.diagnosis !== null && <span className="text-muted">: {attempt.diagnosis.short}</span>}
           </li>
         ))}

@@ -1,5 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
+import type { RunId } from '../../../shared/model/ids.ts'
+import { isFinal, type Run, RunStatus } from '../../../shared/model/run.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
@@ -11,8 +13,6 @@ import { formatBytes, formatCount, formatDuration, plural } from '../../componen
 import { RunMark, runStatusWords } from '../../components/StatusMark.tsx'
 import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
-import type { RunId } from '../../../shared/model/ids.ts'
-import { isFinal, type Run, RunStatus } from '../../../shared/model/run.ts'
 import { useNow } from '../../stores/clock.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route, runHash, updateQuery } from '../../stores/route.ts'
@@ -35,7 +35,14 @@ export function RunList({ route }: { readonly route: Route }) {
       <ViewHeader title="Runs" summary={<Counts runs={runs} />} />
       <FilterBar filter={filter} since={route.query.since ?? ''} />
       <div className={classNames('min-h-0 flex-1', stale && 'stale')}>
-        <DataTable label="Runs" rows={runs} rowKey={(run) => run.id} columns={columns} onOpen={(run) => navigate(runHash(run.id))} empty={<NoMatch />} />
+        <DataTable
+          label="Runs"
+          rows={runs}
+          rowKey={(run) => run.id}
+          columns={columns}
+          onOpen={(run) => navigate(runHash(run.id))}
+          empty={<NoMatch />}
+        />
       </div>
       {older.error !== null && (
         <div className="p-2">
@@ -55,9 +62,12 @@ export function RunList({ route }: { readonly route: Route }) {
 
 function NoRuns() {
   return (
-    <EmptyState title="No runs yet" actions={<Button onClick={() => navigate(formatHash({ view: 'plans' }))}>Write a plan</Button>}>
-      A run is one plan delivered to one node, with its eleven states, its output and the proof that was read back. Apply a plan, then press Resync on
-      the map.
+    <EmptyState
+      title="No runs yet"
+      actions={<Button onClick={() => navigate(formatHash({ view: 'plans' }))}>Write a plan</Button>}
+    >
+      A run is one plan delivered to one node, with its eleven states, its output and the proof that was read back.
+      Apply a plan, then press Resync on the map.
     </EmptyState>
   )
 }
@@ -66,7 +76,10 @@ function NoMatch() {
   return (
     <div className="flex flex-col items-center gap-3 p-8 text-muted">
       No run matches this filter.
-      <Button size="small" onClick={() => updateQuery({ node: undefined, plan: undefined, status: undefined, since: undefined })}>
+      <Button
+        size="small"
+        onClick={() => updateQuery({ node: undefined, plan: undefined, status: undefined, since: undefined })}
+      >
         Clear the filter
       </Button>
     </div>
@@ -82,7 +95,12 @@ function Counts({ runs }: { readonly runs: readonly Run[] }) {
       {(['running', 'queued', 'halted', 'failed'] as const).map((status) => {
         const count = counts.get(status) ?? 0
         return count === 0 ? null : (
-          <button key={status} type="button" className="flex items-center gap-1.5 hover:text-text" onClick={() => updateQuery({ status })}>
+          <button
+            key={status}
+            type="button"
+            className="flex items-center gap-1.5 hover:text-text"
+            onClick={() => updateQuery({ status })}
+          >
             <span aria-hidden>
               <RunMark status={status} />
             </span>
@@ -99,11 +117,13 @@ const fieldClass = 'h-7 rounded-md border border-line-strong bg-ground px-2 text
 function FilterBar({ filter, since }: { readonly filter: RunListFilter; readonly since: string }) {
   const plans = useReplica((state) => state.plans)
   const toggle = (status: RunStatus): void => {
-    const next = filter.statuses.includes(status) ? filter.statuses.filter((each) => each !== status) : [...filter.statuses, status]
+    const next = filter.statuses.includes(status)
+      ? filter.statuses.filter((each) => each !== status)
+      : [...filter.statuses, status]
     updateQuery({ status: next.join(',') })
   }
   return (
-    <div role="search" aria-label="Filter runs" className="flex shrink-0 flex-wrap items-center gap-2 border-b px-4 py-2">
+    <search aria-label="Filter runs" className="flex shrink-0 flex-wrap items-center gap-2 border-b px-4 py-2">
       <input
         type="search"
         aria-label="Node"
@@ -112,13 +132,23 @@ function FilterBar({ filter, since }: { readonly filter: RunListFilter; readonly
         onChange={(event) => updateQuery({ node: event.target.value }, { replace: true })}
         className={classNames(fieldClass, 'w-44')}
       />
-      <select aria-label="Plan" value={filter.plan} onChange={(event) => updateQuery({ plan: event.target.value })} className={fieldClass}>
+      <select
+        aria-label="Plan"
+        value={filter.plan}
+        onChange={(event) => updateQuery({ plan: event.target.value })}
+        className={fieldClass}
+      >
         <option value="">All plans</option>
         {[...plans.values()].map((plan) => (
           <option key={plan.id}>{plan.name}</option>
         ))}
       </select>
-      <select aria-label="Time" value={since} onChange={(event) => updateQuery({ since: event.target.value })} className={fieldClass}>
+      <select
+        aria-label="Time"
+        value={since}
+        onChange={(event) => updateQuery({ since: event.target.value })}
+        className={fieldClass}
+      >
         <option value="">Any time</option>
         {timeRanges.map((range) => (
           <option key={range.id} value={range.id}>
@@ -142,15 +172,27 @@ function FilterBar({ filter, since }: { readonly filter: RunListFilter; readonly
           {runStatusWords[status]}
         </Button>
       ))}
-    </div>
+    </search>
   )
 }
 
 function useColumns(): readonly Column<Run>[] {
   return useMemo(
     () => [
-      { id: 'status', header: 'Status', width: '120px', cell: (run) => <RunMark status={run.status} withWord />, sortValue: (run) => run.status },
-      { id: 'node', header: 'Node', width: 'minmax(120px, 1.2fr)', cell: (run) => run.nodeName, sortValue: (run) => run.nodeName },
+      {
+        id: 'status',
+        header: 'Status',
+        width: '120px',
+        cell: (run) => <RunMark status={run.status} withWord />,
+        sortValue: (run) => run.status,
+      },
+      {
+        id: 'node',
+        header: 'Node',
+        width: 'minmax(120px, 1.2fr)',
+        cell: (run) => run.nodeName,
+        sortValue: (run) => run.nodeName,
+      },
       {
         id: 'plan',
         header: 'Plan',
@@ -162,11 +204,43 @@ function useColumns(): readonly Column<Run>[] {
         ),
         sortValue: (run) => run.planName,
       },
-      { id: 'reason', header: 'Where it stands', width: 'minmax(140px, 1.6fr)', cell: (run) => <span className="text-muted">{runReason(run)}</span> },
-      { id: 'moved', header: 'Moved', width: '96px', align: 'right', cell: (run) => (run.summary === null ? '' : formatBytes(run.summary.bytesTransferred)), sortValue: (run) => run.summary?.bytesTransferred ?? null },
-      { id: 'took', header: 'Took', width: '104px', align: 'right', cell: (run) => <Took run={run} />, sortValue: (run) => (run.startedAt === null || run.finishedAt === null ? null : run.finishedAt - run.startedAt) },
-      { id: 'when', header: 'Asked', width: '128px', align: 'right', cell: (run) => <Time at={run.createdAt} className="text-muted" />, sortValue: (run) => run.createdAt },
-      { id: 'by', header: 'By', width: 'minmax(90px, 0.8fr)', cell: (run) => <span className="text-muted">{run.trigger === 'operator' ? run.requestedBy : 'reconcile'}</span>, sortValue: (run) => run.requestedBy },
+      {
+        id: 'reason',
+        header: 'Where it stands',
+        width: 'minmax(140px, 1.6fr)',
+        cell: (run) => <span className="text-muted">{runReason(run)}</span>,
+      },
+      {
+        id: 'moved',
+        header: 'Moved',
+        width: '96px',
+        align: 'right',
+        cell: (run) => (run.summary === null ? '' : formatBytes(run.summary.bytesTransferred)),
+        sortValue: (run) => run.summary?.bytesTransferred ?? null,
+      },
+      {
+        id: 'took',
+        header: 'Took',
+        width: '104px',
+        align: 'right',
+        cell: (run) => <Took run={run} />,
+        sortValue: (run) => (run.startedAt === null || run.finishedAt === null ? null : run.finishedAt - run.startedAt),
+      },
+      {
+        id: 'when',
+        header: 'Asked',
+        width: '128px',
+        align: 'right',
+        cell: (run) => <Time at={run.createdAt} className="text-muted" />,
+        sortValue: (run) => run.createdAt,
+      },
+      {
+        id: 'by',
+        header: 'By',
+        width: 'minmax(90px, 0.8fr)',
+        cell: (run) => <span className="text-muted">{run.trigger === 'operator' ? run.requestedBy : 'reconcile'}</span>,
+        sortValue: (run) => run.requestedBy,
+      },
     ],
     [],
   )
@@ -185,11 +259,23 @@ function useRunHistory(filter: RunListFilter) {
   const live = useReplica((state) => state.runs)
   const nodes = useReplica((state) => state.nodes)
   const wholeName = [...nodes.values()].find((node) => node.name.toLowerCase() === filter.node.toLowerCase())?.name
-  const oldestFinal = useMemo(() => [...live.values()].reduce<RunId | undefined>((oldest, run) => (isFinal(run.status) && (oldest === undefined || run.id < oldest) ? run.id : oldest), undefined), [live])
-  const server = { ...(wholeName === undefined ? {} : { node: wholeName }), ...(filter.plan === '' ? {} : { plan: filter.plan }), ...(filter.statuses.length === 0 ? {} : { statuses: [...filter.statuses] }) }
+  const oldestFinal = useMemo(
+    () =>
+      [...live.values()].reduce<RunId | undefined>(
+        (oldest, run) => (isFinal(run.status) && (oldest === undefined || run.id < oldest) ? run.id : oldest),
+        undefined,
+      ),
+    [live],
+  )
+  const server = {
+    ...(wholeName === undefined ? {} : { node: wholeName }),
+    ...(filter.plan === '' ? {} : { plan: filter.plan }),
+    ...(filter.statuses.length === 0 ? {} : { statuses: [...filter.statuses] }),
+  }
   const query = useInfiniteQuery({
     queryKey: ['runs', server],
-    queryFn: ({ pageParam }) => client.runs.list({ ...server, limit: pageSize, ...(pageParam === null ? {} : { before: pageParam }) }),
+    queryFn: ({ pageParam }) =>
+      client.runs.list({ ...server, limit: pageSize, ...(pageParam === null ? {} : { before: pageParam }) }),
     initialPageParam: (oldestFinal ?? null) as RunId | null,
     getNextPageParam: (page) => page.next,
     enabled: live.size > 0,

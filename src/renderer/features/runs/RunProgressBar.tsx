@@ -1,5 +1,5 @@
-import { formatBytes, formatCount, formatDuration, formatRate } from '../../components/format.ts'
 import type { RunProgress } from '../../../shared/model/run.ts'
+import { formatBytes, formatCount, formatDuration, formatRate } from '../../components/format.ts'
 
 /** What is moving now: share, bytes, rate, time left. Without a known total the bar only says that it moves. */
 export function RunProgressBar({ progress }: { readonly progress: RunProgress }) {
@@ -15,7 +15,11 @@ export function RunProgressBar({ progress }: { readonly progress: RunProgress })
         aria-valuenow={share === null ? undefined : Math.round(share * 100)}
         className="h-1.5 overflow-hidden rounded-full bg-line"
       >
-        {share === null ? <div className="h-full w-2/5 animate-travel bg-busy" /> : <div className="h-full bg-busy" style={{ width: `${share * 100}%` }} />}
+        {share === null ? (
+          <div className="h-full w-2/5 animate-travel bg-busy" />
+        ) : (
+          <div className="h-full bg-busy" style={{ width: `${share * 100}%` }} />
+        )}
       </div>
       <div className="flex flex-wrap gap-x-4 text-12 text-muted">
         <span>{direction === 'push' ? 'Pushing' : 'Pulling'}</span>

@@ -1,5 +1,7 @@
 import { RotateCw, Square, SquareTerminal } from 'lucide-react'
 import { useState } from 'react'
+import type { RunId } from '../../../shared/model/ids.ts'
+import { isFinal, type Run } from '../../../shared/model/run.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { Button } from '../../components/Button.tsx'
 import { CliEquivalent } from '../../components/CliEquivalent.tsx'
@@ -11,8 +13,6 @@ import { formatDuration } from '../../components/format.ts'
 import { RunMark } from '../../components/StatusMark.tsx'
 import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
-import type { RunId } from '../../../shared/model/ids.ts'
-import { isFinal, type Run } from '../../../shared/model/run.ts'
 import { useNow } from '../../stores/clock.ts'
 import { useRunProgress, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, runHash } from '../../stores/route.ts'
@@ -49,10 +49,19 @@ export function RunView({ runId }: { readonly runId: RunId }) {
   )
 }
 
-function RunMissing({ error, onRetry }: { readonly error: ReturnType<typeof toErrorBody>; readonly onRetry: () => void }) {
+function RunMissing({
+  error,
+  onRetry,
+}: {
+  readonly error: ReturnType<typeof toErrorBody>
+  readonly onRetry: () => void
+}) {
   if (error.code === 'NOT_FOUND') {
     return (
-      <EmptyState title="There is no such run" actions={<Button onClick={() => navigate(formatHash({ view: 'runs' }))}>Show all runs</Button>}>
+      <EmptyState
+        title="There is no such run"
+        actions={<Button onClick={() => navigate(formatHash({ view: 'runs' }))}>Show all runs</Button>}
+      >
         Its id is not in the history of this console. A shared link opens only where the run was made.
       </EmptyState>
     )
@@ -99,7 +108,10 @@ function RunActions({ run }: { readonly run: Run }) {
   const [decision, setDecision] = useState<'cancel' | 'resync' | null>(null)
   return (
     <div className="flex gap-2">
-      <Button icon={<SquareTerminal aria-hidden className="size-4" />} onClick={() => requestTerminal({ nodeId: run.nodeId })}>
+      <Button
+        icon={<SquareTerminal aria-hidden className="size-4" />}
+        onClick={() => requestTerminal({ nodeId: run.nodeId })}
+      >
         Terminal
       </Button>
       {isFinal(run.status) ? (
@@ -107,7 +119,11 @@ function RunActions({ run }: { readonly run: Run }) {
           Resync…
         </Button>
       ) : (
-        <Button icon={<Square aria-hidden className="size-3.5" />} disabled={run.cancellation !== null} onClick={() => setDecision('cancel')}>
+        <Button
+          icon={<Square aria-hidden className="size-3.5" />}
+          disabled={run.cancellation !== null}
+          onClick={() => setDecision('cancel')}
+        >
           {run.cancellation === null ? 'Cancel…' : 'Stopping'}
         </Button>
       )}
@@ -168,7 +184,9 @@ function RunNow({ run }: { readonly run: Run }) {
     <>
       {run.status === 'running' && progress !== undefined && <RunProgressBar progress={progress} />}
       {run.notBefore !== null && !isFinal(run.status) && <Waiting run={run} until={run.notBefore} />}
-      {canceled !== null && <p className={run.cancellation?.stopConfirmed === false ? 'text-error' : 'text-muted'}>{canceled}</p>}
+      {canceled !== null && (
+        <p className={run.cancellation?.stopConfirmed === false ? 'text-error' : 'text-muted'}>{canceled}</p>
+      )}
       <HaltPanel run={run} />
       {run.failure !== null && run.status === 'failed' && <Failure run={run} />}
       {run.warnings.map((warning) => (
@@ -240,7 +258,10 @@ function NextStep({ run }: { readonly run: Run }) {
       </Button>
     )
   }
-  const target = action.kind === 'edit-plan' ? formatHash({ view: 'plans', path: [run.planId] }) : formatHash({ view: 'fleet', query: { node: run.nodeId } })
+  const target =
+    action.kind === 'edit-plan'
+      ? formatHash({ view: 'plans', path: [run.planId] })
+      : formatHash({ view: 'fleet', query: { node: run.nodeId } })
   return (
     <Button size="small" onClick={() => navigate(target)}>
       {action.label}

@@ -1,8 +1,8 @@
+import type { Run } from '../../../shared/model/run.ts'
+import { isFinal } from '../../../shared/model/run.ts'
 import { classNames } from '../../components/classNames.ts'
 import { formatDuration } from '../../components/format.ts'
 import { Tooltip } from '../../components/Tooltip.tsx'
-import type { Run } from '../../../shared/model/run.ts'
-import { isFinal } from '../../../shared/model/run.ts'
 import { useNow } from '../../stores/clock.ts'
 import { stateWords } from './runWords.ts'
 import { layoutTrack, type SegmentStatus, type TrackSegment } from './stateTrack.ts'
@@ -63,7 +63,9 @@ function Segment({ segment, proven }: { readonly segment: TrackSegment; readonly
   const words = ['done', 'active'].includes(status) ? formatDuration(spentMs) : statusWords[status]
   const tries = visits.length > 1 ? ` ×${visits.length}` : ''
   return (
-    <Tooltip content={`${state}: ${statusWords[status]}${quiet ? '' : `, ${formatDuration(spentMs)}`}${visits.length > 1 ? `, entered ${visits.length} times` : ''}`}>
+    <Tooltip
+      content={`${state}: ${statusWords[status]}${quiet ? '' : `, ${formatDuration(spentMs)}`}${visits.length > 1 ? `, entered ${visits.length} times` : ''}`}
+    >
       <li
         aria-current={status === 'active' ? 'step' : undefined}
         aria-label={`${state}: ${statusWords[status]}${quiet ? '' : `, ${formatDuration(spentMs)}`}`}
@@ -73,11 +75,24 @@ function Segment({ segment, proven }: { readonly segment: TrackSegment; readonly
         <span className={classNames('relative h-2.5 overflow-hidden rounded-sm border', segmentClass(status, proven))}>
           {status === 'active' && <span className="absolute inset-y-0 left-0 w-2/5 animate-travel bg-busy" />}
         </span>
-        <span className={classNames('truncate text-12', quiet || status === 'skipped' ? 'text-faint' : 'text-text', status === 'failed' && 'text-error')}>
+        <span
+          className={classNames(
+            'truncate text-12',
+            quiet || status === 'skipped' ? 'text-faint' : 'text-text',
+            status === 'failed' && 'text-error',
+          )}
+        >
           {stateWords[state]}
           {tries !== '' && <span className="text-pending">{tries}</span>}
         </span>
-        <span className={classNames('-mt-1 h-4 truncate text-12', status === 'failed' ? 'text-error' : status === 'halted' ? 'text-halted' : 'text-faint')}>{quiet ? '' : words}</span>
+        <span
+          className={classNames(
+            '-mt-1 h-4 truncate text-12',
+            status === 'failed' ? 'text-error' : status === 'halted' ? 'text-halted' : 'text-faint',
+          )}
+        >
+          {quiet ? '' : words}
+        </span>
       </li>
     </Tooltip>
   )

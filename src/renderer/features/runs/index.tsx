@@ -15,7 +15,10 @@ export function View({ route }: { readonly route: Route }) {
   const runId = RunId.safeParse(first)
   if (runId.success) return <RunView runId={runId.data} />
   return (
-    <EmptyState title="This is no run" actions={<Button onClick={() => navigate(formatHash({ view: 'runs' }))}>Show all runs</Button>}>
+    <EmptyState
+      title="This is no run"
+      actions={<Button onClick={() => navigate(formatHash({ view: 'runs' }))}>Show all runs</Button>}
+    >
       The address names a run in a form that no run has.
     </EmptyState>
   )

@@ -21,8 +21,16 @@ export function useAnyRun(runId: RunId): Loaded<Run> {
   const { client } = useLink()
   const live = useRun(runId)
   const loaded = useReplica((state) => state.loaded)
-  const query = useQuery({ queryKey: ['run', runId], queryFn: () => client.runs.get({ runId }), enabled: live === undefined && loaded })
-  return { value: live ?? query.data, error: query.error === null ? null : toErrorBody(query.error), retry: () => void query.refetch() }
+  const query = useQuery({
+    queryKey: ['run', runId],
+    queryFn: () => client.runs.get({ runId }),
+    enabled: live === undefined && loaded,
+  })
+  return {
+    value: live ?? query.data,
+    error: query.error === null ? null : toErrorBody(query.error),
+    retry: () => void query.refetch(),
+  }
 }
 
 /** The runs that one press has started, by node and plan; live where the replica knows them. */
@@ -34,7 +42,9 @@ export function useBatch(batchId: BatchId): Loaded<readonly Run[]> {
     const byId = new Map((query.data?.runs ?? []).map((run) => [run.id, run]))
     for (const run of live.values()) if (run.batchId === batchId) byId.set(run.id, run)
     if (query.data === undefined && byId.size === 0) return undefined
-    return [...byId.values()].sort((a, b) => a.nodeName.localeCompare(b.nodeName, 'en', { numeric: true }) || a.planName.localeCompare(b.planName))
+    return [...byId.values()].sort(
+      (a, b) => a.nodeName.localeCompare(b.nodeName, 'en', { numeric: true }) || a.planName.localeCompare(b.planName),
+    )
   }, [query.data, live, batchId])
   return { value, error: query.error === null ? null : toErrorBody(query.error), retry: () => void query.refetch() }
 }
@@ -59,7 +69,11 @@ export function useResync() {
       const started: Run[] = []
       for (const [index, target] of resyncTargets(runs).entries()) {
         const idempotencyKey = `${key}.${index}` as IdempotencyKey
-        const result = await client.runs.push({ idempotencyKey, plans: [target.planName], targets: { kind: 'nodes', nodes: [...target.nodeNames] } })
+        const result = await client.runs.push({
+          idempotencyKey,
+          plans: [target.planName],
+          targets: { kind: 'nodes', nodes: [...target.nodeNames] },
+        })
         started.push(...result.runs)
       }
       return started

@@ -61,7 +61,8 @@ export function runReason(run: Run): string {
 export function cancellationSentence(run: Run): string | null {
   const { cancellation } = run
   if (cancellation === null) return null
-  if (cancellation.stopConfirmed === true) return `Canceled by ${cancellation.by}. Stop confirmed: nothing of it runs on ${run.nodeName} any more.`
+  if (cancellation.stopConfirmed === true)
+    return `Canceled by ${cancellation.by}. Stop confirmed: nothing of it runs on ${run.nodeName} any more.`
   if (cancellation.stopConfirmed === false) {
     return `Canceled by ${cancellation.by}. Stop not confirmed: ${run.nodeName} could not be asked whether its part has ended. It may still be writing.`
   }

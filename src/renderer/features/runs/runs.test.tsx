@@ -20,7 +20,13 @@ async function show(link: FakeLink, hash: string): Promise<void> {
   stop = (await renderView(View, link, hash)).stop
 }
 
-const visit = (state: StateVisit['state'], outcome: StateVisit['outcome']): StateVisit => ({ state, outcome, attempt: 1, enteredAt: nowMs - 1000, leftAt: nowMs })
+const visit = (state: StateVisit['state'], outcome: StateVisit['outcome']): StateVisit => ({
+  state,
+  outcome,
+  attempt: 1,
+  enteredAt: nowMs - 1000,
+  leftAt: nowMs,
+})
 
 function halted(link: FakeLink, base: Run): RunId {
   const id = base.id.replace(/.$/, 'f') as RunId
@@ -35,8 +41,19 @@ function halted(link: FakeLink, base: Run): RunId {
     halt: {
       reason: 'mass-delete',
       haltedAt: nowMs,
-      diagnosis: fakeDiagnosis('PRECONDITION_FAILED', 'too many deletions', 'would delete 1,204 files', [], ['approve-deletes', 'See the list']),
-      deletePreview: { filesDeleted: 1204, filesOnTarget: 3010, usualShare: 0.002, sample: ['old/one.js', 'old/two.js'] },
+      diagnosis: fakeDiagnosis(
+        'PRECONDITION_FAILED',
+        'too many deletions',
+        'would delete 1,204 files',
+        [],
+        ['approve-deletes', 'See the list'],
+      ),
+      deletePreview: {
+        filesDeleted: 1204,
+        filesOnTarget: 3010,
+        usualShare: 0.002,
+        sample: ['old/one.js', 'old/two.js'],
+      },
     },
   }
   link.engine.runs.set(id, run)
@@ -84,7 +101,9 @@ describe('runs', () => {
     const { link, runs } = fleet()
     const id = halted(link, runs[0] as Run)
     await show(link, `#/runs/${id}`)
-    await screen.findByText('Held back: this push would delete 1,204 of 3,010 files (usually 0.2 %). Nothing was changed.')
+    await screen.findByText(
+      'Held back: this push would delete 1,204 of 3,010 files (usually 0.2 %). Nothing was changed.',
+    )
     fireEvent.click(screen.getByRole('button', { name: 'See the list' }))
     expect(await screen.findByText('old/two.js')).toBeDefined()
     fireEvent.click(screen.getByRole('button', { name: 'Delete them anyway…' }))
@@ -98,7 +117,11 @@ describe('runs', () => {
 
   it('F23 never claims that a stop was confirmed when it was not', async () => {
     const { link, runs } = fleet()
-    const run = { ...(runs[0] as Run), status: 'canceled', cancellation: { by: 'ana@desk', requestedAt: nowMs, stopConfirmed: false } } as Run
+    const run = {
+      ...(runs[0] as Run),
+      status: 'canceled',
+      cancellation: { by: 'ana@desk', requestedAt: nowMs, stopConfirmed: false },
+    } as Run
     link.engine.runs.set(run.id, run)
     await show(link, `#/runs/${run.id}`)
     expect(await screen.findByText(/Stop not confirmed/)).toBeDefined()

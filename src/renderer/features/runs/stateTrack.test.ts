@@ -2,14 +2,21 @@ import { describe, expect, it } from 'vitest'
 import { type Run, runStates, type StateVisit } from '../../../shared/model/run.ts'
 import { layoutTrack, stoppedIn } from './stateTrack.ts'
 
-const visit = (state: StateVisit['state'], enteredAt: number, leftAt: number | null, outcome: StateVisit['outcome'], attempt = 1): StateVisit => ({
+const visit = (
+  state: StateVisit['state'],
+  enteredAt: number,
+  leftAt: number | null,
+  outcome: StateVisit['outcome'],
+  attempt = 1,
+): StateVisit => ({
   state,
   attempt,
   enteredAt,
   leftAt,
   outcome,
 })
-const run = (visits: readonly StateVisit[], finishedAt: number | null = null): Run => ({ visits, finishedAt }) as unknown as Run
+const run = (visits: readonly StateVisit[], finishedAt: number | null = null): Run =>
+  ({ visits, finishedAt }) as unknown as Run
 
 describe('state track', () => {
   it('S0.41 draws exactly the eleven states in order, filling the whole width', () => {

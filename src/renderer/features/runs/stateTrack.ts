@@ -45,6 +45,8 @@ export function layoutTrack(run: Run, nowMs: number): TrackSegment[] {
 
 /** Where a failed, halted or canceled run stopped; null while it runs or when it succeeded. */
 export function stoppedIn(run: Run): RunState | null {
-  const bad = run.visits.filter((visit) => ['failed', 'halted', 'canceled'].includes(visit.outcome) && visit.state !== 'FAILED')
+  const bad = run.visits.filter(
+    (visit) => ['failed', 'halted', 'canceled'].includes(visit.outcome) && visit.state !== 'FAILED',
+  )
   return bad.at(-1)?.state ?? null
 }

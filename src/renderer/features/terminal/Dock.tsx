@@ -72,14 +72,20 @@ function OpenDock({ onClose }: { readonly onClose: () => void }) {
   const { tabs, activeTab, activePane } = useStore(dock)
   const tab = tabs.find((each) => each.key === activeTab)
   return (
-    <section aria-label="Terminals" className="relative flex max-h-[80vh] shrink-0 flex-col border-t border-line-strong bg-surface" style={{ height }}>
+    <section
+      aria-label="Terminals"
+      className="relative flex max-h-[80vh] shrink-0 flex-col border-t border-line-strong bg-surface"
+      style={{ height }}
+    >
       <HeightHandle height={height} onResize={setHeight} />
       <DockBar onClose={onClose} />
       <div className="flex min-h-0 flex-1">
         {tab === undefined ? (
           <p className="m-auto text-muted">No terminal is open. Press + and choose a node, or t on the map.</p>
         ) : (
-          tab.panes.map((pane) => <TerminalPane key={pane.key} pane={pane} active={pane.key === activePane} alone={tab.panes.length === 1} />)
+          tab.panes.map((pane) => (
+            <TerminalPane key={pane.key} pane={pane} active={pane.key === activePane} alone={tab.panes.length === 1} />
+          ))
         )}
       </div>
     </section>

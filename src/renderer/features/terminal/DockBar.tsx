@@ -29,8 +29,18 @@ export function DockBar({ onClose }: { readonly onClose: () => void }) {
       {tab !== undefined && pane !== undefined && (
         <div className="flex items-center">
           <Reconnect pane={pane} />
-          <IconButton label="Search (Ctrl+Shift+F)" icon={<Search className="size-4" />} onClick={() => pane.searching.set(true)} />
-          <IconButton label="Save the output as a file" icon={<Download className="size-4" />} onClick={() => saveBlob(new Blob([pane.screen.text()], { type: 'text/plain' }), `${pane.nodeName}-terminal.txt`)} />
+          <IconButton
+            label="Search (Ctrl+Shift+F)"
+            icon={<Search className="size-4" />}
+            onClick={() => pane.searching.set(true)}
+          />
+          <IconButton
+            label="Save the output as a file"
+            icon={<Download className="size-4" />}
+            onClick={() =>
+              saveBlob(new Blob([pane.screen.text()], { type: 'text/plain' }), `${pane.nodeName}-terminal.txt`)
+            }
+          />
           <IconButton
             label={`Another terminal on ${pane.nodeName} beside this one`}
             icon={<Columns2 className="size-4" />}
@@ -39,12 +49,18 @@ export function DockBar({ onClose }: { readonly onClose: () => void }) {
           />
         </div>
       )}
-      <IconButton className="mx-1 self-center" label="Hide the terminals (Ctrl+`)" icon={<ChevronDown className="size-4" />} onClick={onClose} />
+      <IconButton
+        className="mx-1 self-center"
+        label="Hide the terminals (Ctrl+`)"
+        icon={<ChevronDown className="size-4" />}
+        onClick={onClose}
+      />
     </div>
   )
 }
 
-const useSession = (pane: Pane): SessionState => useSyncExternalStore(pane.session.state.subscribe, pane.session.state.get)
+const useSession = (pane: Pane): SessionState =>
+  useSyncExternalStore(pane.session.state.subscribe, pane.session.state.get)
 
 const stateWords: Readonly<Record<SessionState['status'], string>> = {
   opening: 'connecting',
@@ -58,13 +74,29 @@ function Tab({ tab, active }: { readonly tab: DockTab; readonly active: boolean 
   const [first] = tab.panes
   if (first === undefined) return null
   return (
-    <div className={classNames('group flex items-center border-r pr-1', active ? 'bg-ground text-text shadow-[inset_0_2px_0_var(--accent)]' : 'text-muted hover:bg-hover')}>
-      <button type="button" role="tab" aria-selected={active} onClick={() => activateTab(tab.key)} className="flex h-full items-center gap-2 pr-1 pl-3 text-12 whitespace-nowrap">
+    <div
+      className={classNames(
+        'group flex items-center border-r pr-1',
+        active ? 'bg-ground text-text shadow-[inset_0_2px_0_var(--accent)]' : 'text-muted hover:bg-hover',
+      )}
+    >
+      <button
+        type="button"
+        role="tab"
+        aria-selected={active}
+        onClick={() => activateTab(tab.key)}
+        className="flex h-full items-center gap-2 pr-1 pl-3 text-12 whitespace-nowrap"
+      >
         <SessionDot pane={first} />
         {first.nodeName}
         {tab.panes.length > 1 && <span className="text-faint">×{tab.panes.length}</span>}
       </button>
-      <IconButton className="size-5" label={`Close the terminal on ${first.nodeName}`} icon={<X className="size-3" />} onClick={() => closeTab(tab)} />
+      <IconButton
+        className="size-5"
+        label={`Close the terminal on ${first.nodeName}`}
+        icon={<X className="size-3" />}
+        onClick={() => closeTab(tab)}
+      />
     </div>
   )
 }
@@ -78,7 +110,10 @@ function SessionDot({ pane }: { readonly pane: Pane }) {
     <span
       role="img"
       aria-label={stateWords[session.status]}
-      className={classNames('size-2 rounded-full border', running ? 'border-accent bg-accent' : waiting ? 'border-dashed border-busy' : 'border-faint')}
+      className={classNames(
+        'size-2 rounded-full border',
+        running ? 'border-accent bg-accent' : waiting ? 'border-dashed border-busy' : 'border-faint',
+      )}
     />
   )
 }
@@ -86,7 +121,13 @@ function SessionDot({ pane }: { readonly pane: Pane }) {
 function Reconnect({ pane }: { readonly pane: Pane }) {
   const session = useSession(pane)
   if (session.status !== 'exited' && session.status !== 'ended') return null
-  return <IconButton label="Connect again (Enter)" icon={<RotateCw className="size-4" />} onClick={() => void pane.session.reconnect()} />
+  return (
+    <IconButton
+      label="Connect again (Enter)"
+      icon={<RotateCw className="size-4" />}
+      onClick={() => void pane.session.reconnect()}
+    />
+  )
 }
 
 function NewTerminal() {
@@ -112,8 +153,17 @@ function NewTerminal() {
     event.preventDefault()
     event.stopPropagation()
   }
-  if (!asking) return <IconButton className="mx-1 self-center" label="New terminal" icon={<Plus className="size-4" />} onClick={() => setAsking(true)} />
-  const unknown = name !== '' && ![...nodes.values()].some((node) => node.name.toLowerCase().includes(name.trim().toLowerCase()))
+  if (!asking)
+    return (
+      <IconButton
+        className="mx-1 self-center"
+        label="New terminal"
+        icon={<Plus className="size-4" />}
+        onClick={() => setAsking(true)}
+      />
+    )
+  const unknown =
+    name !== '' && ![...nodes.values()].some((node) => node.name.toLowerCase().includes(name.trim().toLowerCase()))
   return (
     <span className="flex items-center gap-2 px-2">
       <input
@@ -126,7 +176,10 @@ function NewTerminal() {
         onChange={(event) => setName(event.target.value)}
         onKeyDown={onKeyDown}
         onBlur={close}
-        className={classNames('h-6 w-48 rounded-md border bg-ground px-2 text-12', unknown ? 'border-error' : 'border-line-strong')}
+        className={classNames(
+          'h-6 w-48 rounded-md border bg-ground px-2 text-12',
+          unknown ? 'border-error' : 'border-line-strong',
+        )}
       />
       {unknown && <span className="text-12 text-error">No such node.</span>}
       <datalist id={listId}>

@@ -29,7 +29,11 @@ export function TerminalPane({ pane, active, alone }: TerminalPaneProps) {
       aria-label={`Terminal on ${pane.nodeName}`}
       data-terminal
       onFocus={() => activatePane(pane.key)}
-      className={classNames('relative min-w-0 flex-1 bg-ground py-1 pl-2', !alone && 'border-l first:border-l-0', !alone && active && 'shadow-[inset_0_2px_0_var(--accent)]')}
+      className={classNames(
+        'relative min-w-0 flex-1 bg-ground py-1 pl-2',
+        !alone && 'border-l first:border-l-0',
+        !alone && active && 'shadow-[inset_0_2px_0_var(--accent)]',
+      )}
     >
       <div ref={host} className="h-full w-full" />
       {searching && <SearchBar pane={pane} />}
@@ -44,7 +48,8 @@ function SearchBar({ pane }: { readonly pane: Pane }) {
     pane.screen.clearSearch()
     pane.searching.set(false)
   }
-  const step = (forward: boolean): void => setFound(forward ? pane.screen.findNext(query) : pane.screen.findPrevious(query))
+  const step = (forward: boolean): void =>
+    setFound(forward ? pane.screen.findNext(query) : pane.screen.findPrevious(query))
   const onChange = (text: string): void => {
     setQuery(text)
     setFound(text === '' || pane.screen.findNext(text, { incremental: true }))
@@ -57,7 +62,7 @@ function SearchBar({ pane }: { readonly pane: Pane }) {
     event.stopPropagation()
   }
   return (
-    <div role="search" className="absolute top-2 right-6 z-10 flex items-center gap-1 rounded-md border border-line-strong bg-raised p-1 shadow-float">
+    <search className="absolute top-2 right-6 z-10 flex items-center gap-1 rounded-md border border-line-strong bg-raised p-1 shadow-float">
       <input
         // biome-ignore lint/a11y/noAutofocus: it appears because the person asked to search
         autoFocus
@@ -65,7 +70,10 @@ function SearchBar({ pane }: { readonly pane: Pane }) {
         value={query}
         onChange={(event) => onChange(event.target.value)}
         onKeyDown={onKeyDown}
-        className={classNames('h-6 w-48 rounded-md border bg-ground px-2 text-12', found ? 'border-line-strong' : 'border-error')}
+        className={classNames(
+          'h-6 w-48 rounded-md border bg-ground px-2 text-12',
+          found ? 'border-line-strong' : 'border-error',
+        )}
       />
       <span role="status" className="w-14 text-12 text-muted">
         {found ? '' : 'not found'}
@@ -73,6 +81,6 @@ function SearchBar({ pane }: { readonly pane: Pane }) {
       <IconButton label="Previous (Shift+Enter)" icon={<ArrowUp className="size-3.5" />} onClick={() => step(false)} />
       <IconButton label="Next (Enter)" icon={<ArrowDown className="size-3.5" />} onClick={() => step(true)} />
       <IconButton label="Close the search (Esc)" icon={<X className="size-3.5" />} onClick={close} />
-    </div>
+    </search>
   )
 }

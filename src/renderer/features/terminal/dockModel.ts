@@ -44,7 +44,7 @@ interface PaneTarget {
 
 let paneCount = 0
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: a control character would run what is only to be typed
+/** A control character could run what is only to be typed. */
 const withoutControl = (text: string): string => text.replace(/[\u0000-\u001f\u007f]+/g, ' ')
 
 function createPane(link: EngineLink, target: PaneTarget): Pane {
@@ -76,7 +76,11 @@ function createPane(link: EngineLink, target: PaneTarget): Pane {
     reset: () => screen.reset(),
     leaveProgram: () => screen.leaveProgram(),
   }
-  const session = new TerminalSession(link, { node: target.nodeId, nodeName: target.nodeName, terminalId: target.terminalId ?? null }, output)
+  const session = new TerminalSession(
+    link,
+    { node: target.nodeId, nodeName: target.nodeName, terminalId: target.terminalId ?? null },
+    output,
+  )
   paneCount += 1
   return {
     key: `pane-${paneCount}`,
@@ -112,7 +116,10 @@ export function splitPane(link: EngineLink, tabKey: string, source: Pane): void 
 }
 
 export function activateTab(key: string): void {
-  dock.setState((state) => ({ activeTab: key, activePane: state.tabs.find((tab) => tab.key === key)?.panes[0]?.key ?? null }))
+  dock.setState((state) => ({
+    activeTab: key,
+    activePane: state.tabs.find((tab) => tab.key === key)?.panes[0]?.key ?? null,
+  }))
 }
 
 export const activatePane = (key: string): void => dock.setState({ activePane: key })
@@ -123,10 +130,16 @@ export function closePane(pane: Pane): void {
   pane.screen.dispose()
   dock.setState((state) => {
     const at = state.tabs.findIndex((tab) => tab.key === state.activeTab)
-    const tabs = state.tabs.map((tab) => ({ ...tab, panes: tab.panes.filter((each) => each !== pane) })).filter((tab) => tab.panes.length > 0)
+    const tabs = state.tabs
+      .map((tab) => ({ ...tab, panes: tab.panes.filter((each) => each !== pane) }))
+      .filter((tab) => tab.panes.length > 0)
     const active = tabs.find((tab) => tab.key === state.activeTab) ?? tabs[Math.min(at, tabs.length - 1)]
     const keeps = active?.panes.some((each) => each.key === state.activePane) === true
-    return { tabs, activeTab: active?.key ?? null, activePane: keeps ? state.activePane : (active?.panes[0]?.key ?? null) }
+    return {
+      tabs,
+      activeTab: active?.key ?? null,
+      activePane: keeps ? state.activePane : (active?.panes[0]?.key ?? null),
+    }
   })
 }
 
@@ -138,9 +151,17 @@ export async function restoreTerminals(link: EngineLink): Promise<void> {
   const panes = dock.getState().tabs.flatMap((tab) => tab.panes)
   // A pane that is just being opened does not know its id yet, but may be in the listing already.
   const isOurs = (terminal: (typeof running)[number]): boolean =>
-    panes.some((pane) => pane.session.terminalId === terminal.id || (pane.session.terminalId === null && pane.nodeId === terminal.nodeId))
+    panes.some(
+      (pane) =>
+        pane.session.terminalId === terminal.id ||
+        (pane.session.terminalId === null && pane.nodeId === terminal.nodeId),
+    )
   for (const terminal of running) {
     if (isOurs(terminal) || terminal.status !== 'open') continue
-    openTab(link, { nodeId: terminal.nodeId, nodeName: terminal.nodeName, terminalId: terminal.id }, { activate: false })
+    openTab(
+      link,
+      { nodeId: terminal.nodeId, nodeName: terminal.nodeName, terminalId: terminal.id },
+      { activate: false },
+    )
   }
 }

@@ -49,7 +49,8 @@ export class TerminalScreen {
       theme: terminalTheme(),
     })
     const links = new WebLinksAddon((_event, url) => handlers.openLink(url))
-    for (const addon of [this.#fit, this.#search, this.#serialize, new Unicode11Addon(), links]) this.#terminal.loadAddon(addon)
+    for (const addon of [this.#fit, this.#search, this.#serialize, new Unicode11Addon(), links])
+      this.#terminal.loadAddon(addon)
     this.#terminal.unicode.activeVersion = '11'
     this.#terminal.onData(handlers.onInput)
     this.#terminal.onResize(({ cols, rows }) => handlers.onResize({ columns: cols, rows }))
@@ -69,7 +70,7 @@ export class TerminalScreen {
     parent.append(this.#host)
     if (!this.#opened) this.#terminal.open(this.#host)
     this.#opened = true
-    this.#useWebgl()
+    this.#takeWebgl()
     this.#resizes.observe(this.#host)
     this.fit()
   }
@@ -107,7 +108,9 @@ export class TerminalScreen {
 
   /** Leaves full-screen mode and styles of a program that has ended; scrollback stays. */
   leaveProgram(): void {
-    this.#terminal.write('\u001b[?1049l\u001b[?1000l\u001b[?1002l\u001b[?1003l\u001b[?1006l\u001b[?2004l\u001b[?25h\u001b[0m')
+    this.#terminal.write(
+      '\u001b[?1049l\u001b[?1000l\u001b[?1002l\u001b[?1003l\u001b[?1006l\u001b[?2004l\u001b[?25h\u001b[0m',
+    )
   }
 
   findNext(query: string, options: { readonly incremental?: boolean } = {}): boolean {
@@ -166,7 +169,7 @@ export class TerminalScreen {
     return !(shifted && event.code === 'KeyV')
   }
 
-  #useWebgl(): void {
+  #takeWebgl(): void {
     try {
       const webgl = new WebglAddon()
       webgl.onContextLoss(() => this.#dropWebgl())

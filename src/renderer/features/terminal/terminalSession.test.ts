@@ -21,7 +21,10 @@ class FakeTerminals {
       terminals: {
         open: async () => {
           if (this.refuse !== null) throw this.refuse
-          const terminal = { id: `t${this.running.size + this.closed.length + 1}`, status: 'open' } as unknown as Terminal
+          const terminal = {
+            id: `t${this.running.size + this.closed.length + 1}`,
+            status: 'open',
+          } as unknown as Terminal
           this.running.set(terminal.id, terminal)
           return terminal
         },

@@ -45,7 +45,11 @@ export class TerminalSession {
   #duplex: TerminalDuplex | null = null
   #disposed = false
 
-  constructor(link: SessionLink, target: { readonly node: string; readonly nodeName: string; readonly terminalId: TerminalId | null }, screen: SessionScreen) {
+  constructor(
+    link: SessionLink,
+    target: { readonly node: string; readonly nodeName: string; readonly terminalId: TerminalId | null },
+    screen: SessionScreen,
+  ) {
     this.#link = link
     this.#node = target.node
     this.#nodeName = target.nodeName
@@ -101,7 +105,8 @@ export class TerminalSession {
   /** Ends the program too. */
   close(): void {
     this.dispose()
-    if (this.#terminalId !== null) void this.#link.client.terminals.close({ terminalId: this.#terminalId }).catch(() => {})
+    if (this.#terminalId !== null)
+      void this.#link.client.terminals.close({ terminalId: this.#terminalId }).catch(() => {})
   }
 
   /** Lets go of the channel only; the program runs on. */
@@ -131,11 +136,14 @@ export class TerminalSession {
   #receive(duplex: TerminalDuplex, bytes: Uint8Array): void {
     if (duplex !== this.#duplex) return
     const frame = decodeTerminalFrame(bytes)
-    if (frame === null) return duplex.close()
-    if (frame.kind === 'exit') this.#exited(frame.exitCode)
-    if (frame.kind !== 'data') return
-    const sizeBytes = frame.bytes.length
-    this.#screen.write(frame.bytes, () => duplex.send(encodeTerminalFrame({ kind: 'acknowledge', sizeBytes })))
+    if (frame === null) duplex.close()
+    else if (frame.kind === 'exit') this.#exited(frame.exitCode)
+    else if (frame.kind === 'data') this.#show(duplex, frame.bytes)
+  }
+
+  #show(duplex: TerminalDuplex, bytes: Uint8Array): void {
+    const sizeBytes = bytes.length
+    this.#screen.write(bytes, () => duplex.send(encodeTerminalFrame({ kind: 'acknowledge', sizeBytes })))
   }
 
   #exited(exitCode: number): void {
@@ -162,7 +170,11 @@ export class TerminalSession {
     const running = await this.#link.client.terminals.list()
     const known: Terminal | undefined = running.find((terminal) => terminal.id === this.#terminalId)
     if (this.#disposed) return
-    if (known === undefined) return this.#end({ code: 'CONNECTION_LOST', message: 'The engine was restarted, and this session ended with it.' })
+    if (known === undefined)
+      return this.#end({
+        code: 'CONNECTION_LOST',
+        message: 'The engine was restarted, and this session ended with it.',
+      })
     this.#screen.reset()
     await this.#attach(known.id)
   }

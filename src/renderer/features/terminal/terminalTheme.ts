@@ -3,7 +3,8 @@ import type { ITheme } from '@xterm/xterm'
 /** Reads a colour token of the theme that is shown now. */
 type ReadToken = (name: string) => string
 
-const fromDocument: ReadToken = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
+const fromDocument: ReadToken = (name) =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()
 
 type Channels = readonly [number, number, number]
 

@@ -26,17 +26,29 @@ interface LogLineProps {
 }
 
 /** One row; it never wraps, so that every row has the same height. */
-export const LogLine = memo(function LogLine({ number, text, gutterCharacters, isError, isCurrent, query }: LogLineProps) {
+export const LogLine = memo(function LogLine({
+  number,
+  text,
+  gutterCharacters,
+  isError,
+  isCurrent,
+  query,
+}: LogLineProps) {
   return (
     <div className={classNames('flex w-max min-w-full', isCurrent && 'bg-selection')} style={{ height: rowHeight }}>
       <span
         aria-hidden
-        className={classNames('sticky left-0 shrink-0 border-r px-2 text-right select-none', isError ? 'border-error bg-surface text-error' : 'bg-surface text-faint')}
+        className={classNames(
+          'sticky left-0 shrink-0 border-r px-2 text-right select-none',
+          isError ? 'border-error bg-surface text-error' : 'bg-surface text-faint',
+        )}
         style={{ width: `calc(${gutterCharacters}ch + 17px)` }}
       >
         {number + 1}
       </span>
-      <span className={classNames('px-3 whitespace-pre', isError && 'text-error')}>{text === null ? <span className="text-faint">…</span> : <LineText text={text} query={query} />}</span>
+      <span className={classNames('px-3 whitespace-pre', isError && 'text-error')}>
+        {text === null ? <span className="text-faint">…</span> : <LineText text={text} query={query} />}
+      </span>
     </div>
   )
 })
@@ -44,8 +56,11 @@ export const LogLine = memo(function LogLine({ number, text, gutterCharacters, i
 function LineText({ text, query }: { readonly text: string; readonly query: string }) {
   if (query !== '') return <Found text={stripAnsi(text)} query={query} />
   return parseAnsi(text).map((span, at) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: the spans of a line have no other identity
-    <span key={at} className={classNames(span.colour !== null && colourClass[span.colour], span.bold && 'font-semibold')}>
+    <span
+      // biome-ignore lint/suspicious/noArrayIndexKey: the spans of a line have no other identity
+      key={at}
+      className={classNames(span.colour !== null && colourClass[span.colour], span.bold && 'font-semibold')}
+    >
       {span.text}
     </span>
   ))

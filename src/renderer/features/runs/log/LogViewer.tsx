@@ -44,8 +44,13 @@ function LogPane({ run, reader }: { readonly run: Run; readonly reader: LogReade
     setCurrent(line)
     scroll.scrollToLine(line)
   }
-  const goToError = (step: 1 | -1): void => goTo(neighbour(log.errorLines, current ?? (step === 1 ? -1 : log.lineCount), step))
+  const goToError = (step: 1 | -1): void =>
+    goTo(neighbour(log.errorLines, current ?? (step === 1 ? -1 : log.lineCount), step))
   const goToHit = (step: 1 | -1): void => goTo(neighbour(found.hits, current ?? scroll.firstLine - 1, step))
+  const closeSearch = (): void => {
+    setSearching(false)
+    setQuery('')
+  }
   useShortcuts([{ keys: 'n', label: 'Go to the next error in the log', group: 'Run', run: () => goToError(1) }])
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target instanceof HTMLInputElement) return
@@ -62,24 +67,49 @@ function LogPane({ run, reader }: { readonly run: Run; readonly reader: LogReade
       <div className="flex h-9 shrink-0 items-center gap-2 border-b px-3 text-12 text-muted">
         <LogSize log={log} />
         {log.errorLines.length > 0 && (
-          <Button size="small" variant="quiet" icon={<TriangleAlert aria-hidden className="size-3.5 text-error" />} onClick={() => goToError(1)} title="Next error (n)">
+          <Button
+            size="small"
+            variant="quiet"
+            icon={<TriangleAlert aria-hidden className="size-3.5 text-error" />}
+            onClick={() => goToError(1)}
+            title="Next error (n)"
+          >
             {plural(log.errorLines.length, 'error')}
           </Button>
         )}
         {log.error !== null && <span className="truncate text-error">{log.error.message}</span>}
         <span className="flex-1" />
-        {searching && <SearchField query={query} found={found} onQuery={setQuery} onStep={goToHit} onClose={() => (setSearching(false), setQuery(''))} />}
-        <IconButton label="Search in the log (Ctrl+F)" icon={<Search className="size-4" />} onClick={() => setSearching(true)} />
+        {searching && (
+          <SearchField query={query} found={found} onQuery={setQuery} onStep={goToHit} onClose={closeSearch} />
+        )}
+        <IconButton
+          label="Search in the log (Ctrl+F)"
+          icon={<Search className="size-4" />}
+          onClick={() => setSearching(true)}
+        />
         <SaveButton run={run} reader={reader} log={log} />
         {!log.complete && (
-          <Button size="small" variant={follow ? 'primary' : 'default'} aria-pressed={follow} onClick={() => setFollow(!follow)}>
+          <Button
+            size="small"
+            variant={follow ? 'primary' : 'default'}
+            aria-pressed={follow}
+            onClick={() => setFollow(!follow)}
+          >
             {follow ? 'Following' : 'Follow'}
           </Button>
         )}
       </div>
       <div className="relative min-h-0 flex-1">
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region has to be reachable by keyboard */}
-        <div ref={scroller} role="log" aria-label="Output" aria-live="off" tabIndex={0} onWheel={(event) => event.deltaY < 0 && setFollow(false)} className="h-full overflow-x-hidden overflow-y-scroll bg-ground">
+        <div
+          ref={scroller}
+          role="log"
+          aria-label="Output"
+          aria-live="off"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region has to be reachable by keyboard
+          tabIndex={0}
+          onWheel={(event) => event.deltaY < 0 && setFollow(false)}
+          className="h-full overflow-x-hidden overflow-y-scroll bg-ground"
+        >
           <div style={{ height: scroll.spacerHeight }}>
             <LogRows reader={reader} scroll={scroll} log={log} current={current} query={query.toLowerCase()} />
           </div>
@@ -100,14 +130,27 @@ interface LogRowsProps {
 }
 
 function LogRows({ reader, scroll, log, current, query }: LogRowsProps) {
-  const errors = new Set(log.errorLines.filter((line) => line >= scroll.firstLine && line < scroll.firstLine + scroll.rowCount))
+  const errors = new Set(
+    log.errorLines.filter((line) => line >= scroll.firstLine && line < scroll.firstLine + scroll.rowCount),
+  )
   const gutterCharacters = Math.max(3, String(log.lineCount).length)
   return (
     <div className="sticky top-0 overflow-hidden" style={{ height: scroll.viewportHeight }}>
-      <div className="overflow-x-auto overflow-y-hidden font-mono text-12" style={{ height: scroll.viewportHeight, lineHeight: `${rowHeight}px` }}>
+      <div
+        className="overflow-x-auto overflow-y-hidden font-mono text-12"
+        style={{ height: scroll.viewportHeight, lineHeight: `${rowHeight}px` }}
+      >
         <div style={{ transform: `translateY(${-scroll.offset}px)` }}>
           {Array.from({ length: scroll.rowCount }, (_, at) => scroll.firstLine + at).map((line) => (
-            <LogLine key={line} number={line} text={reader.line(line)} gutterCharacters={gutterCharacters} isError={errors.has(line)} isCurrent={line === current} query={query} />
+            <LogLine
+              key={line}
+              number={line}
+              text={reader.line(line)}
+              gutterCharacters={gutterCharacters}
+              isError={errors.has(line)}
+              isCurrent={line === current}
+              query={query}
+            />
           ))}
         </div>
       </div>
@@ -116,7 +159,11 @@ function LogRows({ reader, scroll, log, current, query }: LogRowsProps) {
 }
 
 function NoOutput({ run, log }: { readonly run: Run; readonly log: LogState }) {
-  const text = log.complete ? 'This run wrote no output.' : run.status === 'queued' ? 'Waiting for its turn; output appears here as it comes.' : 'No output yet.'
+  const text = log.complete
+    ? 'This run wrote no output.'
+    : run.status === 'queued'
+      ? 'Waiting for its turn; output appears here as it comes.'
+      : 'No output yet.'
   return <p className="p-4 text-faint">{text}</p>
 }
 
@@ -124,7 +171,9 @@ function LogSize({ log }: { readonly log: LogState }) {
   const reading = log.sizeBytes < log.totalBytes
   return (
     <span className="whitespace-nowrap">
-      {reading ? `read ${formatBytes(log.sizeBytes)} of ${formatBytes(log.totalBytes)}` : `${plural(log.lineCount, 'line')}, ${formatBytes(log.totalBytes)}`}
+      {reading
+        ? `read ${formatBytes(log.sizeBytes)} of ${formatBytes(log.totalBytes)}`
+        : `${plural(log.lineCount, 'line')}, ${formatBytes(log.totalBytes)}`}
     </span>
   )
 }
@@ -146,7 +195,7 @@ function SearchField({ query, found, onQuery, onStep, onClose }: SearchFieldProp
     event.stopPropagation()
   }
   return (
-    <div role="search" className="flex items-center gap-1">
+    <search className="flex items-center gap-1">
       <input
         // biome-ignore lint/a11y/noAutofocus: it appears because the person asked to search
         autoFocus
@@ -157,9 +206,13 @@ function SearchField({ query, found, onQuery, onStep, onClose }: SearchFieldProp
         className="h-6 w-44 rounded-md border border-line-strong bg-ground px-2 text-text"
       />
       <span className="min-w-20 whitespace-nowrap">{query === '' ? '' : searchWords(found)}</span>
-      <IconButton label="Previous match (Shift+Enter)" icon={<ArrowUp className="size-3.5" />} onClick={() => onStep(-1)} />
+      <IconButton
+        label="Previous match (Shift+Enter)"
+        icon={<ArrowUp className="size-3.5" />}
+        onClick={() => onStep(-1)}
+      />
       <IconButton label="Next match (Enter)" icon={<ArrowDown className="size-3.5" />} onClick={() => onStep(1)} />
-    </div>
+    </search>
   )
 }
 
@@ -175,8 +228,16 @@ function SaveButton({ run, reader, log }: { readonly run: Run; readonly reader: 
     const done = (): void => setSaved(null)
     saveLog(run, reader, { totalBytes: log.totalBytes, onProgress: setSaved }).then(done, done)
   }
-  const label = saved === null ? 'Download the log' : `Saving: ${Math.floor((saved / Math.max(1, log.totalBytes)) * 100)} %`
-  return <IconButton label={label} icon={<Download className="size-4" />} disabled={saved !== null || log.totalBytes === 0} onClick={save} />
+  const label =
+    saved === null ? 'Download the log' : `Saving: ${Math.floor((saved / Math.max(1, log.totalBytes)) * 100)} %`
+  return (
+    <IconButton
+      label={label}
+      icon={<Download className="size-4" />}
+      disabled={saved !== null || log.totalBytes === 0}
+      onClick={save}
+    />
+  )
 }
 
 const noSearch: SearchState = { hits: [], pendingBlocks: 0, failed: false }
@@ -208,7 +269,13 @@ function useFollow(follow: boolean, scroll: LogScroll, log: LogState): void {
 
 function moveByKey(key: string, scroll: LogScroll, onUp: () => void): boolean {
   const page = Math.max(rowHeight, scroll.viewportHeight - 2 * rowHeight)
-  const pixels = { ArrowDown: rowHeight, ArrowUp: -rowHeight, PageDown: page, PageUp: -page, Home: Number.NEGATIVE_INFINITY }[key]
+  const pixels = {
+    ArrowDown: rowHeight,
+    ArrowUp: -rowHeight,
+    PageDown: page,
+    PageUp: -page,
+    Home: Number.NEGATIVE_INFINITY,
+  }[key]
   if (key === 'End') scroll.scrollToEnd()
   else if (pixels === undefined) return false
   else {

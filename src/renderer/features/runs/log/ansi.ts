@@ -8,9 +8,8 @@ export interface TextSpan {
 const ansiColours = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const
 export type AnsiColour = (typeof ansiColours)[number]
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: terminal control sequences are what is parsed here
-const controlSequence = /\u001b\[([0-9;:?]*)([ -/]*[@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-Z\\-_]|\u001b/g
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what is left of control characters is dropped
+const controlSequence =
+  /\u001b\[([0-9;:?]*)([ -/]*[@-~])|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-Z\\-_]|\u001b/g
 const controlCharacter = /[\u0000-\u0008\u000b-\u001f\u007f]/g
 
 /** The text alone: what is searched, copied and measured. */

@@ -6,13 +6,18 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 /** Reads all lines through the index, the way the viewer does. */
 function allLines(index: LogIndex, whole: Uint8Array): string[] {
-  const closed = index.blocks.flatMap((block) => splitLines(whole.subarray(block.offset, block.offset + block.sizeBytes)))
+  const closed = index.blocks.flatMap((block) =>
+    splitLines(whole.subarray(block.offset, block.offset + block.sizeBytes)),
+  )
   return [...closed, ...index.tail.lines]
 }
 
 describe('log index', () => {
   it('U20 finds the same lines however the bytes arrive', () => {
-    const words = fc.array(fc.oneof(fc.string({ maxLength: 60 }), fc.constant('\n'), fc.constant('é€😀'), fc.constant('x'.repeat(9000))), { maxLength: 60 })
+    const words = fc.array(
+      fc.oneof(fc.string({ maxLength: 60 }), fc.constant('\n'), fc.constant('é€😀'), fc.constant('x'.repeat(9000))),
+      { maxLength: 60 },
+    )
     fc.assert(
       fc.property(words, fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1 }), (parts, cuts) => {
         const whole = bytes(parts.join('').repeat(3))

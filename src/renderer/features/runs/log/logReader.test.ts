@@ -34,7 +34,8 @@ class MemoryLog {
         }
         return this.#chunk(offset, maxBytes)
       },
-      followLog: async (input: { offset?: number }, options: { signal: AbortSignal }) => this.#follow(input.offset ?? 0, options.signal),
+      followLog: async (input: { offset?: number }, options: { signal: AbortSignal }) =>
+        this.#follow(input.offset ?? 0, options.signal),
     }
     return { runs } as unknown as LogClient
   }
@@ -43,7 +44,13 @@ class MemoryLog {
     const part = this.bytes.slice(offset, offset + maxBytes)
     const nextOffset = offset + part.length
     const base64 = Buffer.from(part).toString('base64')
-    return { offset, nextOffset, totalBytes: this.bytes.length, base64, complete: this.final && nextOffset === this.bytes.length }
+    return {
+      offset,
+      nextOffset,
+      totalBytes: this.bytes.length,
+      base64,
+      complete: this.final && nextOffset === this.bytes.length,
+    }
   }
 
   async *#follow(from: number, signal: AbortSignal) {

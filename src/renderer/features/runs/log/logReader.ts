@@ -93,7 +93,10 @@ export class LogReader {
 
   /** Bytes of the log as they are, for searching and saving; at most 4 MiB at once. */
   async read(offset: number, sizeBytes: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    const chunk = await this.#client.runs.log({ runId: this.#runId, offset, maxBytes: sizeBytes }, signal === undefined ? {} : { signal })
+    const chunk = await this.#client.runs.log(
+      { runId: this.#runId, offset, maxBytes: sizeBytes },
+      signal === undefined ? {} : { signal },
+    )
     return decodeBase64(chunk.base64)
   }
 
@@ -137,7 +140,10 @@ export class LogReader {
   async #catchUp(): Promise<boolean> {
     for (;;) {
       const options = { signal: this.#stopped.signal }
-      const chunk = await this.#client.runs.log({ runId: this.#runId, offset: this.#index.sizeBytes, maxBytes: readBytes }, options)
+      const chunk = await this.#client.runs.log(
+        { runId: this.#runId, offset: this.#index.sizeBytes, maxBytes: readBytes },
+        options,
+      )
       this.#take(chunk)
       if (chunk.complete) return true
       if (chunk.nextOffset >= chunk.totalBytes) return false
@@ -153,7 +159,11 @@ export class LogReader {
   #take(chunk: LogChunk): void {
     // A chunk that repeats what is here, or leaves something out, is never taken in: the next read starts where we are.
     if (chunk.offset === this.#index.sizeBytes) this.#index.append(decodeBase64(chunk.base64))
-    this.#publish({ totalBytes: Math.max(chunk.totalBytes, this.#index.sizeBytes), complete: chunk.complete, error: null })
+    this.#publish({
+      totalBytes: Math.max(chunk.totalBytes, this.#index.sizeBytes),
+      complete: chunk.complete,
+      error: null,
+    })
   }
 
   #publish(change: Partial<Pick<LogState, 'totalBytes' | 'complete' | 'error'>>): void {

@@ -69,7 +69,9 @@ export class LogSearch {
   }
 
   #match(lines: readonly string[], firstLine: number): number[] {
-    return lines.flatMap((line, index) => (stripAnsi(line).toLowerCase().includes(this.#query) ? [firstLine + index] : []))
+    return lines.flatMap((line, index) =>
+      stripAnsi(line).toLowerCase().includes(this.#query) ? [firstLine + index] : [],
+    )
   }
 
   #publish(failed: boolean): void {

@@ -23,7 +23,8 @@ export function useLogScroll(scroller: RefObject<HTMLDivElement | null>, lineCou
   const [top, setTop] = useState(0)
   const totalHeight = lineCount * rowHeight
   const spacerHeight = Math.min(totalHeight, tallestSpacer)
-  const ratio = spacerHeight > viewportHeight ? Math.max(1, (totalHeight - viewportHeight) / (spacerHeight - viewportHeight)) : 1
+  const ratio =
+    spacerHeight > viewportHeight ? Math.max(1, (totalHeight - viewportHeight) / (spacerHeight - viewportHeight)) : 1
   const largestTop = Math.max(0, totalHeight - viewportHeight)
   // What we set ourselves comes back as a scroll event, rounded; it must not overwrite the exact position.
   const expected = useRef(-1)
