@@ -16,9 +16,13 @@ export class ChannelRefused extends Error {
 
 /** The connection went away before the command said how it ended. */
 export class CommandCut extends Error {
-  constructor() {
+  /** True when the command cannot have reached the server, so that sending it again is safe. */
+  readonly neverSent: boolean
+
+  constructor(neverSent: boolean) {
     super('the connection was lost before the command ended')
     this.name = 'CommandCut'
+    this.neverSent = neverSent
   }
 }
 
@@ -39,7 +43,10 @@ export function runCommand(
 ): Promise<RemoteCommandResult> {
   const { signal } = options
   return new Promise((resolve, reject) => {
-    if (connection.closed) return reject(new CommandCut())
+    if (connection.closed) return reject(new CommandCut(true))
+    const receivedBefore = connection.bytesReceived
+    // The command goes out only after the server has confirmed the channel, and a confirmation is bytes.
+    const cut = (): CommandCut => new CommandCut(connection.bytesReceived === receivedBefore)
     if (signal.aborted) return reject(stopped(signal, command))
     let settled = false
     const settle = (finish: () => void): void => {
@@ -50,7 +57,7 @@ export function runCommand(
     }
     const onAbort = (): void => settle(() => reject(stopped(signal, command)))
     signal.addEventListener('abort', onAbort, { once: true })
-    const unsubscribe = connection.onClosed(() => settle(() => reject(new CommandCut())))
+    const unsubscribe = connection.onClosed(() => settle(() => reject(cut())))
     try {
       connection.client.exec(command, (error, channel) => {
         if (settled) return void channel?.close()
@@ -58,18 +65,18 @@ export function runCommand(
         settle(() =>
           error === undefined
             ? resolve(collect(connection, channel, { ...options, command }))
-            : reject(refusal(error, connection)),
+            : reject(refusal(error, connection, cut)),
         )
       })
     } catch {
       // ssh2 throws at once when the socket is no longer writable.
-      settle(() => reject(new CommandCut()))
+      settle(() => reject(cut()))
     }
   })
 }
 
-function refusal(error: Error, connection: SshConnection): Error {
-  if (connection.closed || /no response|not connected/i.test(error.message)) return new CommandCut()
+function refusal(error: Error, connection: SshConnection, cut: () => CommandCut): Error {
+  if (connection.closed || /no response|not connected/i.test(error.message)) return cut()
   return new ChannelRefused(/unable to exec/i.test(error.message) ? 'command' : 'channel', error.message)
 }
 
@@ -115,7 +122,7 @@ function collect(
       signal.removeEventListener('abort', onAbort)
       unsubscribe()
       if (failure !== undefined) reject(failure)
-      else if (ended === undefined) reject(new CommandCut())
+      else if (ended === undefined) reject(new CommandCut(false))
       else resolve({ ...ended, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) })
     }
     channel.on('data', take(stdout, options.onStdout))

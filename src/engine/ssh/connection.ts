@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { AnyAuthMethod, Client } from 'ssh2'
 import type { Clock } from '../../platform/clock.ts'
 import type { PinnedHostKey } from '../../shared/model/node.ts'
@@ -10,6 +11,8 @@ import { AttemptFailed, AttemptTrace, openClient, type SshTarget } from './trans
 export interface SshConnection {
   readonly client: Client
   readonly banner: string
+  /** Grows with everything the server sends. */
+  readonly bytesReceived: number
   /** True as soon as it is of no more use, which may be before the socket is gone. */
   readonly closed: boolean
   /** Called once, also when it is closed by us. @returns the function that unsubscribes. */
@@ -74,7 +77,7 @@ export function connectSsh(target: SshTarget, options: ConnectOptions): Promise<
       firstError ??= error
     })
     client.on('close', onClose)
-    client.once('ready', () => settle(() => resolve(wrap(client, trace))))
+    client.once('ready', () => settle(() => resolve(wrap(client, socket, trace))))
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
   })
@@ -90,7 +93,7 @@ function oneLogin(username: string, agent: CertificateAgent): () => AnyAuthMetho
   }
 }
 
-function wrap(client: Client, trace: AttemptTrace): SshConnection {
+function wrap(client: Client, socket: Socket, trace: AttemptTrace): SshConnection {
   let usable = true
   let gone = false
   const listeners = new Set<() => void>()
@@ -103,6 +106,9 @@ function wrap(client: Client, trace: AttemptTrace): SshConnection {
   return {
     client,
     banner: trace.banner ?? '',
+    get bytesReceived() {
+      return socket.bytesRead
+    },
     get closed() {
       return !usable
     },

@@ -176,6 +176,9 @@ class WarmPool implements SshPool {
         lease.connection.servedChannel = true
         return result
       } catch (thrown) {
+        // An open connection that had died unnoticed, after sleep for one; the next one is new.
+        if (thrown instanceof CommandCut && thrown.neverSent && lease.connection.servedChannel) continue
+        if (thrown instanceof CommandCut) throw this.#failed(node, this.#cutEvidence(thrown))
         if (!(thrown instanceof ChannelRefused)) throw thrown
         this.#learnLimit(node, lease.connection, { refusals, message: thrown.message })
       } finally {
@@ -183,6 +186,10 @@ class WarmPool implements SshPool {
       }
       await pause(refusalPauseMs * (refusals + 1), { clock: this.#context.clock, signal })
     }
+  }
+
+  #cutEvidence(cut: CommandCut): ConnectEvidence {
+    return { stage: 'command', nowMs: this.#context.clock.nowMs(), message: cut.message }
   }
 
   /**
@@ -209,7 +216,7 @@ class WarmPool implements SshPool {
       const nowMs = this.#context.clock.nowMs()
       // It may be slow, or it may be dead: whoever comes next finds out on a new connection.
       if (isTimeout(thrown)) this.#retire(lease.connection)
-      if (thrown instanceof CommandCut) throw this.#failed(node, { stage: 'command', nowMs, message: thrown.message })
+      if (thrown instanceof CommandCut) throw thrown
       if (!(thrown instanceof ChannelRefused) || thrown.kind === 'channel') throw thrown
       throw this.#failed(node, { stage: 'channel', nowMs, message: `exec request failed (${thrown.message})` })
     }

@@ -213,6 +213,22 @@ describe.skipIf(sshdMissing !== null)('ssh pool on a real sshd', () => {
     expect(refused.diagnosis?.transient).toBe(true)
   })
 
+  it('S1.6 sends a command again when an idle connection turns out to be dead and cannot have delivered it', async () => {
+    const sshd = await server()
+    const node = nodeFor(sshd)
+    const ssh = pool()
+    const serverProcess = Number(text((await ssh.exec(node, 'echo $PPID', { timeoutMs })).stdout))
+    process.kill(serverProcess, 'SIGSTOP')
+    const again = ssh.exec(node, 'echo again', { timeoutMs })
+    process.kill(serverProcess, 'SIGKILL')
+    expect(text((await again).stdout)).toBe('again\n')
+    const next = Number(text((await ssh.exec(node, 'echo $PPID', { timeoutMs })).stdout))
+    const started = failureOf(
+      ssh.exec(node, 'echo once; sleep 30', { timeoutMs, onStdout: () => process.kill(next, 'SIGKILL') }),
+    )
+    expect((await started).code).toBe('CONNECTION_LOST')
+  })
+
   it('stops a command at its deadline and when it is canceled', async () => {
     const node = nodeFor(await server())
     const ssh = pool()
