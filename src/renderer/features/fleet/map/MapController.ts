@@ -12,6 +12,7 @@ import {
   paintOverlay,
   repaintTiles,
   repaintTitles,
+  shiftMap,
   visibleTiles,
 } from './paint.ts'
 import { changedTiles, type Scene, tileFlags } from './scene.ts'
@@ -44,7 +45,8 @@ const emptyScene: Scene = {
 
 const noOverlay: OverlayState = { selected: new Set(), hovered: null, focused: null, lasso: null }
 
-const contextOf = (canvas: HTMLCanvasElement): CanvasRenderingContext2D => canvas.getContext('2d') as CanvasRenderingContext2D
+const contextOf = (canvas: HTMLCanvasElement, opaque: boolean): CanvasRenderingContext2D =>
+  canvas.getContext('2d', { alpha: !opaque }) as CanvasRenderingContext2D
 
 function countStyles(scene: Scene, first: number, count: number): number[] {
   const counts = styles.map(() => 0)
@@ -67,6 +69,9 @@ export class MapController {
   #counts: readonly GroupCounts[] = []
   #layout: MapLayout = layoutFleet([], { width: 0, height: 0 })
   #camera: Camera = homeCamera
+  /** What the base canvas shows. */
+  #paintedCamera: Camera = homeCamera
+  #pixelRatio = 1
   #overlay: OverlayState = noOverlay
   #dirty = new Set<number>()
   #fullDirty = false
@@ -120,9 +125,10 @@ export class MapController {
     for (const canvas of [this.#base, this.#overlayCanvas]) {
       canvas.width = Math.max(1, Math.round(viewport.width * pixelRatio))
       canvas.height = Math.max(1, Math.round(viewport.height * pixelRatio))
-      contextOf(canvas).setTransform(pixelRatio, 0, 0, pixelRatio, 0, 0)
+      contextOf(canvas, canvas === this.#base).setTransform(pixelRatio, 0, 0, pixelRatio, 0, 0)
     }
     this.#viewport = viewport
+    this.#pixelRatio = pixelRatio
     this.#relayout()
   }
 
@@ -164,7 +170,7 @@ export class MapController {
   }
 
   panBy(dx: number, dy: number): void {
-    this.#moveTo({ ...this.#camera, x: this.#camera.x + dx, y: this.#camera.y + dy })
+    this.#moveTo({ ...this.#camera, x: this.#camera.x + Math.round(dx), y: this.#camera.y + Math.round(dy) })
   }
 
   zoomBy(anchor: Point, factor: number): void {
@@ -184,11 +190,16 @@ export class MapController {
 
   #moveTo(camera: Camera, coveredRight = 0): void {
     const open = { ...this.#viewport, width: this.#viewport.width - coveredRight }
-    const next = clampCamera(camera, this.#layout, open)
+    const clamped = clampCamera(camera, this.#layout, open)
+    // Whole pixels, so that a pan can move what is painted already.
+    const next = { ...clamped, x: Math.round(clamped.x), y: Math.round(clamped.y) }
     if (next.zoom === this.#camera.zoom && next.x === this.#camera.x && next.y === this.#camera.y) return
+    const zoomed = next.zoom !== this.#camera.zoom
     this.#camera = next
     this.#onView(next, this.#layout)
-    this.requestFull()
+    if (zoomed) this.#fullDirty = true
+    this.#overlayDirty = true
+    this.#schedule()
   }
 
   #relayout(): void {
@@ -212,7 +223,7 @@ export class MapController {
   #frame(canvas: HTMLCanvasElement, timeMs: number): Frame {
     const now = engineNowMs()
     return {
-      context: contextOf(canvas),
+      context: contextOf(canvas, canvas === this.#base),
       theme: this.#theme,
       layout: this.#layout,
       scene: this.#data.scene,
@@ -242,12 +253,15 @@ export class MapController {
     if (this.#viewport.width === 0) return
     for (const index of this.#settling.keys()) this.#dirty.add(index)
     const frame = this.#frame(this.#base, timeMs)
-    if (this.#fullDirty) paintMap(frame, this.#counts)
+    const shift = { x: this.#camera.x - this.#paintedCamera.x, y: this.#camera.y - this.#paintedCamera.y }
+    if (this.#fullDirty || !this.#canShift(shift)) paintMap(frame, this.#counts)
     else {
+      if (shift.x !== 0 || shift.y !== 0) shiftMap(frame, this.#counts, shift)
       if (this.#dirty.size > 0) repaintTiles(frame, [...this.#dirty].sort((a, b) => a - b))
       if (this.#titlesDirty) repaintTitles(frame, this.#counts)
     }
     if (this.#overlayDirty) paintOverlay(this.#frame(this.#overlayCanvas, timeMs), this.#overlay)
+    this.#paintedCamera = this.#camera
     this.#dirty.clear()
     this.#fullDirty = false
     this.#titlesDirty = false
@@ -255,6 +269,13 @@ export class MapController {
     for (const [index, startedAt] of this.#settling) if (timeMs - startedAt >= settleMs) this.#settling.delete(index)
     if (this.#settling.size > 0) this.#schedule()
     this.#animateBusy()
+  }
+
+  /** Whole device pixels only: anything else would blur what is moved. Small pans only: the rest is new anyway. */
+  #canShift({ x, y }: Point): boolean {
+    if (this.#camera.zoom !== this.#paintedCamera.zoom) return false
+    if (Math.abs(x) > this.#viewport.width / 2 || Math.abs(y) > this.#viewport.height / 2) return false
+    return Number.isInteger(x * this.#pixelRatio) && Number.isInteger(y * this.#pixelRatio)
   }
 
   /** Only busy tiles that are in sight and large enough to show it keep the map awake. */

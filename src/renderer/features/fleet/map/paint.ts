@@ -58,11 +58,22 @@ function byStyle(scene: Scene, cells: readonly Cell[]): readonly (readonly Cell[
   return buckets
 }
 
-export function visibleTiles({ layout, camera, viewport }: Pick<Frame, 'layout' | 'camera' | 'viewport'>): number[] {
-  const from = toMap(camera, { x: 0, y: 0 })
-  const to = toMap(camera, { x: viewport.width, y: viewport.height })
+/** A part of the screen, in CSS pixels. */
+interface Area {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+function tilesInArea(layout: MapLayout, camera: Camera, area: Area): number[] {
+  const from = toMap(camera, area)
+  const to = toMap(camera, { x: area.x + area.width, y: area.y + area.height })
   return tilesIn(layout, { left: from.x, top: from.y, right: to.x, bottom: to.y })
 }
+
+export const visibleTiles = ({ layout, camera, viewport }: Pick<Frame, 'layout' | 'camera' | 'viewport'>): number[] =>
+  tilesInArea(layout, camera, { x: 0, y: 0, ...viewport })
 
 /** Cells on whole pixels, so that edges stay sharp at any zoom. */
 function cellsOf({ layout, camera }: Frame, indices: readonly number[]): Cell[] {
@@ -322,18 +333,46 @@ function paintBar(frame: Frame, group: PlacedGroup, counts: GroupCounts): void {
   })
 }
 
-/** The whole map. */
-export function paintMap(frame: Frame, groups: readonly GroupCounts[]): void {
-  const { context, viewport, theme, layout } = frame
+function paintArea(frame: Frame, groups: readonly GroupCounts[], area: Area): void {
+  const { context, theme, layout, camera } = frame
   context.fillStyle = theme.ground
-  context.fillRect(0, 0, viewport.width, viewport.height)
-  paintTiles(frame, visibleTiles(frame))
+  context.fillRect(area.x, area.y, area.width, area.height)
+  paintTiles(frame, tilesInArea(layout, camera, area))
   layout.groups.forEach((group, index) => {
     const counts = groups[index]
     if (counts === undefined) return
     paintTitle(frame, group, counts)
     if (group.collapsed) paintBar(frame, group, counts)
   })
+}
+
+/** The whole map. */
+export const paintMap = (frame: Frame, groups: readonly GroupCounts[]): void => paintArea(frame, groups, { x: 0, y: 0, ...frame.viewport })
+
+/** Room for what sticks out of a cell. */
+const stripMargin = 4
+
+/** The map after a pan by whole device pixels: what is painted already is moved, and only the strips that came into sight are new. */
+export function shiftMap(frame: Frame, groups: readonly GroupCounts[], shift: Point): void {
+  const { context, viewport } = frame
+  const { canvas } = context
+  context.save()
+  context.setTransform(1, 0, 0, 1, 0, 0)
+  context.drawImage(canvas, Math.round((shift.x * canvas.width) / viewport.width), Math.round((shift.y * canvas.height) / viewport.height))
+  context.restore()
+  const strips: readonly Area[] = [
+    { x: shift.x > 0 ? 0 : viewport.width + shift.x - stripMargin, y: 0, width: shift.x === 0 ? 0 : Math.abs(shift.x) + stripMargin, height: viewport.height },
+    { x: 0, y: shift.y > 0 ? 0 : viewport.height + shift.y - stripMargin, width: viewport.width, height: shift.y === 0 ? 0 : Math.abs(shift.y) + stripMargin },
+  ]
+  for (const strip of strips) {
+    if (strip.width === 0 || strip.height === 0) continue
+    context.save()
+    context.beginPath()
+    context.rect(strip.x, strip.y, strip.width, strip.height)
+    context.clip()
+    paintArea(frame, groups, strip)
+    context.restore()
+  }
 }
 
 /** Clears and paints the titles and bars, whose counts follow every change of a tile. */
