@@ -1,7 +1,6 @@
 import { AppError } from '../../shared/errors.ts'
-import { runStates } from '../../shared/model/run.ts'
 import type { RunId } from '../../shared/model/ids.ts'
-import type { Run } from '../../shared/model/run.ts'
+import { isFinal, type Run, runStates } from '../../shared/model/run.ts'
 import { commitEvent } from './commit.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { PlanExecutor } from './executor.ts'
@@ -27,7 +26,7 @@ export class Cancellations<Memory> {
     const { run, effects } = await commitEvent(this.#dependencies, runId, { kind: 'cancelRequested', by })
     if (effects.some((effect) => effect.kind === 'stopRemote')) return this.stop(runId)
     await this.#coordinator.cut(runId)
-    if (run.status !== 'running') this.#coordinator.released(run)
+    if (isFinal(run.status)) this.#coordinator.released(run)
     // Somebody else asked before: both learn how it ended.
     return this.#stopping.get(runId) ?? run
   }

@@ -74,9 +74,9 @@ export class Coordinator<Memory> {
     await work?.ended
   }
 
-  /** The run stopped working: forget it and let those go on that waited for its locks. */
+  /** The run is final or halted: forget it and let those go on that waited for its locks. */
   released(run: Run): void {
-    if (isFinal(run.status) || run.status === 'halted') this.#sessions.delete(run.id)
+    this.#sessions.delete(run.id)
     for (const [id, queued] of this.#queue) {
       if (queued.nodeId === run.nodeId && queued.state === 'ACQUIRE_LOCK') this.#queue.set(id, { ...queued, notBefore: null })
     }
@@ -130,7 +130,7 @@ export class Coordinator<Memory> {
 
   #afterWork(run: Run): void {
     if (run.status === 'queued' && this.#accepting) this.#queue.set(run.id, run)
-    if (run.status !== 'running') this.released(run)
+    if (isFinal(run.status) || run.status === 'halted') this.released(run)
   }
 
   async #start(runId: RunId): Promise<Transition> {

@@ -1,0 +1,188 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { assignPlans } from '../../src/core/fleet/assignment.ts'
+import { diagnoseProgram } from '../../src/core/diagnose/program.ts'
+import type { DiagnoseFailure, LogStore, Store } from '../../src/engine/ports.ts'
+import { createRunService, type RunConfig, type RunService } from '../../src/engine/runs/runService.ts'
+import { createOpenSshAccess, type ManagedOpenSshAccess } from '../../src/engine/ssh/openSshAccess.ts'
+import { createSshPool } from '../../src/engine/ssh/pool.ts'
+import { openLogStore, openStore } from '../../src/engine/store/index.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { createIdSource } from '../../src/platform/ids.ts'
+import { createLogging } from '../../src/platform/logger.ts'
+import { IdempotencyKey, PlanId, type RunId } from '../../src/shared/model/ids.ts'
+import type { FleetNode } from '../../src/shared/model/node.ts'
+import { Plan, TreeSpec } from '../../src/shared/model/plan.ts'
+import { isFinal, type Run, type RunProgress } from '../../src/shared/model/run.ts'
+import type { z } from 'zod'
+import { startSshd, type TestSshd } from './sshd.ts'
+import { createTrust, nodeFor, type TestTrust } from './trust.ts'
+import { waitFor } from './waitFor.ts'
+
+export interface RunRig {
+  readonly directory: string
+  /** Where the node's side lies; its `$HOME` is `<remote>/home`. */
+  readonly remote: string
+  readonly local: string
+  readonly sshd: TestSshd
+  readonly trust: TestTrust
+  readonly store: Store
+  readonly logs: LogStore
+  readonly node: FleetNode
+  readonly service: RunService
+  readonly pool: ReturnType<typeof createSshPool>
+  readonly openSsh: ManagedOpenSshAccess
+  readonly progress: { readonly runId: RunId; readonly progress: RunProgress }[]
+  /** Another service over the same rig, as after a restart; `store` may be one that breaks. */
+  makeService(store?: Store): RunService
+  /** Saves a plan for the rig's nodes; the same name again makes a new revision. */
+  plan(spec: z.input<typeof TreeSpec>, name?: string): Promise<Plan>
+  addNode(overrides?: Partial<Record<keyof FleetNode, unknown>>): Promise<FleetNode>
+  push(options?: { readonly plan?: string; readonly key?: string; readonly node?: string }): Promise<Run>
+  /** The run once it satisfies `accept`; by default once it is final or halted. */
+  until(runId: RunId, accept?: (run: Run) => boolean): Promise<Run>
+  /** Pushes and waits for the end. */
+  run(options?: { readonly plan?: string; readonly key?: string; readonly node?: string }): Promise<Run>
+  log(runId: RunId): Promise<string>
+  freshNode(id?: FleetNode['id']): Promise<FleetNode>
+  dispose(): Promise<void>
+}
+
+export interface RigOptions {
+  readonly config?: Partial<RunConfig>
+  readonly extraConfig?: readonly string[]
+}
+
+const defaults: RunConfig = { maxParallelRuns: 4, errorAfterFailures: 3, retryDelayMs: 20, certificate: { minValidSeconds: 60, lifetimeSeconds: 3_600 } }
+
+/** The run service over its real parts: SQLite, a certificate authority, ssh2, system ssh and rsync, one sshd. */
+export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
+  const directory = await mkdtemp(join(tmpdir(), 'ls-run-'))
+  const remote = join(directory, 'remote')
+  const local = join(directory, 'local')
+  await Promise.all([join(remote, 'home'), local, join(directory, 'ssh')].map((path) => mkdir(path, { recursive: true })))
+  const trust = await createTrust()
+  const sshd = await startSshd({
+    trustedUserCa: trust.publicKey,
+    principals: ['sync-agent'],
+    extraConfig: [...(options.extraConfig ?? []), `SetEnv SHLVL=5 HOME=${join(remote, 'home')}`],
+  })
+  const { logger, close: closeLog } = createLogging({ level: 'debug', sinks: [] })
+  const store = await openStore({ databaseFile: join(directory, 'db.sqlite'), backupsDirectory: join(directory, 'backups'), clock: systemClock, logger })
+  const logs = await openLogStore({ directory: join(directory, 'logs'), logger })
+  const ids = createIdSource(systemClock)
+  const pool = createSshPool({ identities: trust.identities, clock: systemClock })
+  const openSsh = await createOpenSshAccess({ directory: join(directory, 'ssh'), identities: trust.identities })
+  const diagnose: DiagnoseFailure = (node, { certificate: _certificate, ...failure }) => diagnoseProgram(node, { ...failure, nowMs: Date.now() })
+  const progress: { runId: RunId; progress: RunProgress }[] = []
+  const makeService = (over: Store = store): RunService =>
+    createRunService({
+      store: over,
+      logs,
+      clock: systemClock,
+      ids,
+      identities: trust.identities,
+      sshPool: pool,
+      openSsh,
+      diagnose,
+      config: { ...defaults, ...options.config },
+      logger,
+      publishProgress: (runId, value) => progress.push({ runId, progress: value }),
+    })
+  const addNode = async (overrides: Partial<Record<keyof FleetNode, unknown>> = {}): Promise<FleetNode> => {
+    const added = assignPlans(nodeFor(sshd, overrides), await store.listPlans())
+    await store.transact((transaction) => transaction.saveNode(added))
+    return added
+  }
+  const node = await addNode()
+  const service = makeService()
+  await service.start()
+  const until: RunRig['until'] = (runId, accept = (run) => isFinal(run.status) || run.status === 'halted') =>
+    waitFor(
+      `run ${runId}`,
+      async () => {
+        const run = await store.getRun(runId)
+        if (run !== null && accept(run)) return run
+        throw new Error(`${run?.status} in ${run?.state}, tries ${run?.tries}: ${run?.attempts.at(-1)?.diagnosis?.sentence ?? ''}`)
+      },
+      { timeoutMs: 40_000 },
+    )
+  const push: RunRig['push'] = async (wanted = {}) => {
+    const { runs } = await service.push({
+      idempotencyKey: IdempotencyKey.parse(wanted.key ?? `test-${ids()}`),
+      plans: wanted.plan === undefined ? [] : [wanted.plan],
+      targets: { kind: 'nodes', nodes: [wanted.node ?? node.name] },
+      trigger: 'operator',
+      requestedBy: 'tester@here',
+    })
+    const [run] = runs
+    if (run === undefined) throw new Error('nothing was registered')
+    return run
+  }
+  return {
+    directory,
+    remote,
+    local,
+    sshd,
+    trust,
+    store,
+    logs,
+    node,
+    service,
+    pool,
+    openSsh,
+    progress,
+    makeService,
+    addNode,
+    push,
+    until,
+    plan: async (spec, name = 'site') => {
+      const before = await store.findPlanByName(name)
+      const plan = Plan.parse({
+        id: before?.id ?? PlanId.parse(ids()),
+        name,
+        kind: 'tree',
+        selector: '*',
+        spec: TreeSpec.parse(spec),
+        revision: (before?.revision ?? 0) + 1,
+        digest: 'a'.repeat(64),
+        createdAt: 0,
+        updatedAt: 0,
+      })
+      await store.transact(async (transaction) => {
+        await transaction.savePlan(plan)
+        const plans = await transaction.listPlans()
+        for (const known of await transaction.listNodes()) await transaction.saveNode(assignPlans(known, plans))
+      })
+      return plan
+    },
+    run: async (wanted) => until((await push(wanted)).id),
+    log: async (runId) => Buffer.from(await logs.read(runId, 0, 16 * 1024 * 1024)).toString('utf8'),
+    freshNode: async (id = node.id) => {
+      const found = await store.getNode(id)
+      if (found === null) throw new Error('the node is gone')
+      return found
+    },
+    dispose: async () => {
+      await service.stop()
+      await pool.close()
+      await openSsh.close()
+      await sshd.stop()
+      await logs.close()
+      await store.close()
+      closeLog()
+      await trust.stop()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Writes files, making their directories; names may hold anything a file system takes. */
+export async function writeTree(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(directory, name)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, content)
+  }
+}
