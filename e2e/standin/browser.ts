@@ -4,10 +4,14 @@ import { type BrowserContext, chromium, type Page } from '@playwright/test'
 import { tellTest } from './control.ts'
 import { serveProtocols } from './protocol.ts'
 
-/** CI is root in a container: no sandbox, no GPU, no calls home. */
+/**
+ * CI is root in a container: no sandbox, no GPU, no calls home. Without 3D the terminal draws into the document, where a
+ * test can read it.
+ */
 const chromiumArguments = [
   '--no-sandbox',
   '--disable-gpu',
+  '--disable-3d-apis',
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',

@@ -91,7 +91,7 @@ function openLink(hash: string | null): void {
 }
 
 function start(): void {
-  hardenSession(session.defaultSession)
+  hardenSession(session.defaultSession, place)
   protocol.handle(consoleScheme, createConsoleHandler(join(import.meta.dirname, '../renderer')))
   const notices = createNotices({
     create: (notice) => new Notification(notice),

@@ -34,6 +34,18 @@ function isRefused(contents: EventEmitter, event: string, details: object = {}):
   return preventDefault.mock.calls.length > 0
 }
 
+function hardenedSession() {
+  const session = Object.assign(new EventEmitter(), {
+    setPermissionRequestHandler: vi.fn(),
+    setPermissionCheckHandler: vi.fn(),
+    setDevicePermissionHandler: vi.fn(),
+    setDisplayMediaRequestHandler: vi.fn(),
+    setSpellCheckerEnabled: vi.fn(),
+  })
+  hardenSession(session as unknown as Session, place)
+  return session
+}
+
 describe('security checklist', () => {
   it('1 to 4: sandbox, context isolation, no node, web security, no webview, no developer tools in a release', () => {
     const preferences = secureWebPreferences({ preload: '/p.cjs', preloadArguments: [], isDevelopment: false })
@@ -92,21 +104,25 @@ describe('security checklist', () => {
     expect(isExternalUrl('https://user:secret@example.org/')).toBe(false)
   })
 
-  it('5: denies every permission, device, screen and download', () => {
-    const session = Object.assign(new EventEmitter(), {
-      setPermissionRequestHandler: vi.fn(),
-      setPermissionCheckHandler: vi.fn(),
-      setDevicePermissionHandler: vi.fn(),
-      setDisplayMediaRequestHandler: vi.fn(),
-      setSpellCheckerEnabled: vi.fn(),
-    })
-    hardenSession(session as unknown as Session)
+  it('5: denies every permission, device and screen', () => {
+    const session = hardenedSession()
     const answer = vi.fn()
     session.setPermissionRequestHandler.mock.calls[0]?.[0](null, 'media', answer)
     expect(answer).toHaveBeenCalledWith(false)
     expect(session.setPermissionCheckHandler.mock.calls[0]?.[0](null, 'clipboard-read', '')).toBe(false)
     expect(session.setDevicePermissionHandler.mock.calls[0]?.[0]({})).toBe(false)
-    expect(isRefused(session, 'will-download')).toBe(true)
+  })
+
+  it('downloads only what the page itself has made', () => {
+    const session = hardenedSession()
+    const download = (url: string): boolean => {
+      const preventDefault = vi.fn()
+      session.emit('will-download', { preventDefault }, { getURL: () => url })
+      return preventDefault.mock.calls.length === 0
+    }
+    expect(download('blob:app://console/0b5c')).toBe(true)
+    expect(download('blob:app://console.example.org/0b5c')).toBe(false)
+    expect(download('https://example.org/setup.exe')).toBe(false)
   })
 
   it('17: hears calls only from the top frame of its own page', () => {

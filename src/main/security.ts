@@ -86,12 +86,17 @@ export function hardenContents(contents: WebContents, { place, openExternal }: H
   })
 }
 
-/** No camera, no location, no notifications of the page's own, no devices, no downloads. */
-export function hardenSession(session: Session): void {
+/**
+ * No camera, no location, no notifications of the page's own, no devices. The only download is what the page itself has
+ * made, such as a saved log; Electron asks the person where to put it.
+ */
+export function hardenSession(session: Session, place: PagePlace): void {
   session.setPermissionRequestHandler((_contents, _permission, callback) => callback(false))
   session.setPermissionCheckHandler(() => false)
   session.setDevicePermissionHandler(() => false)
   session.setDisplayMediaRequestHandler((_request, callback) => callback({}))
   session.setSpellCheckerEnabled(false)
-  session.on('will-download', (event) => event.preventDefault())
+  session.on('will-download', (event, item) => {
+    if (!item.getURL().startsWith(`blob:${place.origin}/`)) event.preventDefault()
+  })
 }
