@@ -32,9 +32,13 @@ link.engine.seedHistory(historyPerNode)
 for (const node of [...link.engine.nodes.values()].filter((_, index) => index % 23 === 5).slice(0, 20))
   link.engine.renew(node)
 
-if (query.get('state') === 'loading')
-  link.client.system.status = (() => new Promise(() => undefined)) as unknown as typeof link.client.system.status
+/** An engine that never answers. */
+const silent: Pick<FakeLink, 'client'> = {
+  client: new Proxy(link.client, {
+    get: (client, name) => (name === 'system' ? new Proxy({}, { get: () => () => new Promise(() => undefined) }) : Reflect.get(client, name)),
+  }),
+}
 const status = query.get('state') as LinkStatus | null
 window.fake = link
-mount(link)
+mount(query.get('state') === 'loading' ? { ...link, ...silent } : link)
 if (status === 'restarting') setTimeout(() => link.status.set('restarting'), 1500)

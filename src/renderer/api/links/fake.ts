@@ -224,6 +224,9 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
     },
     runs: {
       push: os.runs.push.handler(({ input }) => {
+        const failure = engine.pushFailures.shift()
+        engine.pushKeys.push(input.idempotencyKey)
+        if (failure?.when === 'before') throw failure.error
         const { targets } = input
         const nodes =
           targets.kind === 'all'
@@ -232,6 +235,7 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
               ? engine.select(targets.filter)
               : targets.nodes.map((node) => engine.node(node))
         const { batchId, runs } = engine.push(input.idempotencyKey, nodes)
+        if (failure !== undefined) throw failure.error
         return { batchId, runs: [...runs] }
       }),
       list: os.runs.list.handler(({ input }) => {

@@ -32,6 +32,10 @@ export class FakeEngine {
   readonly #listeners = new Set<Listener>()
   readonly #options: Required<FakeEngineOptions>
   readonly #batches = new Map<string, BatchId>()
+  /** Keys of all pushes that arrived, in order. */
+  readonly pushKeys: IdempotencyKey[] = []
+  /** Taken one a push: `before` refuses it, `after` does the work and loses the answer on the way. */
+  readonly pushFailures: { readonly when: 'before' | 'after'; readonly error: AppError }[] = []
   seq = 0
   instance = 1
   vaultUnlocked: boolean
