@@ -79,6 +79,8 @@ describe('exit codes (U34)', () => {
     [12, 'retryable'],
     [30, 'retryable'],
     [35, 'retryable'],
+    [20, 'retryable'],
+    [137, 'retryable'],
     [255, 'retryable'],
     [11, 'disk-full-suspected'],
     [25, 'delete-limit'],

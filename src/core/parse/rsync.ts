@@ -122,12 +122,13 @@ export type RsyncSeverity = 'ok' | 'warning' | 'partial' | 'retryable' | 'disk-f
 
 const exitSeverities: Readonly<Record<number, RsyncSeverity>> = {
   0: 'ok',
-  /** Error in socket I/O, protocol data stream, timeout in data, timeout at connect, and whatever ssh said. */
+  /** Error in socket I/O, protocol data stream, timeout in data or at connect, stopped by a signal, whatever ssh said. */
   10: 'retryable',
   12: 'retryable',
   30: 'retryable',
   35: 'retryable',
   255: 'retryable',
+  20: 'retryable',
   11: 'disk-full-suspected',
   23: 'partial',
   24: 'warning',
@@ -135,6 +136,8 @@ const exitSeverities: Readonly<Record<number, RsyncSeverity>> = {
 }
 
 export function rsyncSeverity(exitCode: number): RsyncSeverity {
+  // 128 + n: a signal ended rsync on one side, as a shutdown or a lack of memory does.
+  if (exitCode > 128 && exitCode < 160) return 'retryable'
   return exitSeverities[exitCode] ?? 'fatal'
 }
 
