@@ -1,6 +1,6 @@
 import { LayoutGrid, Plus, Rows3 } from 'lucide-react'
-import { type TileFill, tileFills } from '../../../core/fleet/health.ts'
 import type { FilterResult } from '../../../core/fleet/filter.ts'
+import { type TileFill, tileFills } from '../../../core/fleet/health.ts'
 import { Button } from '../../components/Button.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { formatCount } from '../../components/format.ts'
@@ -9,13 +9,15 @@ import { KeyHint } from '../../components/KeyHint.tsx'
 import { FillMark, fillWords } from '../../components/StatusMark.tsx'
 import { overlays } from '../../stores/overlays.ts'
 import { displayKeys } from '../shortcuts/useGlobalShortcuts.ts'
-import type { GroupBy } from './fleetQuery.ts'
 import { FilterField } from './FilterField.tsx'
+import type { GroupBy } from './fleetQuery.ts'
 import type { FillBy } from './map/styles.ts'
 
 interface FleetHeaderProps {
   readonly total: number
   readonly shown: number
+  /** What is counted is the last known state. */
+  readonly stale: boolean
   readonly counts: Readonly<Record<TileFill, number>>
   readonly filter: string
   readonly parsed: FilterResult
@@ -23,7 +25,10 @@ interface FleetHeaderProps {
   readonly groupBy: GroupBy
   readonly labels: readonly string[]
   readonly fillBy: FillBy
-  readonly onQuery: (changes: Readonly<Record<string, string | undefined>>, options?: { readonly replace?: boolean }) => void
+  readonly onQuery: (
+    changes: Readonly<Record<string, string | undefined>>,
+    options?: { readonly replace?: boolean },
+  ) => void
   readonly onLeaveFilter: () => void
   readonly onAdd: () => void
 }
@@ -37,7 +42,10 @@ export function FleetHeader(props: FleetHeaderProps) {
   return (
     <header className="relative z-10 flex min-h-12 shrink-0 flex-wrap items-center gap-x-4 gap-y-1 border-b bg-surface px-4 py-2">
       <h1 className="text-15 font-semibold">Fleet</h1>
-      <fieldset className="flex flex-wrap items-center gap-1" aria-label="Fleet status">
+      <fieldset
+        className={classNames('flex flex-wrap items-center gap-0.5', props.stale && 'stale')}
+        aria-label="Fleet status"
+      >
         <CountButton active={filter === ''} onClick={() => onQuery({ filter: undefined })}>
           <strong className="font-semibold">{formatCount(total)}</strong> {total === 1 ? 'node' : 'nodes'}
         </CountButton>
@@ -51,9 +59,15 @@ export function FleetHeader(props: FleetHeaderProps) {
         </p>
       )}
       <div className="ml-auto flex min-w-0 items-center gap-2">
-        <FilterField value={filter} parsed={props.parsed} onChange={(next) => onQuery({ filter: next }, { replace: true })} onLeave={props.onLeaveFilter} />
+        <FilterField
+          value={filter}
+          parsed={props.parsed}
+          onChange={(next) => onQuery({ filter: next }, { replace: true })}
+          onLeave={props.onLeaveFilter}
+        />
         <ViewOptions {...props} />
-        <Button variant="quiet" size="small" aria-label="Find anything" onClick={() => overlays.setState({ palette: true })}>
+        <Button variant="quiet" size="small" onClick={() => overlays.setState({ palette: true })}>
+          <span className="sr-only">Find anything</span>
           <KeyHint keys={displayKeys('Mod+k')} />
         </Button>
       </div>
@@ -61,14 +75,27 @@ export function FleetHeader(props: FleetHeaderProps) {
   )
 }
 
-function CountButton({ active, onClick, children, label }: { readonly active: boolean; readonly onClick: () => void; readonly children: React.ReactNode; readonly label?: string }) {
+function CountButton({
+  active,
+  onClick,
+  children,
+  label,
+}: {
+  readonly active: boolean
+  readonly onClick: () => void
+  readonly children: React.ReactNode
+  readonly label?: string
+}) {
   return (
     <button
       type="button"
       aria-pressed={active}
       aria-label={label}
       onClick={onClick}
-      className={classNames('inline-flex h-7 items-center gap-1.5 rounded-md px-2 text-muted hover:bg-hover hover:text-text', active && 'bg-selection text-text')}
+      className={classNames(
+        'inline-flex h-7 items-center gap-1.5 rounded-md px-2 text-muted hover:bg-hover hover:text-text',
+        active && 'bg-selection text-text',
+      )}
     >
       {children}
     </button>
@@ -76,10 +103,24 @@ function CountButton({ active, onClick, children, label }: { readonly active: bo
 }
 
 /** Pressed again it lets go. A count of none is not shown, but for the green one. */
-function FillCount({ fill, count, active, onQuery }: { readonly fill: TileFill; readonly count: number; readonly active: boolean; readonly onQuery: FleetHeaderProps['onQuery'] }) {
+function FillCount({
+  fill,
+  count,
+  active,
+  onQuery,
+}: {
+  readonly fill: TileFill
+  readonly count: number
+  readonly active: boolean
+  readonly onQuery: FleetHeaderProps['onQuery']
+}) {
   if (count === 0 && fill !== 'in-step' && !active) return null
   return (
-    <CountButton active={active} onClick={() => onQuery({ filter: active ? undefined : `tile:${fill}` })} label={`${formatCount(count)} ${fillWords[fill]}`}>
+    <CountButton
+      active={active}
+      onClick={() => onQuery({ filter: active ? undefined : `tile:${fill}` })}
+      label={`${formatCount(count)} ${fillWords[fill]}`}
+    >
       <FillMark fill={fill} />
       <strong className="font-semibold text-text">{formatCount(count)}</strong> {fillWords[fill]}
     </CountButton>
@@ -87,12 +128,17 @@ function FillCount({ fill, count, active, onQuery }: { readonly fill: TileFill; 
 }
 
 function ViewOptions({ view, groupBy, labels, fillBy, onQuery, onAdd }: FleetHeaderProps) {
-  const select = 'h-8 rounded-md border border-line-strong bg-ground px-2'
+  const select = 'h-8 rounded-md border border-line-strong bg-ground px-1.5 text-12'
   return (
     <>
       {view === 'map' && (
         <>
-          <select aria-label="Group by" className={select} value={groupBy} onChange={(event) => onQuery({ group: event.target.value === 'kind' ? undefined : event.target.value })}>
+          <select
+            aria-label="Group by"
+            className={select}
+            value={groupBy}
+            onChange={(event) => onQuery({ group: event.target.value === 'kind' ? undefined : event.target.value })}
+          >
             <option value="kind">by kind</option>
             {labels.map((label) => (
               <option key={label} value={`label.${label}`}>
@@ -101,9 +147,14 @@ function ViewOptions({ view, groupBy, labels, fillBy, onQuery, onAdd }: FleetHea
             ))}
             <option value="none">one group</option>
           </select>
-          <select aria-label="Fill shows" className={select} value={fillBy} onChange={(event) => onQuery({ fill: event.target.value === 'sync' ? undefined : event.target.value })}>
-            <option value="sync">shows sync</option>
-            <option value="certificate">shows certificates</option>
+          <select
+            aria-label="Fill shows"
+            className={select}
+            value={fillBy}
+            onChange={(event) => onQuery({ fill: event.target.value === 'sync' ? undefined : event.target.value })}
+          >
+            <option value="sync">fill: sync</option>
+            <option value="certificate">fill: certificates</option>
           </select>
         </>
       )}

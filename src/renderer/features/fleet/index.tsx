@@ -7,7 +7,7 @@ import { Button } from '../../components/Button.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { EmptyState } from '../../components/EmptyState.tsx'
 import { engineNowMs } from '../../stores/clock.ts'
-import { startRenew, startResync } from '../../stores/operations.ts'
+import { type RenewOperation, type ResyncOperation, startRenew, startResync } from '../../stores/operations.ts'
 import { preferences, usePaneSize, usePreference } from '../../stores/preferences.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { updateQuery } from '../../stores/route.ts'
@@ -15,7 +15,9 @@ import { useShortcuts } from '../../stores/shortcuts.ts'
 import { requestTerminal } from '../../stores/terminalRequests.ts'
 import type { ViewProps } from '../../views.ts'
 import { AddNode } from '../firstRun/AddNode.tsx'
+import { DemoProgress } from '../firstRun/DemoProgress.tsx'
 import { FirstRun } from '../firstRun/FirstRun.tsx'
+import { BatchBar } from './BatchBar.tsx'
 import { drawerPane, NodeDrawer } from './drawer/NodeDrawer.tsx'
 import { FleetHeader } from './FleetHeader.tsx'
 import { filterNodes, groupNodes, labelKeys, NameOrder, parseFilter, parseGroupBy } from './fleetQuery.ts'
@@ -78,6 +80,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
   const [selected, setSelected] = useState<ReadonlySet<NodeId>>(noSelection)
   const [focusedId, setFocusedId] = useState<NodeId | null>(null)
   const [question, setQuestion] = useState<PushQuestion | null>(null)
+  const [batch, setBatch] = useState<ResyncOperation | RenewOperation | null>(null)
   const collapsed = usePreference((state) => state.collapsedGroups)
   const collapsedKeys = useMemo(() => new Set(collapsed), [collapsed])
   const [drawerWidth] = usePaneSize(drawerPane.name, drawerPane.defaultWidth)
@@ -91,7 +94,9 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
   // What the filter hides cannot stay selected: a push would reach what nobody sees.
   useEffect(() => {
     const visible = new Set(shown.map((node) => node.id))
-    setSelected((before) => ([...before].every((id) => visible.has(id)) ? before : new Set([...before].filter((id) => visible.has(id)))))
+    setSelected((before) =>
+      [...before].every((id) => visible.has(id)) ? before : new Set([...before].filter((id) => visible.has(id))),
+    )
   }, [shown])
 
   const chosen = useMemo(() => shown.filter((node) => selected.has(node.id)), [shown, selected])
@@ -108,12 +113,41 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
   useShortcuts([
     { keys: 'r', label: 'Resync the selected nodes', group: 'Fleet', run: () => ask('resync') },
     { keys: 'c', label: 'Renew their certificates', group: 'Fleet', run: () => ask('renew') },
-    { keys: 't', label: 'Open a terminal on the node', group: 'Fleet', run: () => targets()[0] !== undefined && !stale && requestTerminal({ nodeId: (targets()[0] as FleetNode).id }) },
-    { keys: 'v', label: 'Switch between map and table', group: 'Fleet', run: () => updateQuery({ view: view === 'map' ? 'table' : undefined }) },
+    {
+      keys: 't',
+      label: 'Open a terminal on the node',
+      group: 'Fleet',
+      run: () => targets()[0] !== undefined && !stale && requestTerminal({ nodeId: (targets()[0] as FleetNode).id }),
+    },
+    {
+      keys: 'v',
+      label: 'Switch between map and table',
+      group: 'Fleet',
+      run: () => updateQuery({ view: view === 'map' ? 'table' : undefined }),
+    },
     { keys: '', label: 'Add a node', group: 'Fleet', run: onAdd },
   ])
+  const started = (operation: ResyncOperation | RenewOperation): void => {
+    const [only, ...others] = operation.nodeIds
+    if (others.length === 0 && only !== undefined) {
+      open(only)
+      return
+    }
+    // The tiles show how it goes; outlines would only cover that.
+    setSelected(noSelection)
+    setBatch(operation)
+  }
   const toggleGroup = (key: string): void =>
-    preferences.setState((state) => ({ collapsedGroups: state.collapsedGroups.includes(key) ? state.collapsedGroups.filter((each) => each !== key) : [...state.collapsedGroups, key] }))
+    preferences.setState((state) => ({
+      collapsedGroups: state.collapsedGroups.includes(key)
+        ? state.collapsedGroups.filter((each) => each !== key)
+        : [...state.collapsedGroups, key],
+    }))
+  const openStarted = (ids: readonly NodeId[]): void => {
+    const only = ids.length === 1 ? ids[0] : undefined
+    // After the question has given the focus back, so that the drawer may take it.
+    if (only !== undefined) setTimeout(() => open(only))
+  }
   const pressCard = (kind: 'resync' | 'renew', nodeId: NodeId): void => {
     if (stale) return
     if (kind === 'resync') void startResync(link, { nodeIds: [nodeId] })
@@ -126,6 +160,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
       <FleetHeader
         total={nodes.size}
         shown={shown.length}
+        stale={stale}
         counts={counts}
         filter={filter}
         parsed={parsed}
@@ -140,9 +175,18 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
       <div ref={area} className="relative min-h-0 flex-1">
         <div className={classNames('absolute inset-0', stale && 'stale')}>
           {view === 'table' ? (
-            <NodeTable nodes={shown} selected={selected} onSelectedChange={setSelected} onOpen={open} onFocusNode={setFocusedId} />
+            <NodeTable
+              nodes={shown}
+              selected={selected}
+              onSelectedChange={setSelected}
+              onOpen={open}
+              onFocusNode={setFocusedId}
+            />
           ) : shown.length === 0 ? (
-            <EmptyState title="No node matches this filter" actions={<Button onClick={() => updateQuery({ filter: undefined })}>Show all nodes</Button>}>
+            <EmptyState
+              title="No node matches this filter"
+              actions={<Button onClick={() => updateQuery({ filter: undefined })}>Show all nodes</Button>}
+            >
               {filter}
             </EmptyState>
           ) : (
@@ -162,12 +206,35 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
           )}
         </div>
         {view === 'map' && shown.length > 0 && <Legend nodes={shown} fillBy={fillBy} />}
+        <DemoProgress className="absolute top-3 right-4 z-10 w-72 rounded-md border bg-raised p-3 shadow-float" />
+        {chosen.length === 0 && batch !== null && (
+          <BatchBar
+            operation={batch}
+            onResyncFailed={(failed) => setQuestion({ kind: 'resync', nodes: failed })}
+            onClose={() => setBatch(null)}
+          />
+        )}
         {chosen.length > 0 && (
-          <SelectionBar nodes={chosen} total={nodes.size} disabled={stale} onResync={() => ask('resync')} onRenew={() => ask('renew')} onClear={() => setSelected(noSelection)} />
+          <SelectionBar
+            nodes={chosen}
+            total={nodes.size}
+            disabled={stale}
+            onResync={() => ask('resync')}
+            onRenew={() => ask('renew')}
+            onClear={() => setSelected(noSelection)}
+          />
         )}
         {openId !== null && <NodeDrawer nodeId={openId} onClose={close} />}
       </div>
-      {question !== null && <PushDecision question={question} total={nodes.size} filter={filter} onClose={() => setQuestion(null)} onStarted={(ids) => ids.length === 1 && ids[0] !== undefined && open(ids[0])} />}
+      {question !== null && (
+        <PushDecision
+          question={question}
+          total={nodes.size}
+          filter={filter}
+          onClose={() => setQuestion(null)}
+          onStarted={openStarted}
+        />
+      )}
     </>
   )
 }

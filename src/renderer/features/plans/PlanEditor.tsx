@@ -176,7 +176,7 @@ function EffectCard({ item }: { readonly item: EffectItem }) {
         <span className={`text-12 ${effectClass[effect]}`}>{effectWords[effect]}</span>
       </h2>
       <p>
-        <a className="text-accent hover:underline" href={filterHash(input.selector)}>
+        <a className="text-accent underline" href={filterHash(input.selector)}>
           {formatCount(nodeCount)} of {plural(total, 'node')}
         </a>
       </p>

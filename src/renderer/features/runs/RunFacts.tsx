@@ -61,13 +61,13 @@ function Asked({ run }: { readonly run: Run }) {
       <Title>Asked</Title>
       <Facts>
         <Fact name="Plan">
-          <a className="text-accent hover:underline" href={formatHash({ view: 'plans', path: [run.planId] })}>
+          <a className="text-accent underline" href={formatHash({ view: 'plans', path: [run.planId] })}>
             {run.planName}
           </a>{' '}
           revision {run.planRevision}
         </Fact>
         <Fact name="Node">
-          <a className="text-accent hover:underline" href={nodeHash(run.nodeId)}>
+          <a className="text-accent underline" href={nodeHash(run.nodeId)}>
             {run.nodeName}
           </a>
         </Fact>
@@ -84,7 +84,7 @@ function Asked({ run }: { readonly run: Run }) {
           <Long text={run.idempotencyKey} what="idempotency key" />
         </Fact>
         <Fact name="Batch">
-          <a className="text-accent hover:underline" href={formatHash({ view: 'runs', path: ['batch', run.batchId] })}>
+          <a className="text-accent underline" href={formatHash({ view: 'runs', path: ['batch', run.batchId] })}>
             all runs of this press
           </a>
         </Fact>

@@ -2,8 +2,8 @@ import type { Tile } from '../../../../core/fleet/health.ts'
 import type { FleetNode, PlanState } from '../../../../shared/model/node.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { useCall } from '../../../api/useCall.ts'
-import { classNames } from '../../../components/classNames.ts'
 import { CopyButton } from '../../../components/CopyButton.tsx'
+import { classNames } from '../../../components/classNames.ts'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { formatDuration } from '../../../components/format.ts'
 import { Time } from '../../../components/Time.tsx'
@@ -12,23 +12,42 @@ import { formatHash, runHash } from '../../../stores/route.ts'
 import { certificateWords } from '../tileWords.ts'
 import { Section } from './Section.tsx'
 
-const levelColours: Readonly<Record<Tile['certificate']['level'], string>> = { ok: 'bg-faint', soon: 'bg-pending', critical: 'bg-error', expired: 'bg-error', none: 'bg-line-strong' }
+const levelColours: Readonly<Record<Tile['certificate']['level'], string>> = {
+  ok: 'bg-faint',
+  soon: 'bg-pending',
+  critical: 'bg-error',
+  expired: 'bg-error',
+  none: 'bg-line-strong',
+}
 
 /** How much of its life is left, and whether the node has let us in with it. */
 export function CertificateSection({ node, tile }: { readonly node: FleetNode; readonly tile: Tile }) {
   const { certificate } = node
   return (
-    <Section title="Certificate" aside={<span className={tile.certificate.level === 'ok' ? 'text-muted' : 'text-pending'}>{certificateWords(tile)}</span>}>
+    <Section
+      title="Certificate"
+      aside={
+        <span className={tile.certificate.level === 'ok' ? 'text-muted' : 'text-pending'}>
+          {certificateWords(tile)}
+        </span>
+      }
+    >
       {certificate === null ? (
         <p className="text-muted">None yet: one is issued with the first run, or by Renew.</p>
       ) : (
         <>
           <div className="h-1 rounded-full bg-line">
-            <div className={classNames('h-1 rounded-full', levelColours[tile.certificate.level])} style={{ width: `${tile.certificate.shareLeft * 100}%` }} />
+            <div
+              className={classNames('h-1 rounded-full', levelColours[tile.certificate.level])}
+              style={{ width: `${tile.certificate.shareLeft * 100}%` }}
+            />
           </div>
           <p className="mt-1.5 text-muted">
             Serial{' '}
-            <a className="text-accent hover:underline" href={formatHash({ view: 'certificates', path: [certificate.serial] })}>
+            <a
+              className="text-accent underline"
+              href={formatHash({ view: 'certificates', path: [certificate.serial] })}
+            >
               {certificate.serial}
             </a>{' '}
             for {node.principal}, valid until <Time at={certificate.validBefore} absolute />.{' '}
@@ -69,7 +88,9 @@ function PlanRow({ plan }: { readonly plan: PlanState }) {
         <a className="font-medium hover:underline" href={formatHash({ view: 'plans', path: [plan.planId] })}>
           {plan.planName}
         </a>
-        <span className={plan.driftSince !== null || behind !== 0 ? 'text-pending' : 'text-in-step'}>{planWords(plan, behind)}</span>
+        <span className={plan.driftSince !== null || behind !== 0 ? 'text-pending' : 'text-in-step'}>
+          {planWords(plan, behind)}
+        </span>
       </p>
       {observed !== null && (
         <p className="flex items-center gap-1 text-12 text-faint">
@@ -121,7 +142,9 @@ export function NodeSection({ node }: { readonly node: FleetNode }) {
           <>
             <dt className="text-faint">Clock</dt>
             <dd className={Math.abs(skewMs) > 5000 ? 'text-pending' : ''}>
-              {Math.abs(skewMs) < 1000 ? 'agrees with ours' : `${formatDuration(Math.abs(skewMs))} ${skewMs > 0 ? 'ahead' : 'behind'}`}
+              {Math.abs(skewMs) < 1000
+                ? 'agrees with ours'
+                : `${formatDuration(Math.abs(skewMs))} ${skewMs > 0 ? 'ahead' : 'behind'}`}
             </dd>
           </>
         )}
@@ -129,14 +152,20 @@ export function NodeSection({ node }: { readonly node: FleetNode }) {
         <dd className="flex flex-wrap gap-1">
           {labels.length === 0 && <span className="text-muted">none</span>}
           {labels.map(([key, value]) => (
-            <a key={key} href={formatHash({ view: 'fleet', query: { filter: `label.${key}:"${value}"` } })} className="rounded-sm border px-1.5 text-12 text-muted hover:text-text">
+            <a
+              key={key}
+              href={formatHash({ view: 'fleet', query: { filter: `label.${key}:"${value}"` } })}
+              className="rounded-sm border px-1.5 text-12 text-muted hover:text-text"
+            >
               {key}={value}
             </a>
           ))}
         </dd>
         <dt className="text-faint">Host keys</dt>
         <dd className="flex flex-col gap-1">
-          {node.hostKeys.length === 0 && <span className="text-pending">none trusted yet: nothing is sent before one is</span>}
+          {node.hostKeys.length === 0 && (
+            <span className="text-pending">none trusted yet: nothing is sent before one is</span>
+          )}
           {node.hostKeys.map((key) => (
             <span key={key.fingerprint} className="min-w-0">
               <code className="text-12 break-all">{key.fingerprint}</code>

@@ -1,14 +1,21 @@
 import { useMemo } from 'react'
-import { isFinal, type Run } from '../../../../shared/model/run.ts'
-import type { NodeId } from '../../../../shared/model/ids.ts'
 import { assertNever } from '../../../../shared/errors.ts'
+import type { NodeId } from '../../../../shared/model/ids.ts'
+import { isFinal, type Run } from '../../../../shared/model/run.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { Button } from '../../../components/Button.tsx'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { formatBytes, formatDuration, plural } from '../../../components/format.ts'
 import { RunMark } from '../../../components/StatusMark.tsx'
 import { Time } from '../../../components/Time.tsx'
-import { startRenew, startResync, useRenewOperation, useResyncOperation, type RenewOperation, type ResyncOperation } from '../../../stores/operations.ts'
+import {
+  type RenewOperation,
+  type ResyncOperation,
+  startRenew,
+  startResync,
+  useRenewOperation,
+  useResyncOperation,
+} from '../../../stores/operations.ts'
 import { useReplica, useRunProgress } from '../../../stores/ReplicaContext.tsx'
 import { formatHash, runHash } from '../../../stores/route.ts'
 import { type ResyncState, resyncState } from '../resyncState.ts'
@@ -16,7 +23,10 @@ import { type ResyncState, resyncState } from '../resyncState.ts'
 /** The runs of the newest Resync on this node that the replica knows. */
 function useResyncRuns(operation: ResyncOperation | undefined, nodeId: NodeId): readonly Run[] {
   const runs = useReplica((state) => state.runs)
-  return useMemo(() => (operation?.runIds ?? []).flatMap((id) => runs.get(id) ?? []).filter((run) => run.nodeId === nodeId), [operation, runs, nodeId])
+  return useMemo(
+    () => (operation?.runIds ?? []).flatMap((id) => runs.get(id) ?? []).filter((run) => run.nodeId === nodeId),
+    [operation, runs, nodeId],
+  )
 }
 
 /** Of an operation over many nodes only the runs of this one matter here. */
@@ -34,7 +44,10 @@ export function ResyncNote({ nodeId }: { readonly nodeId: NodeId }) {
   const operation = useResyncOperation(nodeId)
   const state = useResyncState(nodeId)
   if (operation === undefined || state === null) return null
-  if (operation.error !== null) return <ErrorNote error={operation.error} onRetry={() => void startResync(link, operation)} retryLabel="Ask again" />
+  if (operation.error !== null)
+    return (
+      <ErrorNote error={operation.error} onRetry={() => void startResync(link, operation)} retryLabel="Ask again" />
+    )
   return (
     <div role="status" className="rounded-md border bg-ground px-3 py-2">
       <ResyncWords state={state} />
@@ -50,7 +63,11 @@ function ResyncWords({ state }: { readonly state: ResyncState }) {
     case 'nothing':
       return <p>Nothing was pushed: no plan reaches this node.</p>
     case 'working':
-      return state.runs.length === 0 ? <p className="text-muted">The push is queued.</p> : state.runs.map((run) => <RunLine key={run.id} run={run} />)
+      return state.runs.length === 0 ? (
+        <p className="text-muted">The push is queued.</p>
+      ) : (
+        state.runs.map((run) => <RunLine key={run.id} run={run} />)
+      )
     case 'verified':
     case 'halted':
     case 'failed':
@@ -65,7 +82,7 @@ function RunLine({ run }: { readonly run: Run }) {
   return (
     <p className="flex flex-wrap items-center gap-x-2">
       <RunMark status={run.status} />
-      <a href={runHash(run.id)} className="text-accent hover:underline">
+      <a href={runHash(run.id)} className="text-accent underline">
         {run.planName}
       </a>
       <span className="text-muted">
@@ -102,24 +119,42 @@ export function RenewNote({ nodeId }: { readonly nodeId: NodeId }) {
   const link = useLink()
   const operation = useRenewOperation(nodeId)
   if (operation === undefined) return null
-  if (operation.error !== null) return <ErrorNote error={operation.error} onRetry={() => void startRenew(link, [nodeId])} retryLabel="Ask again" />
+  if (operation.error !== null)
+    return <ErrorNote error={operation.error} onRetry={() => void startRenew(link, [nodeId])} retryLabel="Ask again" />
   return (
     <div role="status" className="rounded-md border bg-ground px-3 py-2">
-      <RenewWords operation={operation} nodeId={nodeId} onCheck={() => void link.client.nodes.check({ node: nodeId })} />
+      <RenewWords
+        operation={operation}
+        nodeId={nodeId}
+        onCheck={() => void link.client.nodes.check({ node: nodeId })}
+      />
     </div>
   )
 }
 
-function RenewWords({ operation, nodeId, onCheck }: { readonly operation: RenewOperation; readonly nodeId: NodeId; readonly onCheck: () => void }) {
+function RenewWords({
+  operation,
+  nodeId,
+  onCheck,
+}: {
+  readonly operation: RenewOperation
+  readonly nodeId: NodeId
+  readonly onCheck: () => void
+}) {
   const certificate = useReplica((state) => state.nodes.get(nodeId)?.certificate ?? null)
   const outcome = operation.outcomes?.get(nodeId)
-  if (outcome === undefined) return <p className="text-muted">{operation.outcomes === null ? 'Signing, then logging in with it…' : 'The engine said nothing about this node.'}</p>
+  if (outcome === undefined)
+    return (
+      <p className="text-muted">
+        {operation.outcomes === null ? 'Signing, then logging in with it…' : 'The engine said nothing about this node.'}
+      </p>
+    )
   const accepted = outcome.accepted || (certificate?.serial === outcome.serial && certificate.acceptedAt !== null)
   if (accepted) {
     return (
       <p>
         <span className="text-in-step">Renewed:</span> the node accepted certificate{' '}
-        <a className="text-accent hover:underline" href={formatHash({ view: 'certificates', path: [outcome.serial] })}>
+        <a className="text-accent underline" href={formatHash({ view: 'certificates', path: [outcome.serial] })}>
           {outcome.serial}
         </a>
         .
@@ -129,7 +164,8 @@ function RenewWords({ operation, nodeId, onCheck }: { readonly operation: RenewO
   return (
     <p className="flex flex-wrap items-center gap-2">
       <span>
-        <span className="text-pending">Issued, not proven:</span> certificate {outcome.serial} was signed, but the node has not accepted a login with it.
+        <span className="text-pending">Issued, not proven:</span> certificate {outcome.serial} was signed, but the node
+        has not accepted a login with it.
       </span>
       <Button size="small" onClick={onCheck}>
         Try the login now

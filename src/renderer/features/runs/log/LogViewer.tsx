@@ -137,6 +137,8 @@ function LogRows({ reader, scroll, log, current, query }: LogRowsProps) {
   return (
     <div className="sticky top-0 overflow-hidden" style={{ height: scroll.viewportHeight }}>
       <div
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: long lines scroll sideways, by keyboard too
+        tabIndex={0}
         className="overflow-x-auto overflow-y-hidden font-mono text-12"
         style={{ height: scroll.viewportHeight, lineHeight: `${rowHeight}px` }}
       >
