@@ -61,7 +61,11 @@ async function buildPage(outDir: string): Promise<void> {
   })
 }
 
-const contentTypes: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
+const contentTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+}
 
 async function serve(directory: string): Promise<Server> {
   const server = createServer((request, response) => {
@@ -81,11 +85,14 @@ async function measure(url: string, way: keyof MapBench, tiles: number): Promise
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
     await page.goto(url)
-    return await page.evaluate(({ name, count }) => {
-      const bench = window.mapBench
-      if (bench === undefined) throw new Error('the page of the bench did not start')
-      return bench[name](count)
-    }, { name: way, count: tiles })
+    return await page.evaluate(
+      ({ name, count }) => {
+        const bench = window.mapBench
+        if (bench === undefined) throw new Error('the page of the bench did not start')
+        return bench[name](count)
+      },
+      { name: way, count: tiles },
+    )
   } finally {
     await browser.close()
   }

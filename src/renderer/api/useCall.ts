@@ -13,7 +13,11 @@ export interface CallState<Answer> {
 
 /** One call at a time, with its waiting and its failure as state. */
 export function useCall<Answer>(): CallState<Answer> {
-  const [state, setState] = useState<Pick<CallState<Answer>, 'busy' | 'error' | 'answer'>>({ busy: false, error: null, answer: null })
+  const [state, setState] = useState<Pick<CallState<Answer>, 'busy' | 'error' | 'answer'>>({
+    busy: false,
+    error: null,
+    answer: null,
+  })
   const newest = useRef(0)
   const run = useCallback(async (call: () => Promise<Answer>): Promise<Answer | null> => {
     newest.current += 1

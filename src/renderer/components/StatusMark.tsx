@@ -120,9 +120,9 @@ function Mark({
   )
 }
 
-/** What a tile shows: colour and shape say the same. */
-export function FillMark({ fill, ...rest }: MarkProps & { readonly fill: TileFill }) {
-  return <Mark shape={fillShapes[fill]} word={fillWords[fill]} colour={fillTextClass[fill]} {...rest} />
+/** What a tile shows: colour and shape say the same. `colour` is a class that takes the place of the fill's own. */
+export function FillMark({ fill, colour, ...rest }: MarkProps & { readonly fill: TileFill; readonly colour?: string }) {
+  return <Mark shape={fillShapes[fill]} word={fillWords[fill]} colour={colour ?? fillTextClass[fill]} {...rest} />
 }
 
 /** The status of a run. */

@@ -4,11 +4,25 @@ import { formatAbsolute, formatBytes, formatDuration, formatRelative, plural } f
 
 describe('formats', () => {
   it('sizes', () => {
-    expect([0, 1023, 1024, 1_500_000, 5e15].map(formatBytes)).toEqual(['0 B', '1023 B', '1.0 KiB', '1.4 MiB', '4.4 PiB'])
+    expect([0, 1023, 1024, 1_500_000, 5e15].map(formatBytes)).toEqual([
+      '0 B',
+      '1023 B',
+      '1.0 KiB',
+      '1.4 MiB',
+      '4.4 PiB',
+    ])
   })
 
   it('durations in the two units that matter', () => {
-    expect([0, 820, 4200, 59_000, 185_000, 7_800_000, 356_400_000].map(formatDuration)).toEqual(['0 ms', '820 ms', '4.2 s', '59 s', '3 min 5 s', '2 h 10 min', '4 d 3 h'])
+    expect([0, 820, 4200, 59_000, 185_000, 7_800_000, 356_400_000].map(formatDuration)).toEqual([
+      '0 ms',
+      '820 ms',
+      '4.2 s',
+      '59 s',
+      '3 min 5 s',
+      '2 h 10 min',
+      '4 d 3 h',
+    ])
   })
 
   it('moments, past and to come', () => {

@@ -35,7 +35,8 @@ for (const node of [...link.engine.nodes.values()].filter((_, index) => index % 
 /** An engine that never answers. */
 const silent: Pick<FakeLink, 'client'> = {
   client: new Proxy(link.client, {
-    get: (client, name) => (name === 'system' ? new Proxy({}, { get: () => () => new Promise(() => undefined) }) : Reflect.get(client, name)),
+    get: (client, name) =>
+      name === 'system' ? new Proxy({}, { get: () => () => new Promise(() => undefined) }) : Reflect.get(client, name),
   }),
 }
 const status = query.get('state') as LinkStatus | null

@@ -62,7 +62,9 @@ async function measure(tiles: number, subject: Subject): Promise<MapBenchResult>
   return {
     tiles,
     fullRedrawMs: await frameCosts(redraws, (frame) => subject.redraw(frame)),
-    panFrameMs: await frameCosts(panFrames, (frame) => subject.pan(Math.floor((frame + warmUps) / 40) % 2 === 0 ? 2 : -2)),
+    panFrameMs: await frameCosts(panFrames, (frame) =>
+      subject.pan(Math.floor((frame + warmUps) / 40) % 2 === 0 ? 2 : -2),
+    ),
     hundredChangesMs: await frameCosts(redraws, (frame) => subject.changeHundred(frame)),
   }
 }
@@ -71,12 +73,19 @@ const stage = document.getElementById('stage') as HTMLElement
 const viewport = { width: 1280, height: 752 }
 
 /** Two versions of one fleet in which every node looks different: the second is the first, shifted by one. */
-function scenes(tileCount: number): { readonly groups: ReturnType<typeof groupNodes>; readonly versions: readonly [Scene, Scene] } {
+function scenes(tileCount: number): {
+  readonly groups: ReturnType<typeof groupNodes>
+  readonly versions: readonly [Scene, Scene]
+} {
   const groups = groupNodes(fakeNodes(tileCount, Date.now()), 'kind')
   const cache = new TileCache()
   cache.setClock(Date.now())
   const first = buildScene(groups, 'sync', cache)
-  const second: Scene = { ...first, tiles: first.tiles.map((tile) => ({ ...tile })), style: first.style.map((style) => (style + 1) % 7) }
+  const second: Scene = {
+    ...first,
+    tiles: first.tiles.map((tile) => ({ ...tile })),
+    style: first.style.map((style) => (style + 1) % 7),
+  }
   return { groups, versions: [first, second] }
 }
 
@@ -91,14 +100,23 @@ function withHundred(scene: Scene, round: number): Scene {
   return { ...scene, style, tiles }
 }
 
-function canvasSubject(tileCount: number): { readonly subject: Subject; readonly controller: MapController; readonly stop: () => void } {
+function canvasSubject(tileCount: number): {
+  readonly subject: Subject
+  readonly controller: MapController
+  readonly stop: () => void
+} {
   const base = document.createElement('canvas')
   const overlay = document.createElement('canvas')
   for (const canvas of [base, overlay]) canvas.className = 'bench-canvas'
   stage.replaceChildren(base, overlay)
   const controller = new MapController(base, overlay, { theme: readMapTheme(), reducedMotion: true })
   const { groups, versions } = scenes(tileCount)
-  const input = groups.map((group) => ({ key: group.key, title: group.title, count: group.nodes.length, collapsed: false }))
+  const input = groups.map((group) => ({
+    key: group.key,
+    title: group.title,
+    count: group.nodes.length,
+    collapsed: false,
+  }))
   controller.resize(viewport, 1)
   controller.setData({ scene: versions[0], groups: input })
   // Large enough to be moved in both directions, small enough for nearly all tiles to stay in sight.
@@ -114,15 +132,24 @@ function canvasSubject(tileCount: number): { readonly subject: Subject; readonly
   return { subject, controller, stop: () => controller.destroy() }
 }
 
-function placeElements(layout: MapLayout, scene: Scene): { readonly world: HTMLElement; readonly tiles: HTMLElement[] } {
+function placeElements(
+  layout: MapLayout,
+  scene: Scene,
+): { readonly world: HTMLElement; readonly tiles: HTMLElement[] } {
   const world = document.createElement('div')
   world.className = 'bench-world'
-  const groupAt = (index: number): PlacedGroup => layout.groups.find((group) => index < group.first + group.count) as PlacedGroup
+  const groupAt = (index: number): PlacedGroup =>
+    layout.groups.find((group) => index < group.first + group.count) as PlacedGroup
   const tiles = Array.from(scene.style, (style, index) => {
     const tile = document.createElement('div')
     const at = tilePosition(layout, groupAt(index), index)
     tile.className = `bench-tile ${styles[style]?.shape}`
-    Object.assign(tile.style, { left: `${at.x}px`, top: `${at.y}px`, width: `${layout.side}px`, height: `${layout.side}px` })
+    Object.assign(tile.style, {
+      left: `${at.x}px`,
+      top: `${at.y}px`,
+      width: `${layout.side}px`,
+      height: `${layout.side}px`,
+    })
     return tile
   })
   world.append(...tiles)

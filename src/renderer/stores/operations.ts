@@ -1,7 +1,7 @@
 import { createStore, useStore } from 'zustand'
+import type { PushTargets } from '../../shared/contract/runs.ts'
 import type { ErrorBody } from '../../shared/errors.ts'
 import type { IdempotencyKey, NodeId, RunId } from '../../shared/model/ids.ts'
-import type { PushTargets } from '../../shared/contract/runs.ts'
 import { toErrorBody } from '../api/errors.ts'
 import type { EngineLink } from '../api/link.ts'
 import { newIdempotencyKey } from '../api/randomKey.ts'
@@ -39,8 +39,10 @@ interface Operations {
 
 export const operations = createStore<Operations>(() => ({ resync: new Map(), renew: new Map() }))
 
-export const useResyncOperation = (nodeId: NodeId): ResyncOperation | undefined => useStore(operations, (state) => state.resync.get(nodeId))
-export const useRenewOperation = (nodeId: NodeId): RenewOperation | undefined => useStore(operations, (state) => state.renew.get(nodeId))
+export const useResyncOperation = (nodeId: NodeId): ResyncOperation | undefined =>
+  useStore(operations, (state) => state.resync.get(nodeId))
+export const useRenewOperation = (nodeId: NodeId): RenewOperation | undefined =>
+  useStore(operations, (state) => state.renew.get(nodeId))
 
 function keep(operation: ResyncOperation | RenewOperation): void {
   operations.setState((state) => {
@@ -80,7 +82,10 @@ export interface ResyncRequest {
 }
 
 /** Pushes every plan that reaches these nodes. Never throws: the outcome is in the store. */
-export async function startResync(link: EngineLink, { nodeIds, key = newIdempotencyKey() }: ResyncRequest): Promise<ResyncOperation> {
+export async function startResync(
+  link: EngineLink,
+  { nodeIds, key = newIdempotencyKey() }: ResyncRequest,
+): Promise<ResyncOperation> {
   const asked: ResyncOperation = { kind: 'resync', key, nodeIds, startedAt: Date.now(), error: null, runIds: null }
   keep(asked)
   const targets: PushTargets = { kind: 'nodes', nodes: [...nodeIds] }
@@ -102,7 +107,10 @@ export async function startRenew(link: EngineLink, nodeIds: readonly NodeId[]): 
   let settled: RenewOperation
   try {
     const renewed = await link.client.certificates.renew({ nodes: [...nodeIds] })
-    settled = { ...asked, outcomes: new Map(renewed.map(({ node, serial, accepted }) => [node.id, { serial, accepted }])) }
+    settled = {
+      ...asked,
+      outcomes: new Map(renewed.map(({ node, serial, accepted }) => [node.id, { serial, accepted }])),
+    }
   } catch (thrown) {
     settled = { ...asked, error: toErrorBody(thrown) }
   }

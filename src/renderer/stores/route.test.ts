@@ -12,9 +12,14 @@ describe('the address', () => {
     const segment = fc.string({ minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed())
     const query = fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), segment, { maxKeys: 4, noNullPrototype: true })
     fc.assert(
-      fc.property(fc.stringMatching(/^[a-z]{1,10}$/), fc.array(segment, { maxLength: 3 }), query, (view, path, values) => {
-        expect(parseHash(formatHash({ view, path, query: values }))).toEqual({ view, path, query: values })
-      }),
+      fc.property(
+        fc.stringMatching(/^[a-z]{1,10}$/),
+        fc.array(segment, { maxLength: 3 }),
+        query,
+        (view, path, values) => {
+          expect(parseHash(formatHash({ view, path, query: values }))).toEqual({ view, path, query: values })
+        },
+      ),
     )
   })
 

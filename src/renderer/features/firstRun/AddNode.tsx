@@ -6,10 +6,18 @@ import { Button } from '../../components/Button.tsx'
 import { Drawer } from '../../components/Drawer.tsx'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { Field } from '../../components/Field.tsx'
-import { nodeHash, navigate } from '../../stores/route.ts'
+import { navigate, nodeHash } from '../../stores/route.ts'
 import { Fingerprint } from '../fleet/drawer/AcceptHostKey.tsx'
 
-const emptyForm = { name: '', address: '', port: '22', user: 'sync', principal: 'sync-agent', kind: 'vps' as NodeKind, labels: '' }
+const emptyForm = {
+  name: '',
+  address: '',
+  port: '22',
+  user: 'sync',
+  principal: 'sync-agent',
+  kind: 'vps' as NodeKind,
+  labels: '',
+}
 type FormState = typeof emptyForm
 
 /** `site=fra stage=live` */
@@ -56,7 +64,12 @@ export function AddNode({ onClose }: { readonly onClose: () => void }) {
     void probe.run(() => client.nodes.probeHostKey({ address: checked.input.address, port: checked.input.port }))
   }
   return (
-    <Drawer label="Add a node" paneName="add node" onClose={onClose} header={<h2 className="text-18 font-semibold">Add a node</h2>}>
+    <Drawer
+      label="Add a node"
+      paneName="add node"
+      onClose={onClose}
+      header={<h2 className="text-18 font-semibold">Add a node</h2>}
+    >
       <form onSubmit={look} className="flex flex-col gap-3 p-4">
         <NodeFields form={form} problems={problems} onChange={change} />
         <div>
@@ -66,12 +79,22 @@ export function AddNode({ onClose }: { readonly onClose: () => void }) {
         </div>
         {probe.error !== null && <ErrorNote error={probe.error} />}
       </form>
-      {input !== null && probe.answer !== null && <Confirm input={input} offered={probe.answer.offered} onClose={onClose} />}
+      {input !== null && probe.answer !== null && (
+        <Confirm input={input} offered={probe.answer.offered} onClose={onClose} />
+      )}
     </Drawer>
   )
 }
 
-function NodeFields({ form, problems, onChange }: { readonly form: FormState; readonly problems: Problems; readonly onChange: (patch: Partial<FormState>) => void }) {
+function NodeFields({
+  form,
+  problems,
+  onChange,
+}: {
+  readonly form: FormState
+  readonly problems: Problems
+  readonly onChange: (patch: Partial<FormState>) => void
+}) {
   const field = (name: Exclude<keyof FormState, 'kind'>) => ({
     value: form[name],
     problem: problems[name] ?? null,
@@ -90,7 +113,11 @@ function NodeFields({ form, problems, onChange }: { readonly form: FormState; re
       </div>
       <label className="flex flex-col gap-1 text-12 text-muted">
         Kind
-        <select className="h-8 rounded-md border border-line-strong bg-ground px-2 text-13 text-text" value={form.kind} onChange={(event) => onChange({ kind: event.target.value as NodeKind })}>
+        <select
+          className="h-8 rounded-md border border-line-strong bg-ground px-2 text-13 text-text"
+          value={form.kind}
+          onChange={(event) => onChange({ kind: event.target.value as NodeKind })}
+        >
           {NodeKind.options.map((kind) => (
             <option key={kind}>{kind}</option>
           ))}
@@ -101,7 +128,15 @@ function NodeFields({ form, problems, onChange }: { readonly form: FormState; re
   )
 }
 
-function Confirm({ input, offered, onClose }: { readonly input: NodeInput; readonly offered: readonly OfferedHostKey[]; readonly onClose: () => void }) {
+function Confirm({
+  input,
+  offered,
+  onClose,
+}: {
+  readonly input: NodeInput
+  readonly offered: readonly OfferedHostKey[]
+  readonly onClose: () => void
+}) {
   const { client } = useLink()
   const add = useCall<FleetNode>()
   const confirm = async (): Promise<void> => {
@@ -110,15 +145,21 @@ function Confirm({ input, offered, onClose }: { readonly input: NodeInput; reado
     onClose()
     navigate(nodeHash(node.id))
   }
-  if (offered.length === 0) return <p className="px-4 text-pending">Nothing at {input.address} offered a host key. Is it an SSH server?</p>
+  if (offered.length === 0)
+    return <p className="px-4 text-pending">Nothing at {input.address} offered a host key. Is it an SSH server?</p>
   return (
     <section aria-label="Host key" className="flex flex-col gap-3 border-t p-4">
       <p>
-        {input.address} shows {offered.length === 1 ? 'this key' : 'these keys'}. Compare with what the machine itself says:{' '}
-        <code className="text-12">ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub</code>
+        {input.address} shows {offered.length === 1 ? 'this key' : 'these keys'}. Compare with what the machine itself
+        says: <code className="text-12">ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub</code>
       </p>
       {offered.map((key) => (
-        <Fingerprint key={key.fingerprint} title={`${key.keyType}, ${key.banner}`} fingerprint={key.fingerprint} strong />
+        <Fingerprint
+          key={key.fingerprint}
+          title={`${key.keyType}, ${key.banner}`}
+          fingerprint={key.fingerprint}
+          strong
+        />
       ))}
       {add.error !== null && <ErrorNote error={add.error} />}
       <div className="flex gap-2">

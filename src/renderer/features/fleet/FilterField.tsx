@@ -25,7 +25,7 @@ export function FilterField({ value, parsed, onChange, onLeave }: FilterFieldPro
     onChange(next)
   }
   return (
-    <div className="relative w-[340px] min-w-40 shrink">
+    <div className="relative w-[272px] min-w-40 shrink">
       <Search aria-hidden className="absolute top-2 left-2 size-4 text-faint" />
       <input
         ref={input}
@@ -52,19 +52,42 @@ export function FilterField({ value, parsed, onChange, onLeave }: FilterFieldPro
         )}
       />
       <span className="absolute top-1 right-1 flex h-6 items-center">
-        {text === '' ? <KeyHint keys="/" /> : <IconButton label="Clear the filter" icon={<X className="size-3.5" />} className="size-6" onClick={() => change('')} />}
+        {text === '' ? (
+          <KeyHint keys="/" />
+        ) : (
+          <IconButton
+            label="Clear the filter"
+            icon={<X className="size-3.5" />}
+            className="size-6"
+            onClick={() => change('')}
+          />
+        )}
       </span>
       {!parsed.ok && <FilterProblem text={text} position={parsed.position} message={parsed.message} />}
     </div>
   )
 }
 
-function FilterProblem({ text, position, message }: { readonly text: string; readonly position: number; readonly message: string }) {
+function FilterProblem({
+  text,
+  position,
+  message,
+}: {
+  readonly text: string
+  readonly position: number
+  readonly message: string
+}) {
   return (
-    <div id="filter-problem" role="alert" className="absolute top-9 right-0 left-0 z-30 rounded-md border border-error bg-raised p-2 text-12 shadow-float">
+    <div
+      id="filter-problem"
+      role="alert"
+      className="absolute top-9 right-0 left-0 z-30 rounded-md border border-error bg-raised p-2 text-12 shadow-float"
+    >
       <pre aria-hidden className="overflow-hidden text-muted">
         {text.slice(0, position)}
-        <mark className="border-b-2 border-error bg-transparent text-error">{text.slice(position, position + 1) || '␣'}</mark>
+        <mark className="border-b-2 border-error bg-transparent text-error">
+          {text.slice(position, position + 1) || '␣'}
+        </mark>
         {text.slice(position + 1)}
       </pre>
       <p>

@@ -22,10 +22,16 @@ export function Legend({ nodes, fillBy }: { readonly nodes: readonly FleetNode[]
   }, [nodes, fillBy, now])
   if (fillBy === 'sync') return null
   return (
-    <ul aria-label="Certificates" className="absolute bottom-3 left-4 z-10 flex gap-4 rounded-md border bg-surface px-3 py-1.5 text-12 shadow-float">
+    <ul
+      aria-label="Certificates"
+      className="absolute bottom-3 left-4 z-10 flex gap-4 rounded-md border bg-surface px-3 py-1.5 text-12 shadow-float"
+    >
       {legendOf(fillBy).map((style, at) => (
         <li key={style} className="flex items-center gap-1.5">
-          <FillMark fill={markOf[certificateLevels[at] ?? 'none']} />
+          <FillMark
+            fill={markOf[certificateLevels[at] ?? 'none']}
+            {...(certificateLevels[at] === 'expired' ? { colour: 'text-error' } : {})}
+          />
           {counts.get(style) ?? 0} {styles[style]?.word}
         </li>
       ))}

@@ -26,12 +26,42 @@ interface NodeRow {
 const clockStepMs = 15_000
 
 const columns: readonly Column<NodeRow>[] = [
-  { id: 'state', header: 'State', width: '132px', cell: ({ tile }) => <FillMark fill={tile.fill} withWord />, sortValue: ({ tile }) => tileFills.indexOf(tile.fill) },
-  { id: 'name', header: 'Name', width: 'minmax(140px, 1.4fr)', cell: ({ node }) => node.name, sortValue: ({ node }) => node.name },
-  { id: 'why', header: 'Why', width: 'minmax(140px, 1.4fr)', cell: ({ tile }) => <span className="text-muted">{tile.fill === 'in-step' ? '' : tile.short}</span>, sortValue: ({ tile }) => (tile.fill === 'in-step' ? null : tile.short) },
+  {
+    id: 'state',
+    header: 'State',
+    width: '132px',
+    cell: ({ tile }) => <FillMark fill={tile.fill} withWord />,
+    sortValue: ({ tile }) => tileFills.indexOf(tile.fill),
+  },
+  {
+    id: 'name',
+    header: 'Name',
+    width: 'minmax(140px, 1.4fr)',
+    cell: ({ node }) => node.name,
+    sortValue: ({ node }) => node.name,
+  },
+  {
+    id: 'why',
+    header: 'Why',
+    width: 'minmax(140px, 1.4fr)',
+    cell: ({ tile }) => <span className="text-muted">{tile.fill === 'in-step' ? '' : tile.short}</span>,
+    sortValue: ({ tile }) => (tile.fill === 'in-step' ? null : tile.short),
+  },
   { id: 'kind', header: 'Kind', width: '84px', cell: ({ node }) => node.kind, sortValue: ({ node }) => node.kind },
-  { id: 'address', header: 'Address', width: 'minmax(120px, 1fr)', cell: ({ node }) => <code className="text-12">{node.address}</code>, sortValue: ({ node }) => node.address },
-  { id: 'verified', header: 'Verified', width: '112px', cell: ({ tile }) => <Time at={tile.verifiedAt} />, sortValue: ({ tile }) => tile.verifiedAt },
+  {
+    id: 'address',
+    header: 'Address',
+    width: 'minmax(120px, 1fr)',
+    cell: ({ node }) => <code className="text-12">{node.address}</code>,
+    sortValue: ({ node }) => node.address,
+  },
+  {
+    id: 'verified',
+    header: 'Verified',
+    width: '112px',
+    cell: ({ tile }) => <Time at={tile.verifiedAt} />,
+    sortValue: ({ tile }) => tile.verifiedAt,
+  },
   {
     id: 'certificate',
     header: 'Certificate',
@@ -40,10 +70,23 @@ const columns: readonly Column<NodeRow>[] = [
     cell: ({ tile }) => <span className={certificateClass(tile)}>{certificateWords(tile)}</span>,
     sortValue: ({ tile }) => (tile.certificate.level === 'none' ? null : tile.certificate.remainingMs),
   },
-  { id: 'attempt', header: 'Last try', width: '112px', cell: ({ node }) => <Time at={node.lastAttemptAt} />, sortValue: ({ node }) => node.lastAttemptAt },
+  {
+    id: 'attempt',
+    header: 'Last try',
+    width: '112px',
+    cell: ({ node }) => <Time at={node.lastAttemptAt} />,
+    sortValue: ({ node }) => node.lastAttemptAt,
+  },
 ]
 
-const certificateClass = ({ certificate }: Tile): string => (certificate.level === 'ok' ? '' : certificate.level === 'soon' ? 'text-pending' : certificate.level === 'none' ? 'text-faint' : 'text-error')
+const certificateClass = ({ certificate }: Tile): string =>
+  certificate.level === 'ok'
+    ? ''
+    : certificate.level === 'soon'
+      ? 'text-pending'
+      : certificate.level === 'none'
+        ? 'text-faint'
+        : 'text-error'
 
 /** The map in rows: everything a tile draws, sortable. */
 export function NodeTable({ nodes, selected, onSelectedChange, onOpen, onFocusNode }: NodeTableProps) {
@@ -69,7 +112,9 @@ export function NodeTable({ nodes, selected, onSelectedChange, onOpen, onFocusNo
       isSelected={({ node }) => selected.has(node.id)}
       onToggleSelected={toggle}
       onFocusRow={({ node }) => onFocusNode(node.id)}
-      empty={<EmptyState title="No node matches this filter">Press Escape in the filter to see all of them.</EmptyState>}
+      empty={
+        <EmptyState title="No node matches this filter">Press Escape in the filter to see all of them.</EmptyState>
+      }
     />
   )
 }

@@ -1,13 +1,12 @@
 import { useMemo, useState } from 'react'
-import type { NodeId } from '../../../shared/model/ids.ts'
+import type { ErrorBody } from '../../../shared/errors.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import { useLink } from '../../api/LinkContext.tsx'
+import { newIdempotencyKey } from '../../api/randomKey.ts'
 import { CliEquivalent } from '../../components/CliEquivalent.tsx'
 import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { formatCount, plural } from '../../components/format.ts'
-import { newIdempotencyKey } from '../../api/randomKey.ts'
-import type { ErrorBody } from '../../../shared/errors.ts'
-import { startRenew, startResync } from '../../stores/operations.ts'
+import { type RenewOperation, type ResyncOperation, startRenew, startResync } from '../../stores/operations.ts'
 import { cli } from './cliCommands.ts'
 
 export interface PushQuestion {
@@ -21,7 +20,7 @@ interface PushDecisionProps {
   /** The filter in force, for the command line. */
   readonly filter: string
   readonly onClose: () => void
-  readonly onStarted: (nodeIds: readonly NodeId[]) => void
+  readonly onStarted: (operation: ResyncOperation | RenewOperation) => void
 }
 
 /** Names what a press reaches before anything is sent. */
@@ -43,7 +42,7 @@ export function PushDecision({ question, total, filter, onClose, onStarted }: Pu
       setError(operation.error)
       return
     }
-    onStarted(nodeIds)
+    onStarted(operation)
     onClose()
   }
   return (
@@ -52,7 +51,11 @@ export function PushDecision({ question, total, filter, onClose, onStarted }: Pu
       onClose={onClose}
       title={kind === 'resync' ? `Resync ${radius}?` : `Renew the certificates of ${radius}?`}
       blastRadius={<Radius nodes={nodes} radius={radius} />}
-      effect={kind === 'resync' ? resyncEffect(nodes) : 'One new certificate for each node, proven by a login with it. No file is changed.'}
+      effect={
+        kind === 'resync'
+          ? resyncEffect(nodes)
+          : 'One new certificate for each node, proven by a login with it. No file is changed.'
+      }
       undo={
         kind === 'resync'
           ? 'Each run can be canceled while it works. What was pushed stays; a push of the revision before brings that back.'
@@ -63,7 +66,16 @@ export function PushDecision({ question, total, filter, onClose, onStarted }: Pu
       busy={busy}
       error={error}
     >
-      <CliEquivalent command={kind === 'resync' ? cli.push(nodes.map((node) => node.name), filter) : cli.renew(nodes.map((node) => node.name))} />
+      <CliEquivalent
+        command={
+          kind === 'resync'
+            ? cli.push(
+                nodes.map((node) => node.name),
+                filter,
+              )
+            : cli.renew(nodes.map((node) => node.name))
+        }
+      />
     </DecisionDialog>
   )
 }
@@ -93,7 +105,11 @@ function Radius({ nodes, radius }: { readonly nodes: readonly FleetNode[]; reado
           {more > 0 && ` and ${formatCount(more)} more`}
         </p>
       )}
-      {unreachable > 0 && <p className="text-pending">{plural(unreachable, 'node does', 'nodes do')} not answer now and will stay pending.</p>}
+      {unreachable > 0 && (
+        <p className="text-pending">
+          {plural(unreachable, 'node does', 'nodes do')} not answer now and will stay pending.
+        </p>
+      )}
     </>
   )
 }

@@ -16,14 +16,23 @@ interface SelectionBarProps {
 /** What can be done to several nodes at once; each opens its preview first. */
 export function SelectionBar({ nodes, total, disabled, onResync, onRenew, onClear }: SelectionBarProps) {
   return (
-    <div role="toolbar" aria-label="Selected nodes" className="absolute bottom-4 left-1/2 z-20 flex -translate-x-1/2 items-center gap-3 rounded-md border border-line-strong bg-raised py-2 pr-2 pl-4 shadow-float">
+    <div
+      role="toolbar"
+      aria-label="Selected nodes"
+      className="absolute bottom-4 left-1/2 z-20 flex -translate-x-1/2 items-center gap-3 rounded-md border border-line-strong bg-raised py-2 pr-2 pl-4 shadow-float"
+    >
       <span role="status">
         <strong className="font-semibold">{formatCount(nodes.length)}</strong> of {formatCount(total)} nodes
       </span>
       <Button size="small" icon={<RefreshCw aria-hidden className="size-3.5" />} onClick={onResync} disabled={disabled}>
         Resync…
       </Button>
-      <Button size="small" icon={<ShieldCheck aria-hidden className="size-3.5" />} onClick={onRenew} disabled={disabled}>
+      <Button
+        size="small"
+        icon={<ShieldCheck aria-hidden className="size-3.5" />}
+        onClick={onRenew}
+        disabled={disabled}
+      >
         Renew…
       </Button>
       <IconButton label="Clear the selection" icon={<X className="size-4" />} onClick={onClear} />

@@ -8,10 +8,14 @@ const mostNames = 12
 /** The commands that do the same as the buttons of the fleet view. */
 export const cli = {
   push: (nodes: readonly string[], filter = ''): string =>
-    nodes.length > mostNames && filter !== '' ? `lockstep push --filter ${shellQuote(filter)} --wait` : `lockstep push ${names(nodes)} --wait`,
+    nodes.length > mostNames && filter !== ''
+      ? `lockstep push --filter ${shellQuote(filter)} --wait`
+      : `lockstep push ${names(nodes)} --wait`,
   renew: (nodes: readonly string[]): string => `lockstep certs renew ${names(nodes)}`,
   doctor: (node: string): string => `lockstep doctor ${shellQuote(node)}`,
   check: (node: string): string => `lockstep nodes check ${shellQuote(node)}`,
-  acceptHostKey: (node: string, fingerprint: string): string => `lockstep nodes accept-host-key ${shellQuote(node)} ${shellQuote(fingerprint)}`,
-  maintenance: (node: string, on: boolean): string => `lockstep nodes update ${shellQuote(node)} --maintenance ${on ? 'on' : 'off'}`,
+  acceptHostKey: (node: string, fingerprint: string): string =>
+    `lockstep nodes accept-host-key ${shellQuote(node)} ${shellQuote(fingerprint)}`,
+  maintenance: (node: string, on: boolean): string =>
+    `lockstep nodes update ${shellQuote(node)} --maintenance ${on ? 'on' : 'off'}`,
 } as const

@@ -5,9 +5,16 @@ import type { FleetGroup } from './map/scene.ts'
 /** What the tiles are grouped by: the kind, a label, or nothing. `label.<key>` as in the filter language. */
 export type GroupBy = 'kind' | 'none' | `label.${string}`
 
-export const parseGroupBy = (text: string | undefined): GroupBy => (text === 'none' || text?.startsWith('label.') === true ? (text as GroupBy) : 'kind')
+export const parseGroupBy = (text: string | undefined): GroupBy =>
+  text === 'none' || text?.startsWith('label.') === true ? (text as GroupBy) : 'kind'
 
-const kindTitles: Readonly<Record<FleetNode['kind'], string>> = { laptop: 'laptops', vps: 'vps', worker: 'workers', storage: 'storage', vm: 'virtual machines' }
+const kindTitles: Readonly<Record<FleetNode['kind'], string>> = {
+  laptop: 'laptops',
+  vps: 'vps',
+  worker: 'workers',
+  storage: 'storage',
+  vm: 'virtual machines',
+}
 
 function groupKeyOf(node: FleetNode, groupBy: GroupBy): string {
   if (groupBy === 'none') return 'all'
@@ -22,7 +29,8 @@ function titleOf(key: string, groupBy: GroupBy): string {
   return key === '' ? `no ${label}` : `${label} ${key}`
 }
 
-const byName = (first: FleetNode, second: FleetNode): number => (first.name < second.name ? -1 : first.name > second.name ? 1 : 0)
+const byName = (first: FleetNode, second: FleetNode): number =>
+  first.name < second.name ? -1 : first.name > second.name ? 1 : 0
 
 /**
  * Nodes sorted by name. Sorting thousands ten times a second would cost more than drawing them, so an order stays as

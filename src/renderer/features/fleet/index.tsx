@@ -130,7 +130,8 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
   const started = (operation: ResyncOperation | RenewOperation): void => {
     const [only, ...others] = operation.nodeIds
     if (others.length === 0 && only !== undefined) {
-      open(only)
+      // After the question has given the focus back, so that the drawer may take it.
+      setTimeout(() => open(only))
       return
     }
     // The tiles show how it goes; outlines would only cover that.
@@ -143,11 +144,6 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
         ? state.collapsedGroups.filter((each) => each !== key)
         : [...state.collapsedGroups, key],
     }))
-  const openStarted = (ids: readonly NodeId[]): void => {
-    const only = ids.length === 1 ? ids[0] : undefined
-    // After the question has given the focus back, so that the drawer may take it.
-    if (only !== undefined) setTimeout(() => open(only))
-  }
   const pressCard = (kind: 'resync' | 'renew', nodeId: NodeId): void => {
     if (stale) return
     if (kind === 'resync') void startResync(link, { nodeIds: [nodeId] })
@@ -232,7 +228,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
           total={nodes.size}
           filter={filter}
           onClose={() => setQuestion(null)}
-          onStarted={openStarted}
+          onStarted={started}
         />
       )}
     </>

@@ -9,7 +9,15 @@ const nowMs = 1_800_000_000_000
 const node = fakeNode(1, nowMs)
 
 const queued = (number: number) =>
-  queuedRun({ id: fakeId<RunId>(3, number), batchId: fakeId<BatchId>(4, 1), key: 'some-test-key' as IdempotencyKey, plan: fakePlan, node, atMs: nowMs, seq: 1 })
+  queuedRun({
+    id: fakeId<RunId>(3, number),
+    batchId: fakeId<BatchId>(4, 1),
+    key: 'some-test-key' as IdempotencyKey,
+    plan: fakePlan,
+    node,
+    atMs: nowMs,
+    seq: 1,
+  })
 
 const operation = (runIds: readonly RunId[] | null): ResyncOperation => ({
   kind: 'resync',
@@ -47,7 +55,8 @@ describe('how far a resync has come', () => {
   })
 
   it('tells failed from canceled from held back', () => {
-    const ended = (outcome: 'failed' | 'canceled' | 'halted') => finish(enter(queued(1), 'PUSH_SYNC', nowMs), outcome, nowMs)
+    const ended = (outcome: 'failed' | 'canceled' | 'halted') =>
+      finish(enter(queued(1), 'PUSH_SYNC', nowMs), outcome, nowMs)
     for (const outcome of ['failed', 'canceled', 'halted'] as const) {
       const run = ended(outcome)
       expect(resyncState(operation([run.id]), [run]).status).toBe(outcome)

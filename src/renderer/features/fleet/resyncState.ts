@@ -17,7 +17,8 @@ export function resyncState(operation: ResyncOperation, runs: readonly Run[]): R
   if (operation.runIds === null) return { status: 'asking' }
   if (operation.runIds.length === 0) return { status: 'nothing' }
   if (runs.some((run) => run.status === 'halted')) return { status: 'halted', runs }
-  if (runs.length < operation.runIds.length || runs.some((run) => !isFinal(run.status))) return { status: 'working', runs }
+  if (runs.length < operation.runIds.length || runs.some((run) => !isFinal(run.status)))
+    return { status: 'working', runs }
   if (runs.every((run) => run.status === 'succeeded' && run.proof !== null)) return { status: 'verified', runs }
   return { status: runs.some((run) => run.status === 'failed') ? 'failed' : 'canceled', runs }
 }

@@ -10,7 +10,8 @@ export function certificateWords(tile: Tile): string {
   return `${coarse(tile.certificate.remainingMs)} left`
 }
 
-export const verifiedWords = (tile: Tile, nowMs: number): string => (tile.verifiedAt === null ? 'not verified' : `verified ${formatRelative(tile.verifiedAt, nowMs)}`)
+export const verifiedWords = (tile: Tile, nowMs: number): string =>
+  tile.verifiedAt === null ? 'not verified' : `verified ${formatRelative(tile.verifiedAt, nowMs)}`
 
 /** Everything the tile draws, read aloud. */
 export function tileSentence(node: FleetNode, tile: Tile, nowMs: number): string {
@@ -27,7 +28,8 @@ const sentenceWithoutDiagnosis: Readonly<Record<Tile['fill'], (name: string) => 
   'in-step': (name) => `${name} is in step: every plan was read back from it at the revision wanted now.`,
   maintenance: (name) => `${name} is in maintenance: nothing is pushed to it until that is switched off.`,
   'never-synced': (name) => `${name} was never synced. Resync pushes to it for the first time.`,
-  pending: (name) => `${name} has not been verified at the revision wanted now. The next cycle pushes to it, or press Resync.`,
+  pending: (name) =>
+    `${name} has not been verified at the revision wanted now. The next cycle pushes to it, or press Resync.`,
   error: (name) => `${name} keeps failing. Look at its last run, or let doctor look at the node.`,
   halted: (name) => `A run on ${name} stopped itself before doing harm and waits for a person. Open the run to decide.`,
   unreachable: (name) => `${name} does not answer. It will catch up by itself when it is back.`,
@@ -35,8 +37,10 @@ const sentenceWithoutDiagnosis: Readonly<Record<Tile['fill'], (name: string) => 
 
 /** One sentence: the thing, the cause, the next step. */
 export function whySentence(node: FleetNode, tile: Tile): string {
-  if (tile.fill === 'pending' && node.plans.length === 0) return `No plan reaches ${node.name} yet, so nothing can be verified on it. Write a plan whose selector matches it.`
+  if (tile.fill === 'pending' && node.plans.length === 0)
+    return `No plan reaches ${node.name} yet, so nothing can be verified on it. Write a plan whose selector matches it.`
   if (tile.diagnosis !== null) return tile.diagnosis.sentence
-  if (tile.fill === 'pending' && tile.drift) return `${node.name} no longer has what was verified on it: something changed it since. Resync puts it back.`
+  if (tile.fill === 'pending' && tile.drift)
+    return `${node.name} no longer has what was verified on it: something changed it since. Resync puts it back.`
   return sentenceWithoutDiagnosis[tile.fill](node.name)
 }

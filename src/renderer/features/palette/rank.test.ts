@@ -1,9 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { type PaletteItem, rank, score } from './rank.ts'
 
-const item = (kind: PaletteItem['kind'], label: string, detail = ''): PaletteItem => ({ id: `${kind} ${label}`, kind, label, detail, keys: '', run: () => undefined })
+const item = (kind: PaletteItem['kind'], label: string, detail = ''): PaletteItem => ({
+  id: `${kind} ${label}`,
+  kind,
+  label,
+  detail,
+  keys: '',
+  run: () => undefined,
+})
 
-const items = [item('node', 'worker-07', 'worker 10.0.0.7'), item('node', 'web-worker', 'vps 10.0.0.8'), item('action', 'Show the shortcuts'), item('run', 'edge → worker-07'), item('plan', 'edge config')]
+const items = [
+  item('node', 'worker-07', 'worker 10.0.0.7'),
+  item('node', 'web-worker', 'vps 10.0.0.8'),
+  item('action', 'Show the shortcuts'),
+  item('run', 'edge → worker-07'),
+  item('plan', 'edge config'),
+]
 
 describe('the palette', () => {
   it('puts what begins with the word before what only holds it', () => {

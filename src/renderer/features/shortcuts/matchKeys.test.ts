@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { candidates, isSingleLetter, type KeyPress, nameOf, sequenceMs } from './matchKeys.ts'
 
-const press = (key: string, modifiers: Partial<KeyPress> = {}): KeyPress => ({ key, ctrlKey: false, metaKey: false, altKey: false, ...modifiers })
+const press = (key: string, modifiers: Partial<KeyPress> = {}): KeyPress => ({
+  key,
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  ...modifiers,
+})
 
 describe('keys', () => {
   it('have the names that shortcuts are written with', () => {

@@ -16,11 +16,14 @@ export function AcceptHostKey({ node, onClose }: { readonly node: FleetNode; rea
   useEffect(() => {
     void runProbe(() => client.nodes.probeHostKey({ address: node.address, port: node.port }))
   }, [runProbe, client, node.address, node.port])
-  const offered = probe.answer?.offered.find((key) => !node.hostKeys.some((pinned) => pinned.fingerprint === key.fingerprint)) ?? null
+  const offered =
+    probe.answer?.offered.find((key) => !node.hostKeys.some((pinned) => pinned.fingerprint === key.fingerprint)) ?? null
   const unchanged = probe.answer !== null && offered === null
   const confirm = async (): Promise<void> => {
     if (offered === null) return
-    const saved = await accept.run(() => client.nodes.acceptHostKey({ node: node.id, fingerprint: offered.fingerprint }))
+    const saved = await accept.run(() =>
+      client.nodes.acceptHostKey({ node: node.id, fingerprint: offered.fingerprint }),
+    )
     if (saved !== null) onClose()
   }
   return (
@@ -39,8 +42,17 @@ export function AcceptHostKey({ node, onClose }: { readonly node: FleetNode; rea
     >
       <Fingerprints node={node} offered={offered} />
       {probe.busy && <p className="text-muted">Asking {node.address} for its key…</p>}
-      {probe.error !== null && <ErrorNote error={probe.error} onRetry={() => void runProbe(() => client.nodes.probeHostKey({ address: node.address, port: node.port }))} />}
-      {unchanged && <p className="text-pending">The address now shows the key that is already trusted. There is nothing to accept.</p>}
+      {probe.error !== null && (
+        <ErrorNote
+          error={probe.error}
+          onRetry={() => void runProbe(() => client.nodes.probeHostKey({ address: node.address, port: node.port }))}
+        />
+      )}
+      {unchanged && (
+        <p className="text-pending">
+          The address now shows the key that is already trusted. There is nothing to accept.
+        </p>
+      )}
       {offered !== null && <CliEquivalent command={cli.acceptHostKey(node.name, offered.fingerprint)} />}
     </DecisionDialog>
   )
@@ -53,12 +65,26 @@ function Fingerprints({ node, offered }: { readonly node: FleetNode; readonly of
       {node.hostKeys.map((key) => (
         <Fingerprint key={key.fingerprint} title={`Trusted until now, ${key.keyType}`} fingerprint={key.fingerprint} />
       ))}
-      {offered !== null && <Fingerprint title={`Shown now, ${offered.keyType}, ${offered.banner}`} fingerprint={offered.fingerprint} strong />}
+      {offered !== null && (
+        <Fingerprint
+          title={`Shown now, ${offered.keyType}, ${offered.banner}`}
+          fingerprint={offered.fingerprint}
+          strong
+        />
+      )}
     </div>
   )
 }
 
-export function Fingerprint({ title, fingerprint, strong = false }: { readonly title: string; readonly fingerprint: string; readonly strong?: boolean }) {
+export function Fingerprint({
+  title,
+  fingerprint,
+  strong = false,
+}: {
+  readonly title: string
+  readonly fingerprint: string
+  readonly strong?: boolean
+}) {
   return (
     <div className={strong ? 'rounded-md border border-pending p-2' : 'rounded-md border p-2'}>
       <p className="text-12 text-faint">{title}</p>

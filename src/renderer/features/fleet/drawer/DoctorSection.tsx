@@ -8,11 +8,24 @@ import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { formatDuration } from '../../../components/format.ts'
 import { Section } from './Section.tsx'
 
-const stepColours: Readonly<Record<DoctorStep['status'], string>> = { ok: 'text-in-step', warning: 'text-pending', failed: 'text-error', skipped: 'text-faint' }
+const stepColours: Readonly<Record<DoctorStep['status'], string>> = {
+  ok: 'text-in-step',
+  warning: 'text-pending',
+  failed: 'text-error',
+  skipped: 'text-faint',
+}
 const stepSigns: Readonly<Record<DoctorStep['status'], string>> = { ok: '✓', warning: '!', failed: '✕', skipped: '–' }
 
 /** The read-only walk to the node, step by step. Starts when `asked` grows. */
-export function DoctorSection({ nodeId, asked, onAsk }: { readonly nodeId: NodeId; readonly asked: number; readonly onAsk: () => void }) {
+export function DoctorSection({
+  nodeId,
+  asked,
+  onAsk,
+}: {
+  readonly nodeId: NodeId
+  readonly asked: number
+  readonly onAsk: () => void
+}) {
   const { client } = useLink()
   const { run, busy, error, answer } = useCall<DoctorReport>()
   useEffect(() => {
@@ -27,7 +40,11 @@ export function DoctorSection({ nodeId, asked, onAsk }: { readonly nodeId: NodeI
         </Button>
       }
     >
-      {answer === null && error === null && <p className="text-muted">{busy ? 'Walking the way to the node…' : 'Walks the way to the node and changes nothing.'}</p>}
+      {answer === null && error === null && (
+        <p className="text-muted">
+          {busy ? 'Walking the way to the node…' : 'Walks the way to the node and changes nothing.'}
+        </p>
+      )}
       {error !== null && <ErrorNote error={error} />}
       {answer !== null && <Steps report={answer} />}
     </Section>
@@ -44,12 +61,16 @@ function Steps({ report }: { readonly report: DoctorReport }) {
           </span>
           <span>
             {step.name} <span className="text-muted">{step.detail}</span>
-            {step.status !== 'ok' && step.evidence.length > 0 && <pre className="text-12 whitespace-pre-wrap text-muted">{step.evidence.join('\n')}</pre>}
+            {step.status !== 'ok' && step.evidence.length > 0 && (
+              <pre className="text-12 whitespace-pre-wrap text-muted">{step.evidence.join('\n')}</pre>
+            )}
           </span>
           <span className="text-12 text-faint">{formatDuration(step.durationMs)}</span>
         </li>
       ))}
-      <li className="mt-1 font-medium">{report.diagnosis === null ? 'Nothing is wrong on the way to the node.' : report.diagnosis.sentence}</li>
+      <li className="mt-1 font-medium">
+        {report.diagnosis === null ? 'Nothing is wrong on the way to the node.' : report.diagnosis.sentence}
+      </li>
     </ol>
   )
 }

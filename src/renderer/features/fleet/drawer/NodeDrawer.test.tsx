@@ -7,8 +7,8 @@ import { LinkProvider } from '../../../api/LinkContext.tsx'
 import { createFakeLink, type FakeLink } from '../../../api/links/fake.ts'
 import { fakeNode, fakePlan } from '../../../api/links/fakeFleet.ts'
 import { operations } from '../../../stores/operations.ts'
-import { createReplica, type Replica } from '../../../stores/replica.ts'
 import { ReplicaProvider } from '../../../stores/ReplicaContext.tsx'
+import { createReplica, type Replica } from '../../../stores/replica.ts'
 import { NodeDrawer } from './NodeDrawer.tsx'
 
 const started: Replica[] = []
@@ -20,7 +20,9 @@ afterEach(() => {
 
 type Condition = NonNullable<Parameters<typeof fakeNode>[2]>
 
-async function openDrawer(condition: Condition): Promise<{ readonly link: FakeLink; readonly name: string; readonly closed: () => boolean }> {
+async function openDrawer(
+  condition: Condition,
+): Promise<{ readonly link: FakeLink; readonly name: string; readonly closed: () => boolean }> {
   const node = fakeNode(7, Date.now(), condition)
   const link = createFakeLink({ nodes: [node], plans: [fakePlan] })
   const replica = createReplica(link, { flushIntervalMs: 5, minRetryMs: 1, maxRetryMs: 5 })
@@ -91,7 +93,10 @@ describe('the drawer of a node', () => {
 
   it('shows a refusal of the engine and offers to ask again under the same key', async () => {
     const { link } = await openDrawer('pending')
-    link.engine.pushFailures.push({ when: 'before', error: new AppError('VAULT_LOCKED', 'The key vault is locked: unlock it first.') })
+    link.engine.pushFailures.push({
+      when: 'before',
+      error: new AppError('VAULT_LOCKED', 'The key vault is locked: unlock it first.'),
+    })
     fireEvent.click(button('Resync'))
     await screen.findByText('The key vault is locked: unlock it first.')
     fireEvent.click(button('Ask again'))

@@ -5,8 +5,8 @@ import type { NodeId } from '../../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { Button } from '../../../components/Button.tsx'
-import { classNames } from '../../../components/classNames.ts'
 import { CliEquivalent } from '../../../components/CliEquivalent.tsx'
+import { classNames } from '../../../components/classNames.ts'
 import { Drawer } from '../../../components/Drawer.tsx'
 import { FillMark } from '../../../components/StatusMark.tsx'
 import { useNow } from '../../../stores/clock.ts'
@@ -29,8 +29,16 @@ export function NodeDrawer({ nodeId, onClose }: { readonly nodeId: NodeId; reado
   const node = useNode(nodeId)
   if (node === undefined) {
     return (
-      <Drawer label="Node" header={<h2 className="text-15 font-semibold">Unknown node</h2>} onClose={onClose} paneName={drawerPane.name} defaultWidth={drawerPane.defaultWidth}>
-        <p className="p-4 text-muted">There is no such node any more. It was removed, or the link is from another fleet.</p>
+      <Drawer
+        label="Node"
+        header={<h2 className="text-15 font-semibold">Unknown node</h2>}
+        onClose={onClose}
+        paneName={drawerPane.name}
+        defaultWidth={drawerPane.defaultWidth}
+      >
+        <p className="p-4 text-muted">
+          There is no such node any more. It was removed, or the link is from another fleet.
+        </p>
       </Drawer>
     )
   }
@@ -64,7 +72,11 @@ function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClo
       footer={<Actions node={node} />}
     >
       <div className={classNames(stale && 'stale')}>
-        <WhySection node={node} tile={tile} onRequest={(request) => (request === 'doctor' ? askDoctor() : setDecision(request))} />
+        <WhySection
+          node={node}
+          tile={tile}
+          onRequest={(request) => (request === 'doctor' ? askDoctor() : setDecision(request))}
+        />
         <RunsStrip nodeId={node.id} />
         <CertificateSection node={node} tile={tile} />
         <PlansSection node={node} />
@@ -89,17 +101,38 @@ function Actions({ node }: { readonly node: FleetNode }) {
       <ResyncNote nodeId={node.id} />
       <RenewNote nodeId={node.id} />
       <div className="flex gap-2">
-        <Button variant="primary" className="flex-1" busy={resyncing} disabled={stale || node.plans.length === 0} icon={<RefreshCw aria-hidden className="size-4" />} onClick={() => void startResync(link, { nodeIds: [node.id] })}>
+        <Button
+          variant="primary"
+          className="flex-1"
+          busy={resyncing}
+          disabled={stale || node.plans.length === 0}
+          icon={<RefreshCw aria-hidden className="size-4" />}
+          onClick={() => void startResync(link, { nodeIds: [node.id] })}
+        >
           Resync
         </Button>
-        <Button className="flex-1" busy={renewing} disabled={stale} icon={<ShieldCheck aria-hidden className="size-4" />} onClick={() => void startRenew(link, [node.id])}>
+        <Button
+          className="flex-1"
+          busy={renewing}
+          disabled={stale}
+          icon={<ShieldCheck aria-hidden className="size-4" />}
+          onClick={() => void startRenew(link, [node.id])}
+        >
           Renew
         </Button>
-        <Button disabled={stale} icon={<SquareTerminal aria-hidden className="size-4" />} onClick={() => requestTerminal({ nodeId: node.id })}>
+        <Button
+          disabled={stale}
+          icon={<SquareTerminal aria-hidden className="size-4" />}
+          onClick={() => requestTerminal({ nodeId: node.id })}
+        >
           Terminal
         </Button>
       </div>
-      {stale && <p className="text-12 text-pending">Not connected to the engine: this is the last known state, and nothing can be sent.</p>}
+      {stale && (
+        <p className="text-12 text-pending">
+          Not connected to the engine: this is the last known state, and nothing can be sent.
+        </p>
+      )}
       <CliEquivalent command={cli.push([node.name])} />
       <CliEquivalent command={cli.renew([node.name])} />
     </div>

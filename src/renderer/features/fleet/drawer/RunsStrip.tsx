@@ -1,7 +1,7 @@
+import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import type { NodeId } from '../../../../shared/model/ids.ts'
 import type { Run } from '../../../../shared/model/run.ts'
-import { useQuery } from '@tanstack/react-query'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { formatAbsolute } from '../../../components/format.ts'
 import { RunMark, runStatusWords } from '../../../components/StatusMark.tsx'
@@ -18,7 +18,10 @@ const shownRuns = 24
 function useNodeRuns(nodeId: NodeId): readonly Run[] {
   const { client } = useLink()
   const live = useReplica((state) => state.runs)
-  const history = useQuery({ queryKey: ['node runs', nodeId], queryFn: () => client.runs.list({ node: nodeId, limit: shownRuns }) })
+  const history = useQuery({
+    queryKey: ['node runs', nodeId],
+    queryFn: () => client.runs.list({ node: nodeId, limit: shownRuns }),
+  })
   return useMemo(() => {
     const known = new Map((history.data?.runs ?? []).map((run) => [run.id, run]))
     for (const run of live.values()) if (run.nodeId === nodeId) known.set(run.id, run)
@@ -51,7 +54,8 @@ export function RunsStrip({ nodeId }: { readonly nodeId: NodeId }) {
             ))}
           </ol>
           <p className="mt-1 text-muted">
-            Newest: {newest.planName}, {runStatusWords[newest.status]} <Time at={newest.finishedAt ?? newest.createdAt} />
+            Newest: {newest.planName}, {runStatusWords[newest.status]}{' '}
+            <Time at={newest.finishedAt ?? newest.createdAt} />
           </p>
         </>
       )}
@@ -64,7 +68,11 @@ function StripMark({ run }: { readonly run: Run }) {
   const words = `${run.planName}, ${runStatusWords[run.status]}, ${formatAbsolute(run.createdAt, utc)}`
   return (
     <Tooltip content={words}>
-      <a href={runHash(run.id)} aria-label={words} className="flex size-4 items-center justify-center rounded-sm hover:bg-hover">
+      <a
+        href={runHash(run.id)}
+        aria-label={words}
+        className="flex size-4 items-center justify-center rounded-sm hover:bg-hover"
+      >
         <RunMark status={run.status} />
       </a>
     </Tooltip>

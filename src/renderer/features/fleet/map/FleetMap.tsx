@@ -1,4 +1,14 @@
-import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import {
+  type KeyboardEvent,
+  type PointerEvent,
+  useCallback,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react'
 import type { NodeId } from '../../../../shared/model/ids.ts'
 import { useNow } from '../../../stores/clock.ts'
 import { tileSentence } from '../tileWords.ts'
@@ -36,7 +46,12 @@ const optionsAround = 24
 const dragThresholdPixels = 4
 /** How often remaining lifetimes are looked at again. */
 const certificateStepMs = 15_000
-const arrows: Readonly<Record<string, Direction>> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' }
+const arrows: Readonly<Record<string, Direction>> = {
+  ArrowLeft: 'left',
+  ArrowRight: 'right',
+  ArrowUp: 'up',
+  ArrowDown: 'down',
+}
 const panStepPixels = 80
 const zoomStep = 1.25
 
@@ -70,16 +85,22 @@ export function FleetMap(props: FleetMapProps) {
 
   const onView = useCallback((camera: Camera, nextLayout: MapLayout) => {
     setLayout(nextLayout)
-    if (layer.current !== null) layer.current.style.transform = `translate(${camera.x}px, ${camera.y}px) scale(${camera.zoom})`
+    if (layer.current !== null)
+      layer.current.style.transform = `translate(${camera.x}px, ${camera.y}px) scale(${camera.zoom})`
   }, [])
 
   useLayoutEffect(() => {
     const [baseCanvas, overlayCanvas, element] = [base.current, overlay.current, frame.current]
     if (baseCanvas === null || overlayCanvas === null || element === null) return
     const motion = window.matchMedia('(prefers-reduced-motion: reduce)')
-    const map = new MapController(baseCanvas, overlayCanvas, { theme: readMapTheme(), reducedMotion: motion.matches, onView })
+    const map = new MapController(baseCanvas, overlayCanvas, {
+      theme: readMapTheme(),
+      reducedMotion: motion.matches,
+      onView,
+    })
     controller.current = map
-    const resize = (): void => map.resize({ width: element.clientWidth, height: element.clientHeight }, window.devicePixelRatio)
+    const resize = (): void =>
+      map.resize({ width: element.clientWidth, height: element.clientHeight }, window.devicePixelRatio)
     const onMotion = (): void => map.setReducedMotion(motion.matches)
     const observer = new ResizeObserver(resize)
     observer.observe(element)
@@ -99,7 +120,12 @@ export function FleetMap(props: FleetMapProps) {
   useLayoutEffect(() => {
     controller.current?.setData({
       scene,
-      groups: groups.map((group) => ({ key: group.key, title: group.title, count: group.nodes.length, collapsed: collapsed.has(group.key) })),
+      groups: groups.map((group) => ({
+        key: group.key,
+        title: group.title,
+        count: group.nodes.length,
+        collapsed: collapsed.has(group.key),
+      })),
     })
   }, [scene, groups, collapsed])
 
@@ -107,7 +133,11 @@ export function FleetMap(props: FleetMapProps) {
   useEffect(() => {
     const indices = new Set([...selected].flatMap((id) => indexOf.get(id) ?? []))
     if (openIndex !== undefined) indices.add(openIndex)
-    controller.current?.setOverlay({ selected: indices, focused: hasFocus ? (focusIndex ?? null) : null, hovered: hovered?.index ?? null })
+    controller.current?.setOverlay({
+      selected: indices,
+      focused: hasFocus ? (focusIndex ?? null) : null,
+      hovered: hovered?.index ?? null,
+    })
   }, [selected, indexOf, focusIndex, hasFocus, hovered, openIndex])
 
   useEffect(() => {
@@ -129,8 +159,16 @@ export function FleetMap(props: FleetMapProps) {
     props.onSelectedChange(next)
   }
 
-  useWheelZoom(frame, controller)
-  const pointer = usePointer({ frame, controller, scene, props, setHovered, toggle, focusOn: (index) => setFocusedId(scene.nodes[index]?.id ?? null) })
+  useWheelZoom(frame, controller, () => setHovered(null))
+  const pointer = usePointer({
+    frame,
+    controller,
+    scene,
+    props,
+    setHovered,
+    toggle,
+    focusOn: (index) => setFocusedId(scene.nodes[index]?.id ?? null),
+  })
 
   const onKeyDown = (event: KeyboardEvent): void => {
     const map = controller.current
@@ -141,7 +179,10 @@ export function FleetMap(props: FleetMapProps) {
   }
 
   const around = focusIndex ?? 0
-  const shown = scene.nodes.length <= allOptionsLimit ? [0, scene.nodes.length] : [Math.max(0, around - optionsAround), Math.min(scene.nodes.length, around + optionsAround + 1)]
+  const shown =
+    scene.nodes.length <= allOptionsLimit
+      ? [0, scene.nodes.length]
+      : [Math.max(0, around - optionsAround), Math.min(scene.nodes.length, around + optionsAround + 1)]
   return (
     <div
       ref={frame}
@@ -164,16 +205,27 @@ export function FleetMap(props: FleetMapProps) {
         onKeyDown={onKeyDown}
         onFocus={() => {
           setHasFocus(true)
-          if (focusIndex === undefined && controller.current !== null) focusOn(firstShown(controller.current.layout) ?? 0)
+          if (focusIndex === undefined && controller.current !== null)
+            focusOn(firstShown(controller.current.layout) ?? 0)
         }}
         onBlur={() => setHasFocus(false)}
         className="absolute inset-0 outline-none"
       >
         <div ref={layer} role="presentation" className="absolute top-0 left-0 origin-top-left">
           {layout !== null &&
-            scene.nodes.slice(shown[0], shown[1]).map((node, offset) => (
-              <MapOption key={node.id} id={`${listId}-${node.id}`} index={(shown[0] ?? 0) + offset} scene={scene} layout={layout} selected={selected.has(node.id)} nowMs={clock} />
-            ))}
+            scene.nodes
+              .slice(shown[0], shown[1])
+              .map((node, offset) => (
+                <MapOption
+                  key={node.id}
+                  id={`${listId}-${node.id}`}
+                  index={(shown[0] ?? 0) + offset}
+                  scene={scene}
+                  layout={layout}
+                  selected={selected.has(node.id)}
+                  nowMs={clock}
+                />
+              ))}
         </div>
       </div>
       <GroupButtons groups={groups} layout={layout} collapsed={collapsed} onToggle={props.onToggleGroup} />
@@ -184,7 +236,9 @@ export function FleetMap(props: FleetMapProps) {
         }}
         onFit={() => controller.current?.fit()}
       />
-      {hovered !== null && <MapTooltip node={scene.nodes[hovered.index]} tile={scene.tiles[hovered.index]} at={hovered.at} />}
+      {hovered !== null && (
+        <MapTooltip node={scene.nodes[hovered.index]} tile={scene.tiles[hovered.index]} at={hovered.at} />
+      )}
     </div>
   )
 }
@@ -224,7 +278,17 @@ function MapOption({ id, index, scene, layout, selected, nowMs }: MapOptionProps
 }
 
 /** Titles are painted on the canvas; these carry their clicks and their names. Out of sight but for the focus ring. */
-function GroupButtons({ groups, layout, collapsed, onToggle }: { readonly groups: readonly FleetGroup[]; readonly layout: MapLayout | null; readonly collapsed: ReadonlySet<string>; readonly onToggle: (key: string) => void }) {
+function GroupButtons({
+  groups,
+  layout,
+  collapsed,
+  onToggle,
+}: {
+  readonly groups: readonly FleetGroup[]
+  readonly layout: MapLayout | null
+  readonly collapsed: ReadonlySet<string>
+  readonly onToggle: (key: string) => void
+}) {
   if (layout === null) return null
   return (
     <div className="pointer-events-none absolute inset-0">
@@ -258,7 +322,10 @@ function handleMapKey(event: KeyboardEvent, { map, scene, focusIndex, focusOn, t
   const direction = arrows[event.key]
   const middle = { x: map.viewport.width / 2, y: map.viewport.height / 2 }
   if (direction !== undefined && (event.ctrlKey || event.metaKey)) {
-    map.panBy(direction === 'left' ? panStepPixels : direction === 'right' ? -panStepPixels : 0, direction === 'up' ? panStepPixels : direction === 'down' ? -panStepPixels : 0)
+    map.panBy(
+      direction === 'left' ? panStepPixels : direction === 'right' ? -panStepPixels : 0,
+      direction === 'up' ? panStepPixels : direction === 'down' ? -panStepPixels : 0,
+    )
     return true
   }
   if (event.ctrlKey || event.metaKey || event.altKey) return false
@@ -294,7 +361,13 @@ function anchorOf(map: MapController, index: number | undefined): Point | null {
 }
 
 /** A wheel or a pinch zooms around the pointer. React listens passively, so this one is added by hand. */
-function useWheelZoom(frame: { readonly current: HTMLDivElement | null }, controller: { readonly current: MapController | null }): void {
+function useWheelZoom(
+  frame: { readonly current: HTMLDivElement | null },
+  controller: { readonly current: MapController | null },
+  onMove: () => void,
+): void {
+  const moved = useRef(onMove)
+  moved.current = onMove
   useEffect(() => {
     const element = frame.current
     if (element === null) return
@@ -302,6 +375,7 @@ function useWheelZoom(frame: { readonly current: HTMLDivElement | null }, contro
       event.preventDefault()
       const map = controller.current
       if (map === null) return
+      moved.current()
       const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1
       if (event.shiftKey) {
         map.panBy(-(event.deltaX || event.deltaY) * lines, 0)
@@ -403,6 +477,9 @@ function cardButtonAt(map: MapController, index: number, screen: Point): 'resync
   const at = tilePosition(map.layout, group, index)
   const x = screen.x - Math.round(at.x * map.camera.zoom + map.camera.x)
   const y = screen.y - Math.round(at.y * map.camera.zoom + map.camera.y)
-  return cardButtons(map.side).find((button) => x >= button.x && x < button.x + button.width && y >= button.y && y < button.y + button.height)?.kind ?? null
+  return (
+    cardButtons(map.side).find(
+      (button) => x >= button.x && x < button.x + button.width && y >= button.y && y < button.y + button.height,
+    )?.kind ?? null
+  )
 }
-

@@ -1,7 +1,15 @@
 import { formatRelative } from '../../../components/format.ts'
 import { engineNowMs } from '../../../stores/clock.ts'
 import { type Camera, clampCamera, homeCamera, reveal, zoomAround } from './camera.ts'
-import { groupOf, layoutFleet, type GroupInput, type MapLayout, type Point, tilePosition, type Viewport } from './layout.ts'
+import {
+  type GroupInput,
+  groupOf,
+  layoutFleet,
+  type MapLayout,
+  type Point,
+  tilePosition,
+  type Viewport,
+} from './layout.ts'
 import { levelOf } from './level.ts'
 import {
   type Frame,
@@ -50,7 +58,8 @@ const contextOf = (canvas: HTMLCanvasElement, opaque: boolean): CanvasRenderingC
 
 function countStyles(scene: Scene, first: number, count: number): number[] {
   const counts = styles.map(() => 0)
-  for (let index = first; index < first + count; index += 1) counts[scene.style[index] as number] = (counts[scene.style[index] as number] ?? 0) + 1
+  for (let index = first; index < first + count; index += 1)
+    counts[scene.style[index] as number] = (counts[scene.style[index] as number] ?? 0) + 1
   return counts
 }
 
@@ -139,7 +148,12 @@ export class MapController {
     const samePlaces =
       changed !== null &&
       before.groups.length === data.groups.length &&
-      data.groups.every((group, at) => group.key === before.groups[at]?.key && group.count === before.groups[at]?.count && group.collapsed === before.groups[at]?.collapsed)
+      data.groups.every(
+        (group, at) =>
+          group.key === before.groups[at]?.key &&
+          group.count === before.groups[at]?.count &&
+          group.collapsed === before.groups[at]?.collapsed,
+      )
     this.#data = data
     let first = 0
     this.#counts = data.groups.map((group) => {
@@ -185,7 +199,10 @@ export class MapController {
   reveal(index: number, coveredRight: number): void {
     const group = groupOf(this.#layout, index)
     if (group === undefined || group.collapsed) return
-    this.#moveTo(reveal(this.#camera, tilePosition(this.#layout, group, index), this.#layout.side, this.#viewport, coveredRight), coveredRight)
+    this.#moveTo(
+      reveal(this.#camera, tilePosition(this.#layout, group, index), this.#layout.side, this.#viewport, coveredRight),
+      coveredRight,
+    )
   }
 
   #moveTo(camera: Camera, coveredRight = 0): void {
@@ -257,7 +274,11 @@ export class MapController {
     if (this.#fullDirty || !this.#canShift(shift)) paintMap(frame, this.#counts)
     else {
       if (shift.x !== 0 || shift.y !== 0) shiftMap(frame, this.#counts, shift)
-      if (this.#dirty.size > 0) repaintTiles(frame, [...this.#dirty].sort((a, b) => a - b))
+      if (this.#dirty.size > 0)
+        repaintTiles(
+          frame,
+          [...this.#dirty].sort((a, b) => a - b),
+        )
       if (this.#titlesDirty) repaintTitles(frame, this.#counts)
     }
     if (this.#overlayDirty) paintOverlay(this.#frame(this.#overlayCanvas, timeMs), this.#overlay)
@@ -283,7 +304,9 @@ export class MapController {
     if (this.#busyTimer !== null || this.#reducedMotion || levelOf(this.side) === 'dot') return
     const { flags } = this.#data.scene
     if (!flags.some((flag) => (flag & tileFlags.busy) !== 0)) return
-    const busy = visibleTiles({ layout: this.#layout, camera: this.#camera, viewport: this.#viewport }).filter((index) => ((flags[index] ?? 0) & tileFlags.busy) !== 0)
+    const busy = visibleTiles({ layout: this.#layout, camera: this.#camera, viewport: this.#viewport }).filter(
+      (index) => ((flags[index] ?? 0) & tileFlags.busy) !== 0,
+    )
     if (busy.length === 0) return
     this.#busyTimer = setTimeout(() => {
       this.#busyTimer = null

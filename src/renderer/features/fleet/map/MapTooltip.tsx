@@ -20,11 +20,16 @@ const heightPixels = 104
 export function MapTooltip({ node, tile, at }: MapTooltipProps) {
   const now = useNow()
   if (node === undefined || tile === undefined) return null
-  const left = at.x + offsetPixels + widthPixels > window.innerWidth - 60 ? at.x - widthPixels - offsetPixels : at.x + offsetPixels
+  const left =
+    at.x + offsetPixels + widthPixels > window.innerWidth - 60 ? at.x - widthPixels - offsetPixels : at.x + offsetPixels
   const top = at.y + heightPixels > window.innerHeight - 120 ? at.y - heightPixels : at.y + offsetPixels
   const facts = [tile.busy && 'a run works on it', tile.drift && 'drifted', tile.locked && 'locked'].filter(Boolean)
   return (
-    <div aria-hidden className="pointer-events-none absolute z-10 rounded-md border border-line-strong bg-raised px-3 py-2 text-12 shadow-float" style={{ left, top, width: widthPixels }}>
+    <div
+      aria-hidden
+      className="pointer-events-none absolute z-10 rounded-md border border-line-strong bg-raised px-3 py-2 text-12 shadow-float"
+      style={{ left, top, width: widthPixels }}
+    >
       <p className="truncate text-13 font-semibold">{node.name}</p>
       <p className="flex items-center gap-1.5 text-muted">
         <FillMark fill={tile.fill} withWord />

@@ -13,15 +13,23 @@ const minZoom = 0.4
 /** Side of a tile on screen at the largest zoom. */
 const maxSide = 220
 
-export const toMap = (camera: Camera, screen: Point): Point => ({ x: (screen.x - camera.x) / camera.zoom, y: (screen.y - camera.y) / camera.zoom })
+export const toMap = (camera: Camera, screen: Point): Point => ({
+  x: (screen.x - camera.x) / camera.zoom,
+  y: (screen.y - camera.y) / camera.zoom,
+})
 
-export const toScreen = (camera: Camera, point: Point): Point => ({ x: point.x * camera.zoom + camera.x, y: point.y * camera.zoom + camera.y })
+export const toScreen = (camera: Camera, point: Point): Point => ({
+  x: point.x * camera.zoom + camera.x,
+  y: point.y * camera.zoom + camera.y,
+})
 
 const between = (value: number, least: number, most: number): number => Math.max(least, Math.min(most, value))
 
 /** Content smaller than the window stays inside it; larger content always covers it, but for a margin. */
 function clampAxis(offset: number, content: number, window: number): number {
-  return content <= window ? between(offset, 0, window - content) : between(offset, window - content - window / 3, window / 3)
+  return content <= window
+    ? between(offset, 0, window - content)
+    : between(offset, window - content - window / 3, window / 3)
 }
 
 /** Keeps the map from being lost. */
@@ -44,10 +52,14 @@ export function zoomAround(camera: Camera, layout: MapLayout, anchor: Point, fac
 
 /** Moves as little as needed for the box to be in sight with a margin. `right` is covered by the drawer. */
 export function reveal(camera: Camera, at: Point, side: number, viewport: Viewport, coveredRight = 0): Camera {
-  const margin = 24
+  const margin = 12
   const screen = toScreen(camera, at)
   const size = side * camera.zoom
   const shift = (start: number, window: number): number =>
     start < margin ? margin - start : start + size > window - margin ? window - margin - start - size : 0
-  return { zoom: camera.zoom, x: camera.x + shift(screen.x, viewport.width - coveredRight), y: camera.y + shift(screen.y, viewport.height) }
+  return {
+    zoom: camera.zoom,
+    x: camera.x + shift(screen.x, viewport.width - coveredRight),
+    y: camera.y + shift(screen.y, viewport.height),
+  }
 }

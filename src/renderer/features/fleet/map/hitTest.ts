@@ -19,7 +19,11 @@ function tileOf(layout: MapLayout, group: PlacedGroup, point: Point): number | n
 /** Gaps between tiles belong to the tile at their left and above, so that there are no dead pixels in a dense map. */
 export function hitTest(layout: MapLayout, point: Point): Hit {
   for (const group of layout.groups) {
-    if (!inside(point.x, group.x, Math.max(group.width, group.columns * layout.pitch)) || !inside(point.y, group.y, group.height)) continue
+    if (
+      !inside(point.x, group.x, Math.max(group.width, group.columns * layout.pitch)) ||
+      !inside(point.y, group.y, group.height)
+    )
+      continue
     if (point.y < group.y + headerPixels) return { kind: 'title', group }
     if (group.collapsed) return { kind: 'bar', group }
     const index = tileOf(layout, group, point)
@@ -63,7 +67,12 @@ export function tilesIn(layout: MapLayout, box: Box): number[] {
 
 export type Direction = 'left' | 'right' | 'up' | 'down'
 
-const axes: Readonly<Record<Direction, readonly [number, number]>> = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] }
+const axes: Readonly<Record<Direction, readonly [number, number]>> = {
+  left: [-1, 0],
+  right: [1, 0],
+  up: [0, -1],
+  down: [0, 1],
+}
 
 /** The nearest tile in a direction, straight ahead preferred; the same tile when there is none. */
 export function neighbour(layout: MapLayout, index: number, direction: Direction): number {
@@ -90,4 +99,5 @@ export function neighbour(layout: MapLayout, index: number, direction: Direction
   return best
 }
 
-export const firstShown = (layout: MapLayout): number | undefined => layout.groups.find((group) => !group.collapsed && group.count > 0)?.first
+export const firstShown = (layout: MapLayout): number | undefined =>
+  layout.groups.find((group) => !group.collapsed && group.count > 0)?.first

@@ -8,14 +8,25 @@ const groupsOf = (counts: readonly number[], collapsed: readonly boolean[] = [])
   counts.map((count, index) => ({ key: `g${index}`, count, collapsed: collapsed[index] ?? false }))
 
 const anyGroups = fc
-  .array(fc.record({ count: fc.integer({ min: 1, max: 400 }), collapsed: fc.boolean() }), { minLength: 1, maxLength: 9 })
+  .array(fc.record({ count: fc.integer({ min: 1, max: 400 }), collapsed: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 9,
+  })
   .map((groups) => groups.map((group, index): GroupInput => ({ ...group, key: `g${index}` })))
-const anyViewport = fc.record({ width: fc.integer({ min: 320, max: 3000 }), height: fc.integer({ min: 200, max: 2000 }) })
+const anyViewport = fc.record({
+  width: fc.integer({ min: 320, max: 3000 }),
+  height: fc.integer({ min: 200, max: 2000 }),
+})
 
 function everyTile(layout: MapLayout): { readonly index: number; readonly x: number; readonly y: number }[] {
   return layout.groups
     .filter((group) => !group.collapsed)
-    .flatMap((group) => Array.from({ length: group.count }, (_, at) => ({ index: group.first + at, ...tilePosition(layout, group, group.first + at) })))
+    .flatMap((group) =>
+      Array.from({ length: group.count }, (_, at) => ({
+        index: group.first + at,
+        ...tilePosition(layout, group, group.first + at),
+      })),
+    )
 }
 
 describe('layoutFleet', () => {
@@ -38,7 +49,10 @@ describe('layoutFleet', () => {
         for (const [at, first] of placed.entries()) {
           for (const second of placed.slice(at + 1)) {
             const apart =
-              first.x + first.width <= second.x || second.x + second.width <= first.x || first.y + first.height <= second.y || second.y + second.height <= first.y
+              first.x + first.width <= second.x ||
+              second.x + second.width <= first.x ||
+              first.y + first.height <= second.y ||
+              second.y + second.height <= first.y
             expect(apart).toBe(true)
           }
         }
@@ -90,7 +104,10 @@ describe('hitTest', () => {
     const [folded, open] = layout.groups
     if (folded === undefined || open === undefined) throw new Error('no groups')
     expect(hitTest(layout, { x: open.x + 1, y: open.y + 1 })).toMatchObject({ kind: 'title', group: { key: 'g1' } })
-    expect(hitTest(layout, { x: folded.x + 1, y: folded.y + headerPixels + 1 })).toMatchObject({ kind: 'bar', group: { key: 'g0' } })
+    expect(hitTest(layout, { x: folded.x + 1, y: folded.y + headerPixels + 1 })).toMatchObject({
+      kind: 'bar',
+      group: { key: 'g0' },
+    })
     expect(hitTest(layout, { x: 0, y: 0 })).toEqual({ kind: 'ground' })
   })
 
@@ -101,7 +118,9 @@ describe('hitTest', () => {
         const layout = layoutFleet(groups, { width: 1280, height: 800 })
         const box = boxOf(first, second)
         const touched = everyTile(layout)
-          .filter(({ x, y }) => x <= box.right && x + layout.side > box.left && y <= box.bottom && y + layout.side > box.top)
+          .filter(
+            ({ x, y }) => x <= box.right && x + layout.side > box.left && y <= box.bottom && y + layout.side > box.top,
+          )
           .map(({ index }) => index)
         expect(tilesIn(layout, box)).toEqual(touched)
       }),
@@ -142,17 +161,27 @@ describe('walking with the arrow keys', () => {
 
 describe('the camera', () => {
   const layout = layoutFleet(groupsOf([400, 300]), { width: 1200, height: 700 })
-  const anyCamera = fc.record({ zoom: fc.double({ min: 0.4, max: 8, noNaN: true }), x: fc.integer({ min: -3000, max: 3000 }), y: fc.integer({ min: -3000, max: 3000 }) })
+  const anyCamera = fc.record({
+    zoom: fc.double({ min: 0.4, max: 8, noNaN: true }),
+    x: fc.integer({ min: -3000, max: 3000 }),
+    y: fc.integer({ min: -3000, max: 3000 }),
+  })
 
   it('keeps the point under the pointer while it zooms', () => {
     fc.assert(
-      fc.property(anyCamera, fc.integer({ min: 0, max: 1200 }), fc.integer({ min: 0, max: 700 }), fc.double({ min: 0.2, max: 5, noNaN: true }), (camera, x, y, factor) => {
-        const anchor = { x, y }
-        const before = toMap(camera, anchor)
-        const after = toScreen(zoomAround(camera, layout, anchor, factor), before)
-        expect(after.x).toBeCloseTo(x, 4)
-        expect(after.y).toBeCloseTo(y, 4)
-      }),
+      fc.property(
+        anyCamera,
+        fc.integer({ min: 0, max: 1200 }),
+        fc.integer({ min: 0, max: 700 }),
+        fc.double({ min: 0.2, max: 5, noNaN: true }),
+        (camera, x, y, factor) => {
+          const anchor = { x, y }
+          const before = toMap(camera, anchor)
+          const after = toScreen(zoomAround(camera, layout, anchor, factor), before)
+          expect(after.x).toBeCloseTo(x, 4)
+          expect(after.y).toBeCloseTo(y, 4)
+        },
+      ),
     )
   })
 

@@ -47,7 +47,10 @@ export const barHeightPixels = 12
 const barWidthPixels = 280
 
 /** Tried from the largest: the first at which everything fits into the window is taken. */
-const pitches = [176, 156, 140, 120, 104, 92, 80, 72, 64, 56, 50, 44, 40, 36, 32, 28, 25, 22, 20, 18, 16, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5] as const
+const pitches = [
+  176, 156, 140, 120, 104, 92, 80, 72, 64, 56, 50, 44, 40, 36, 32, 28, 25, 22, 20, 18, 16, 14, 13, 12, 11, 10, 9, 8, 7,
+  6, 5,
+] as const
 
 const gapOf = (pitch: number): number => (pitch >= 100 ? 8 : pitch >= 40 ? 5 : pitch >= 18 ? 3 : pitch >= 10 ? 2 : 1)
 
@@ -71,7 +74,8 @@ function columnsFor(count: number, { pitch, aspect, usable }: Fit): number {
 
 function sizeOf(group: GroupInput, fit: Fit): Pick<PlacedGroup, 'columns' | 'rows' | 'width' | 'height'> {
   const { pitch, usable } = fit
-  if (group.collapsed) return { columns: 0, rows: 0, width: Math.min(usable, barWidthPixels), height: headerPixels + barHeightPixels }
+  if (group.collapsed)
+    return { columns: 0, rows: 0, width: Math.min(usable, barWidthPixels), height: headerPixels + barHeightPixels }
   const columns = columnsFor(group.count, fit)
   const rows = Math.ceil(group.count / columns)
   const width = Math.max(columns * pitch - gapOf(pitch), Math.min(usable, minGroupPixels))
@@ -112,7 +116,11 @@ function place(groups: readonly GroupInput[], fit: Fit): MapLayout {
 
 /** Lays the fleet out as large as it fits into the window; a fleet too large for the smallest tiles grows downwards. */
 export function layoutFleet(groups: readonly GroupInput[], viewport: Viewport): MapLayout {
-  const fitOf = (pitch: number, aspect: number): Fit => ({ pitch, aspect, usable: Math.max(pitch, viewport.width - 2 * paddingPixels) })
+  const fitOf = (pitch: number, aspect: number): Fit => ({
+    pitch,
+    aspect,
+    usable: Math.max(pitch, viewport.width - 2 * paddingPixels),
+  })
   for (const pitch of pitches) {
     for (const aspect of aspects) {
       const layout = place(groups, fitOf(pitch, aspect))

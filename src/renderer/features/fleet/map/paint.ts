@@ -1,6 +1,16 @@
-import { barHeightPixels, groupOf, headerPixels, type MapLayout, type PlacedGroup, type Point, tilePosition, type Viewport } from './layout.ts'
+import { certificateWords } from '../tileWords.ts'
 import { type Camera, toMap } from './camera.ts'
 import { tilesIn } from './hitTest.ts'
+import {
+  barHeightPixels,
+  groupOf,
+  headerPixels,
+  type MapLayout,
+  type PlacedGroup,
+  type Point,
+  tilePosition,
+  type Viewport,
+} from './layout.ts'
 import { cardButtons, labelSide, levelOf } from './level.ts'
 import { type Scene, tileFlags } from './scene.ts'
 import { beginShape } from './shapes.ts'
@@ -84,7 +94,12 @@ function cellsOf({ layout, camera }: Frame, indices: readonly number[]): Cell[] 
     if (group === undefined || index < group.first || index >= group.first + group.count) group = groupOf(layout, index)
     if (group === undefined || group.collapsed) continue
     const at = tilePosition(layout, group, index)
-    cells.push({ index, x: Math.round(at.x * camera.zoom + camera.x), y: Math.round(at.y * camera.zoom + camera.y), side })
+    cells.push({
+      index,
+      x: Math.round(at.x * camera.zoom + camera.x),
+      y: Math.round(at.y * camera.zoom + camera.y),
+      side,
+    })
   }
   return cells
 }
@@ -107,7 +122,12 @@ function paintDots(frame: Frame, cells: readonly Cell[]): void {
   const side = cells[0]?.side ?? 1
   byStyle(frame.scene, cells).forEach((bucket, style) => {
     if (bucket.length === 0) return
-    const shape = beginShape(frame.context, styles[style]?.shape ?? 'solid', side, frame.theme.styleColours[style] ?? '')
+    const shape = beginShape(
+      frame.context,
+      styles[style]?.shape ?? 'solid',
+      side,
+      frame.theme.styleColours[style] ?? '',
+    )
     for (const cell of bucket) shape.add(frame.context, cell.x, cell.y, side, side)
     shape.end()
   })
@@ -117,7 +137,12 @@ function paintFills(frame: Frame, cells: readonly Cell[]): void {
   const side = cells[0]?.side ?? 1
   byStyle(frame.scene, cells).forEach((bucket, style) => {
     if (bucket.length === 0) return
-    const shape = beginShape(frame.context, styles[style]?.shape ?? 'solid', side, frame.theme.styleColours[style] ?? '')
+    const shape = beginShape(
+      frame.context,
+      styles[style]?.shape ?? 'solid',
+      side,
+      frame.theme.styleColours[style] ?? '',
+    )
     for (const cell of bucket) {
       const body = bodyOf(side, ((frame.scene.flags[cell.index] ?? 0) & tileFlags.busy) !== 0)
       const height = side - body.top - body.bottom
@@ -214,7 +239,8 @@ function paintLabels({ context, theme, scene }: Frame, cells: readonly Cell[]): 
   context.font = `12px ${interfaceFont}`
   context.textBaseline = 'alphabetic'
   context.fillStyle = theme.muted
-  for (const { index, x, y, side } of cells) context.fillText(ellipsize(context, scene.nodes[index]?.name ?? '', side), x, y + side - 3)
+  for (const { index, x, y, side } of cells)
+    context.fillText(ellipsize(context, scene.nodes[index]?.name ?? '', side), x, y + side - 3)
 }
 
 function paintCard(frame: Frame, cell: Cell): void {
@@ -240,7 +266,23 @@ function paintCard(frame: Frame, cell: Cell): void {
   context.fillText(ellipsize(context, scene.tiles[index]?.short ?? '', side - 20), x + 10, y + 46)
   context.fillStyle = theme.faint
   context.fillText(ellipsize(context, frame.verifiedWords(index), side - 20), x + 10, y + 64)
+  if (side >= roomyCard) paintCertificateWords(frame, cell)
   paintCardButtons(frame, cell)
+}
+
+/** From here on a card has room for what the hairline says. */
+const roomyCard = 136
+
+function paintCertificateWords({ context, theme, scene }: Frame, { index, x, y, side }: Cell): void {
+  const tile = scene.tiles[index]
+  if (tile === undefined) return
+  context.fillStyle =
+    tile.certificate.level === 'soon'
+      ? theme.pending
+      : tile.certificate.level === 'ok' || tile.certificate.level === 'none'
+        ? theme.faint
+        : theme.error
+  context.fillText(ellipsize(context, `certificate ${certificateWords(tile)}`, side - 20), x + 10, y + 82)
 }
 
 function paintCardButtons({ context, theme }: Frame, { x, y, side }: Cell): void {
@@ -295,17 +337,19 @@ function paintTitle(frame: Frame, group: PlacedGroup, counts: GroupCounts): void
   const x = group.x * camera.zoom + camera.x
   const baseline = (group.y + headerPixels) * camera.zoom + camera.y - 9
   const room = Math.max(group.width * camera.zoom, 60)
+  const countRoom = String(group.count).length * 8
   context.textBaseline = 'alphabetic'
   context.font = `600 13px ${interfaceFont}`
   context.fillStyle = theme.text
-  const title = ellipsize(context, `${group.collapsed ? '▸' : '▾'} ${counts.title}`, room * 0.6)
+  const title = ellipsize(context, `${group.collapsed ? '▸' : '▾'} ${counts.title}`, room - 8 - countRoom)
   context.fillText(title, x, baseline)
   let at = x + context.measureText(title).width + 8
   context.font = `12px ${interfaceFont}`
   const parts: (readonly [string, string])[] = [[String(group.count), theme.faint]]
   counts.byStyle.forEach((count, style) => {
     const token = styles[style]?.token
-    if (count > 0 && token !== 'in-step') parts.push([`${count} ${styles[style]?.word}`, theme.styleColours[style] ?? theme.faint])
+    if (count > 0 && token !== 'in-step')
+      parts.push([`${count} ${styles[style]?.word}`, theme.styleColours[style] ?? theme.faint])
   })
   for (const [text, colour] of parts) {
     const width = context.measureText(text).width
@@ -347,7 +391,8 @@ function paintArea(frame: Frame, groups: readonly GroupCounts[], area: Area): vo
 }
 
 /** The whole map. */
-export const paintMap = (frame: Frame, groups: readonly GroupCounts[]): void => paintArea(frame, groups, { x: 0, y: 0, ...frame.viewport })
+export const paintMap = (frame: Frame, groups: readonly GroupCounts[]): void =>
+  paintArea(frame, groups, { x: 0, y: 0, ...frame.viewport })
 
 /** Room for what sticks out of a cell. */
 const stripMargin = 4
@@ -358,11 +403,25 @@ export function shiftMap(frame: Frame, groups: readonly GroupCounts[], shift: Po
   const { canvas } = context
   context.save()
   context.setTransform(1, 0, 0, 1, 0, 0)
-  context.drawImage(canvas, Math.round((shift.x * canvas.width) / viewport.width), Math.round((shift.y * canvas.height) / viewport.height))
+  context.drawImage(
+    canvas,
+    Math.round((shift.x * canvas.width) / viewport.width),
+    Math.round((shift.y * canvas.height) / viewport.height),
+  )
   context.restore()
   const strips: readonly Area[] = [
-    { x: shift.x > 0 ? 0 : viewport.width + shift.x - stripMargin, y: 0, width: shift.x === 0 ? 0 : Math.abs(shift.x) + stripMargin, height: viewport.height },
-    { x: 0, y: shift.y > 0 ? 0 : viewport.height + shift.y - stripMargin, width: viewport.width, height: shift.y === 0 ? 0 : Math.abs(shift.y) + stripMargin },
+    {
+      x: shift.x > 0 ? 0 : viewport.width + shift.x - stripMargin,
+      y: 0,
+      width: shift.x === 0 ? 0 : Math.abs(shift.x) + stripMargin,
+      height: viewport.height,
+    },
+    {
+      x: 0,
+      y: shift.y > 0 ? 0 : viewport.height + shift.y - stripMargin,
+      width: viewport.width,
+      height: shift.y === 0 ? 0 : Math.abs(shift.y) + stripMargin,
+    },
   ]
   for (const strip of strips) {
     if (strip.width === 0 || strip.height === 0) continue
@@ -385,7 +444,12 @@ export function repaintTitles(frame: Frame, groups: readonly GroupCounts[]): voi
     const top = group.y * camera.zoom + camera.y
     const bottom = Math.floor(top + height) - (group.collapsed ? 0 : 5)
     context.fillStyle = theme.ground
-    context.fillRect(Math.floor(group.x * camera.zoom + camera.x), Math.ceil(top), Math.ceil(group.width * camera.zoom) + 8, bottom - Math.ceil(top))
+    context.fillRect(
+      Math.floor(group.x * camera.zoom + camera.x),
+      Math.ceil(top),
+      Math.ceil(group.width * camera.zoom) + 8,
+      bottom - Math.ceil(top),
+    )
     paintTitle(frame, group, counts)
     if (group.collapsed) paintBar(frame, group, counts)
   })
@@ -402,7 +466,8 @@ export interface OverlayState {
 
 function outline(frame: Frame, indices: Iterable<number>, grow: number): void {
   frame.context.beginPath()
-  for (const { x, y, side } of cellsOf(frame, [...indices])) frame.context.rect(x - grow, y - grow, side + 2 * grow, side + 2 * grow)
+  for (const { x, y, side } of cellsOf(frame, [...indices]))
+    frame.context.rect(x - grow, y - grow, side + 2 * grow, side + 2 * grow)
   frame.context.stroke()
 }
 

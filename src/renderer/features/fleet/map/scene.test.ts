@@ -23,7 +23,9 @@ describe('the scene', () => {
     const nodes = fakeNodes(50, nowMs)
     const cache = new TileCache()
     const before = sceneOf(nodes, cache)
-    const touched = nodes.map((node, index) => (index === 7 ? fakeNode(7, nowMs, 'error') : index === 9 ? { ...node, updatedAt: nowMs + 1 } : node))
+    const touched = nodes.map((node, index) =>
+      index === 7 ? fakeNode(7, nowMs, 'error') : index === 9 ? { ...node, updatedAt: nowMs + 1 } : node,
+    )
     expect(changedTiles(before, sceneOf(touched, cache))).toEqual([7])
   })
 
@@ -35,7 +37,10 @@ describe('the scene', () => {
   })
 
   it('looks at remaining lifetimes again when the clock has moved', () => {
-    const node = { ...fakeNode(0, nowMs, 'in-step'), certificate: { serial: '1', validAfter: nowMs - 1, validBefore: nowMs + 7_200_000, acceptedAt: nowMs } }
+    const node = {
+      ...fakeNode(0, nowMs, 'in-step'),
+      certificate: { serial: '1', validAfter: nowMs - 1, validBefore: nowMs + 7_200_000, acceptedAt: nowMs },
+    }
     const cache = new TileCache()
     cache.setClock(nowMs)
     expect(cache.get(node).certificate.level).toBe('ok')
@@ -68,7 +73,12 @@ describe('what the map is asked for', () => {
   it('groups by kind, by label and not at all', () => {
     const list = [...nodes.values()]
     expect(groupNodes(list, 'kind').map((group) => group.key)).toEqual(['laptop', 'storage', 'vm', 'vps', 'worker'])
-    expect(groupNodes(list, 'label.site').map((group) => group.title)).toEqual(['site ams', 'site fra', 'site home', 'site nyc'])
+    expect(groupNodes(list, 'label.site').map((group) => group.title)).toEqual([
+      'site ams',
+      'site fra',
+      'site home',
+      'site nyc',
+    ])
     expect(groupNodes(list, 'label.owner').map((group) => group.title)).toEqual(['no owner'])
     expect(groupNodes(list, 'none')).toHaveLength(1)
     expect(parseGroupBy('nonsense')).toBe('kind')

@@ -22,9 +22,16 @@ export interface Scene {
   readonly certificateLevel: Uint8Array
 }
 
-const levelNumber: Readonly<Record<Tile['certificate']['level'], number>> = { none: 0, ok: 1, soon: 2, critical: 3, expired: 3 }
+const levelNumber: Readonly<Record<Tile['certificate']['level'], number>> = {
+  none: 0,
+  ok: 1,
+  soon: 2,
+  critical: 3,
+  expired: 3,
+}
 
-const flagsOf = (tile: Tile): number => (tile.busy ? tileFlags.busy : 0) | (tile.drift ? tileFlags.drift : 0) | (tile.locked ? tileFlags.locked : 0)
+const flagsOf = (tile: Tile): number =>
+  (tile.busy ? tileFlags.busy : 0) | (tile.drift ? tileFlags.drift : 0) | (tile.locked ? tileFlags.locked : 0)
 
 /** Tiles are the same for the same node within one step of the clock; nodes are never changed in place. */
 export class TileCache {

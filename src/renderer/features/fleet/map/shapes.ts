@@ -82,7 +82,12 @@ const painters: Readonly<Record<Shape, ShapePainter>> = {
 const plainSquares: ShapePainter = { emit: square, finish: fill }
 
 /** Many tiles of one shape and colour are one path. */
-export function beginShape(context: CanvasRenderingContext2D, shape: Shape, side: number, colour: string): { readonly add: Emit; readonly end: () => void } {
+export function beginShape(
+  context: CanvasRenderingContext2D,
+  shape: Shape,
+  side: number,
+  colour: string,
+): { readonly add: Emit; readonly end: () => void } {
   const painter = side < shapedSide ? plainSquares : painters[shape]
   context.fillStyle = colour
   context.strokeStyle = colour

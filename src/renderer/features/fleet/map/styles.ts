@@ -22,7 +22,13 @@ const syncStyles: Readonly<Record<TileFill, TileStyle>> = {
   'in-step': { shape: 'solid', token: 'in-step', word: 'in step' },
 }
 
-export const certificateLevels = ['expired', 'critical', 'soon', 'none', 'ok'] as const satisfies readonly CertificateLevel[]
+export const certificateLevels = [
+  'expired',
+  'critical',
+  'soon',
+  'none',
+  'ok',
+] as const satisfies readonly CertificateLevel[]
 
 const certificateStyles: Readonly<Record<CertificateLevel, TileStyle>> = {
   expired: { shape: 'barred', token: 'error', word: 'expired' },
@@ -33,7 +39,10 @@ const certificateStyles: Readonly<Record<CertificateLevel, TileStyle>> = {
 }
 
 /** All styles; the index in this list is what a scene stores for a tile. Worst first within each part. */
-export const styles: readonly TileStyle[] = [...tileFills.map((fill) => syncStyles[fill]), ...certificateLevels.map((level) => certificateStyles[level])]
+export const styles: readonly TileStyle[] = [
+  ...tileFills.map((fill) => syncStyles[fill]),
+  ...certificateLevels.map((level) => certificateStyles[level]),
+]
 
 export const syncStyleIndex = (fill: TileFill): number => tileFills.indexOf(fill)
 
