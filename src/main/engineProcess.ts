@@ -1,21 +1,21 @@
-import { hostname, userInfo } from 'node:os'
 import { createRouterClient } from '@orpc/server'
 import { RPCHandler } from '@orpc/server/message-port'
 import type { MessagePortMain } from 'electron'
+import { localCaller } from '../daemon/caller.ts'
+import { type HostVault, hostVault, provideDemoPassphrase } from '../daemon/passphrase.ts'
+import { type SocketServer, serveSocket } from '../daemon/socketServer.ts'
 import { createDemoFleet } from '../demo/demoFleet.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
 import { systemClock } from '../platform/clock.ts'
 import { readConfig } from '../platform/config.ts'
 import { acquireHomeLock, type HomeLock } from '../platform/homeLock.ts'
-import { createPassphraseVault, type KeyVault, receivedKeyVault } from '../platform/keyVault.ts'
+import { receivedKeyVault } from '../platform/keyVault.ts'
 import { createLogging, type Logging } from '../platform/logger.ts'
 import { type HomePaths, homePaths, prepareHome } from '../platform/paths.ts'
-import type { Caller } from '../shared/contract/base.ts'
 import { AppError, assertNever, type ErrorCode, toAppError } from '../shared/errors.ts'
 import type { TerminalId } from '../shared/model/ids.ts'
 import { connectDaemon, type DaemonBridge } from './daemonBridge.ts'
 import { type FromEngine, ToEngine, type VaultMaterial } from './engineMessages.ts'
-import { serveEngineSocket } from './engineSocket.ts'
 import { duplexOverPort } from './portDuplex.ts'
 
 /*
@@ -46,7 +46,7 @@ interface Served {
 }
 
 const tell = (message: FromEngine): void => process.parentPort.postMessage(message)
-const caller: Caller = { operator: `${userInfo().username}@${hostname()}`, via: 'desktop' }
+const caller = localCaller('desktop')
 const vaultArrived = Promise.withResolvers<VaultMaterial>()
 let served: Served | null = null
 
@@ -87,7 +87,7 @@ interface EngineOptions {
 
 async function serveEngine({ paths, lock, version, demoNodes }: EngineOptions): Promise<Served> {
   tell({ kind: 'needVault' })
-  const vault = openVault(await vaultArrived.promise, paths)
+  const vault = await openVault(await vaultArrived.promise, paths, demoNodes !== null)
   const config = await readConfig(paths.configFile)
   const logging = createLogging({ level: config.logLevel, file: paths.engineLogFile })
   const engine = await createEngine({
@@ -101,7 +101,7 @@ async function serveEngine({ paths, lock, version, demoNodes }: EngineOptions): 
   })
   await engine.start()
   if (demoNodes !== null) bringUpDemo(engine, { demoNodes, logging })
-  const socket = await serveEngineSocket(engine, { path: paths.engineSocket, caller: { ...caller, via: 'socket' } })
+  const socket = await serveSocket(engine, { path: paths.engineSocket })
   return servedEngine(engine, { lock, logging, socket })
 }
 
@@ -119,7 +119,7 @@ function bringUpDemo(
 interface Owned {
   readonly lock: HomeLock
   readonly logging: Logging
-  readonly socket: { close(): void }
+  readonly socket: SocketServer
 }
 
 function servedEngine(engine: Engine, { lock, logging, socket }: Owned): Served {
@@ -133,7 +133,7 @@ function servedEngine(engine: Engine, { lock, logging, socket }: Owned): Served 
     openTerminalPort: (port, terminalId) => engine.attachTerminal(terminalId, duplexOverPort(port)),
     wake: () => engine.wake(),
     stop: async () => {
-      socket.close()
+      await socket.close()
       await engine.stop()
       lock.release()
       logging.close()
@@ -141,37 +141,18 @@ function servedEngine(engine: Engine, { lock, logging, socket }: Owned): Served 
   }
 }
 
-function openVault(
-  material: VaultMaterial,
-  paths: HomePaths,
-): { keyVault: KeyVault; acceptPassphrase?: (passphrase: string) => void } {
+/** Where the keyring protects nothing a window brings the passphrase, through the contract; a demo asks nobody. */
+async function openVault(material: VaultMaterial, paths: HomePaths, isDemo: boolean): Promise<HostVault> {
   switch (material.kind) {
     case 'key':
       return { keyVault: receivedKeyVault(material.bytes, { description: material.description }) }
     case 'passphrase':
-      return passphraseVault(paths)
+      if (isDemo) await provideDemoPassphrase(paths)
+      return hostVault(paths, {})
     case 'refused':
       throw new AppError(material.error.code, material.error.message, { data: material.error.data ?? {} })
     default:
       return assertNever(material)
-  }
-}
-
-/** Locked until a window brings the passphrase through the contract. */
-function passphraseVault(paths: HomePaths): { keyVault: KeyVault; acceptPassphrase: (passphrase: string) => void } {
-  let given: string | null = null
-  const keyVault = createPassphraseVault({
-    file: paths.vaultFile,
-    passphrase: async () => {
-      if (given === null) throw new AppError('VAULT_LOCKED', 'The key vault is locked. Enter its passphrase.')
-      return given
-    },
-  })
-  return {
-    keyVault,
-    acceptPassphrase: (passphrase) => {
-      given = passphrase
-    },
   }
 }
 
