@@ -6,7 +6,7 @@ import { defineConfig } from 'electron-vite'
 const source = (path: string): string => resolve(import.meta.dirname, 'src', path)
 
 /**
- * `out/main` serves three hosts: Electron (`index`, `engineProcess`) and plain Node (`daemon`, `cli`). The preload is
+ * `out/main` serves three hosts: Electron (`index`, `engineProcess`) and plain Node (`cli`, which is the daemon too). The preload is
  * one CommonJS file, since a sandboxed page can load nothing else. Runtime dependencies stay outside the bundles.
  */
 export default defineConfig({
@@ -17,7 +17,6 @@ export default defineConfig({
         input: {
           index: source('main/index.ts'),
           engineProcess: source('main/engineProcess.ts'),
-          daemon: source('daemon/main.ts'),
           cli: source('cli/main.ts'),
           slowLink: source('demo/slowLink.ts'),
         },

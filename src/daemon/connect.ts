@@ -1,0 +1,88 @@
+import { createRouterClient } from '@orpc/server'
+import type { HomePaths } from '../platform/paths.ts'
+import type { EngineClient } from '../shared/contract/index.ts'
+import { AppError } from '../shared/errors.ts'
+import { localCaller } from './caller.ts'
+import { type OwnedEngine, openOwnedEngine } from './ownedEngine.ts'
+import type { PassphraseSource } from './passphrase.ts'
+import { connectSocket } from './socketClient.ts'
+import { serveSocket } from './socketServer.ts'
+
+export interface ConnectOptions {
+  readonly home: HomePaths
+  /** What to do when nobody owns the home. */
+  readonly whenUnowned: 'embed' | 'fail'
+  /** An embedded engine also works on runs and watches the fleet; without it it answers and registers only. */
+  readonly work: boolean
+  readonly passphrase: PassphraseSource
+  readonly version: string
+}
+
+export interface EngineConnection {
+  readonly client: EngineClient
+  readonly owner: 'daemon' | 'embedded'
+  close(): Promise<void>
+}
+
+/** How often a home that is just being taken or given back is looked at again, and how long in between. */
+const tries = 40
+const pauseMs = 125
+
+/**
+ * The engine of a home: the one that owns it (daemon, desktop app, another command), or one of our own for as long as
+ * this command takes.
+ *
+ * @throws AppError ENGINE_UNAVAILABLE, HOME_IN_USE and what opening a home may throw
+ */
+export async function connectEngine(options: ConnectOptions): Promise<EngineConnection> {
+  for (let attempt = 1; ; attempt += 1) {
+    const served = await connectSocket(options.home)
+    if (served !== null) return { ...served, owner: 'daemon' }
+    if (options.whenUnowned === 'fail') throw unavailable(options.home)
+    const owned = await takeHome(options)
+    if (owned !== null) return embed(owned, options)
+    if (attempt >= tries) return embed(await openHere(options), options)
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+  }
+}
+
+const openHere = (options: ConnectOptions): Promise<OwnedEngine> => openOwnedEngine({ ...options, host: 'cli' })
+
+/** @returns null when somebody owns the home who does not listen yet, or no longer */
+async function takeHome(options: ConnectOptions): Promise<OwnedEngine | null> {
+  try {
+    return await openHere(options)
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'HOME_IN_USE' && error.data?.owner !== undefined) return null
+    throw error
+  }
+}
+
+/** Other commands that come meanwhile find our socket, so that two at once do not shut each other out. */
+async function embed(owned: OwnedEngine, { home, work }: ConnectOptions): Promise<EngineConnection> {
+  try {
+    const socket = await serveSocket(owned.engine, { path: home.engineSocket })
+    if (work) await owned.engine.start()
+    return {
+      client: createRouterClient(owned.engine.router, { context: { caller: localCaller('embedded') } }),
+      owner: 'embedded',
+      close: async () => {
+        await socket.close()
+        await owned.close()
+      },
+    }
+  } catch (error) {
+    await owned.close()
+    throw error
+  }
+}
+
+function unavailable(home: HomePaths): AppError {
+  return new AppError(
+    'ENGINE_UNAVAILABLE',
+    `No engine serves ${home.home}. Start one with "lockstep serve", or open the desktop app.`,
+    {
+      data: { home: home.home },
+    },
+  )
+}

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { createRouterClient } from '@orpc/server'
+import { systemClock } from '../platform/clock.ts'
+import type { Config } from '../platform/config.ts'
+import type { HomePaths } from '../platform/paths.ts'
+import { AppError } from '../shared/errors.ts'
+import { createAuth } from './auth.ts'
+import { localCaller } from './caller.ts'
+import { createEngineChannels } from './engineChannels.ts'
+import { serveHttp } from './httpServer.ts'
+import { type OwnedEngine, openOwnedEngine } from './ownedEngine.ts'
+import { type PassphraseSource, provideDemoPassphrase } from './passphrase.ts'
+import { serveSocket } from './socketServer.ts'
+
+export interface ServeOptions {
+  readonly home: HomePaths
+  /** Of the console on loopback; 0 takes any free one. */
+  readonly port: number
+  readonly passphrase: PassphraseSource
+  readonly configOverrides?: Partial<Config>
+  readonly version: string
+  /** Brings a demo fleet of this size up before anything is served. */
+  readonly demoNodes?: number
+}
+
+export interface RunningDaemon {
+  readonly url: string
+  /** Good once, for fifteen minutes. */
+  newLoginLink(): string
+  stop(): Promise<void>
+  /** Resolves when `stop` is done, whoever called it. */
+  readonly stopped: Promise<void>
+}
+
+/** The built console, seen from a bundle, a chunk of it, or the sources. */
+function consoleDirectory(): string {
+  const here = import.meta.dirname
+  const built = [
+    join(here, '..', 'renderer'),
+    join(here, '..', '..', 'renderer'),
+    join(here, '..', '..', 'out', 'renderer'),
+  ]
+  const candidates = built.filter((directory) => basename(dirname(directory)) === 'out')
+  return (
+    candidates.find((directory) => existsSync(join(directory, 'index.html'))) ??
+    join(here, '..', '..', 'out', 'renderer')
+  )
+}
+
+const cookieNameFor = (home: HomePaths): string =>
+  `lockstep_${createHash('sha256').update(home.home).digest('hex').slice(0, 8)}`
+
+/**
+ * The daemon: one engine that owns the home, reachable over the unix socket in it and, for browsers, over loopback.
+ *
+ * @throws AppError HOME_IN_USE, ADDRESS_IN_USE, and what `openOwnedEngine` throws; then nothing keeps running
+ */
+export async function serve(options: ServeOptions): Promise<RunningDaemon> {
+  const { home, version } = options
+  if (options.demoNodes !== undefined) await provideDemoPassphrase(home)
+  const owned = await openOwnedEngine({
+    home,
+    host: 'daemon',
+    version,
+    passphrase: options.passphrase,
+    ...(options.configOverrides === undefined ? {} : { configOverrides: options.configOverrides }),
+  })
+  try {
+    return await serveOwned(owned, options)
+  } catch (error) {
+    await owned.close()
+    throw error
+  }
+}
+
+async function serveOwned(owned: OwnedEngine, { home, port, demoNodes }: ServeOptions): Promise<RunningDaemon> {
+  const { engine, logging } = owned
+  const auth = await createAuth({
+    sessionsFile: join(home.keysDirectory, 'sessions.json'),
+    clock: systemClock,
+    logger: logging.logger,
+  })
+  // The port first: when it is taken, no run has begun.
+  const http = await serveHttp({
+    port,
+    consoleDirectory: consoleDirectory(),
+    cookieName: cookieNameFor(home),
+    auth,
+    channels: createEngineChannels(engine, localCaller('web')),
+  })
+  const newLoginLink = (): string => `${http.url}/login?token=${auth.newToken()}`
+  const socket = await serveSocket(engine, { path: home.engineSocket, newLoginLink })
+  const stopped = Promise.withResolvers<void>()
+  const stopOnce = async (): Promise<void> => {
+    await http.close()
+    await socket.close()
+    await owned.close()
+  }
+  let stopping: Promise<void> | null = null
+  const stop = (): Promise<void> => {
+    stopping ??= stopOnce()
+    stopping.then(stopped.resolve, stopped.reject)
+    return stopping
+  }
+  try {
+    await engine.start()
+    if (demoNodes !== undefined) {
+      await createRouterClient(engine.router, { context: { caller: localCaller('embedded') } }).demo.up({
+        nodes: demoNodes,
+      })
+    }
+  } catch (error) {
+    await http.close()
+    await socket.close()
+    throw error
+  }
+  return { url: http.url, newLoginLink, stop, stopped: stopped.promise }
+}
+
+/** @throws AppError INVALID_INPUT unless it is one */
+export function parsePort(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  throw new AppError('INVALID_INPUT', `"${text}" is no port: use a whole number from 0 (any free one) to 65535.`, {
+    data: { field: 'port' },
+  })
+}

@@ -1,0 +1,78 @@
+import { request } from 'node:http'
+import { createORPCClient } from '@orpc/client'
+import { RPCLink } from '@orpc/client/websocket'
+import { WebSocket } from 'ws'
+import type { HomePaths } from '../platform/paths.ts'
+import type { EngineClient } from '../shared/contract/index.ts'
+import { AppError } from '../shared/errors.ts'
+
+const handshakeTimeoutMs = 5_000
+
+export interface SocketClient {
+  readonly client: EngineClient
+  close(): Promise<void>
+}
+
+/** @returns null when nobody listens there; a socket file that a killed process left counts as nobody */
+export function connectSocket(home: HomePaths): Promise<SocketClient | null> {
+  const socket = new WebSocket(`ws+unix:${home.engineSocket}:/rpc`, {
+    handshakeTimeout: handshakeTimeoutMs,
+    perMessageDeflate: false,
+  })
+  return new Promise((resolve, reject) => {
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(null)
+      else reject(noAnswer(home, error))
+    })
+    socket.once('open', () => resolve(clientOver(socket)))
+  })
+}
+
+function clientOver(socket: WebSocket): SocketClient {
+  socket.on('error', () => socket.terminate())
+  const link = new RPCLink({ websocket: socket as unknown as globalThis.WebSocket })
+  return {
+    client: createORPCClient<EngineClient>(link),
+    close: () =>
+      new Promise((resolve) => {
+        if (socket.readyState === WebSocket.CLOSED) return resolve()
+        socket.once('close', () => resolve())
+        socket.close()
+      }),
+  }
+}
+
+function noAnswer(home: HomePaths, cause: unknown): AppError {
+  return new AppError('ENGINE_UNAVAILABLE', `Whoever owns ${home.home} does not answer on its socket.`, {
+    data: { socket: home.engineSocket },
+    cause,
+  })
+}
+
+/**
+ * A new one-time link to the console of the daemon that owns the home.
+ * @throws AppError ENGINE_UNAVAILABLE when none runs, UNSUPPORTED when its owner serves no console
+ */
+export function requestLoginLink(home: HomePaths): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath: home.engineSocket, path: '/login-link', method: 'POST' }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (part: string) => {
+        text += part
+      })
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(text)
+        else reject(new AppError('UNSUPPORTED', 'The desktop app owns this home; it serves no console to a browser.'))
+      })
+    })
+    asked.once('error', (cause) =>
+      reject(
+        new AppError('ENGINE_UNAVAILABLE', `No daemon serves ${home.home}. Start one with "lockstep serve".`, {
+          cause,
+        }),
+      ),
+    )
+    asked.end()
+  })
+}
