@@ -2,7 +2,7 @@ import type { Session, WebContents, WebPreferences } from 'electron'
 
 /*
  * Electron's security checklist, point by point; `security.test.ts` has a test for each. What is not here: the content
- * security policy (`protocol.ts`), the sender of calls (`ipc.ts`), and the fuses, which the packager sets:
+ * security policy (`platform/consolePage.ts`), the sender of calls (`ipc.ts`), and the fuses, which the packager sets:
  * RunAsNode off, EnableNodeOptionsEnvironmentVariable off, EnableNodeCliInspectArguments off, OnlyLoadAppFromAsar on,
  * EnableEmbeddedAsarIntegrityValidation on, GrantFileProtocolExtraPrivileges off, EnableCookieEncryption on.
  */
