@@ -176,7 +176,8 @@ const levelClass = {
 } as const
 
 function TimeLeft({ node }: { readonly node: FleetNode }) {
-  const now = useNow()
+  const isLastHour = node.certificate !== null && node.certificate.validBefore - engineNowMs() < 3_600_000
+  const now = useNow(isLastHour ? 1000 : 30_000)
   const { level, shareLeft, remainingMs } = computeTile(node, now).certificate
   return (
     <span className="flex items-center gap-2">

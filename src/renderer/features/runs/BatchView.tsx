@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import type { BatchId } from '../../../shared/model/ids.ts'
-import { type Run, RunStatus, runStates } from '../../../shared/model/run.ts'
+import { isFinal, type Run, RunStatus, runStates } from '../../../shared/model/run.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { Button } from '../../components/Button.tsx'
 import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
@@ -153,7 +153,8 @@ function ResyncFailedDialog({ runs, failed, onClose }: ResyncFailedProps) {
 }
 
 function BatchRow({ run }: { readonly run: Run }) {
-  const now = useNow()
+  // Only a run that is under way changes with time.
+  const now = useNow(isFinal(run.status) ? Number.MAX_SAFE_INTEGER : 1000)
   const proven = run.status === 'succeeded' && run.proof !== null
   return (
     <a href={runHash(run.id)} className="grid h-full items-center border-b px-4 hover:bg-hover" style={grid}>

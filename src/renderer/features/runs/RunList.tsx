@@ -247,6 +247,12 @@ function useColumns(): readonly Column<Run>[] {
 }
 
 function Took({ run }: { readonly run: Run }) {
+  if (run.finishedAt === null) return <TookUntilNow run={run} />
+  const durationMs = runDurationMs(run, run.finishedAt)
+  return durationMs === null ? '' : formatDuration(durationMs)
+}
+
+function TookUntilNow({ run }: { readonly run: Run }) {
   const now = useNow()
   const durationMs = runDurationMs(run, now)
   return durationMs === null ? '' : formatDuration(durationMs)

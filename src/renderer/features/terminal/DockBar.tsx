@@ -35,11 +35,9 @@ export function DockBar({ onClose }: { readonly onClose: () => void }) {
             onClick={() => pane.searching.set(true)}
           />
           <IconButton
-            label="Save the output as a file"
+            label="Save the output as a file (Shift: with its colours)"
             icon={<Download className="size-4" />}
-            onClick={() =>
-              saveBlob(new Blob([pane.screen.text()], { type: 'text/plain' }), `${pane.nodeName}-terminal.txt`)
-            }
+            onClick={(event) => saveOutput(pane, { withColours: event.shiftKey })}
           />
           <IconButton
             label={`Another terminal on ${pane.nodeName} beside this one`}
@@ -57,6 +55,12 @@ export function DockBar({ onClose }: { readonly onClose: () => void }) {
       />
     </div>
   )
+}
+
+/** Plain text to read and search; with colours it is what `cat` shows as it was. */
+function saveOutput(pane: Pane, { withColours }: { readonly withColours: boolean }): void {
+  const text = withColours ? pane.screen.serialized() : pane.screen.text()
+  saveBlob(new Blob([text], { type: 'text/plain' }), `${pane.nodeName}-terminal.${withColours ? 'ansi' : 'txt'}`)
 }
 
 const useSession = (pane: Pane): SessionState =>

@@ -11,6 +11,9 @@ import { onThemeChange, terminalTheme } from './terminalTheme.ts'
 /** Scrollback costs about 12 bytes a cell: 5,000 lines of 120 columns are some 7 MB. */
 const scrollbackLines = 5_000
 
+const bundledFont = '"JetBrains Mono Variable"'
+const fallbackFont = 'ui-monospace, monospace'
+
 export interface ScreenHandlers {
   readonly onInput: (text: string) => void
   readonly onResize: (size: TerminalSize) => void
@@ -41,7 +44,7 @@ export class TerminalScreen {
     this.#terminal = new Terminal({
       allowProposedApi: true,
       cursorBlink: false,
-      fontFamily: '"JetBrains Mono Variable", ui-monospace, monospace',
+      fontFamily: fallbackFont,
       fontSize: 13,
       minimumContrastRatio: 4.5,
       scrollback: scrollbackLines,
@@ -55,6 +58,7 @@ export class TerminalScreen {
     this.#terminal.onData(handlers.onInput)
     this.#terminal.onResize(({ cols, rows }) => handlers.onResize({ columns: cols, rows }))
     this.#terminal.attachCustomKeyEventHandler((event) => this.#handleKey(event, handlers))
+    void this.#takeFont()
     this.#resizes = new ResizeObserver(() => this.fit())
     this.#stopTheme = onThemeChange(() => {
       this.#terminal.options.theme = terminalTheme()
@@ -167,6 +171,13 @@ export class TerminalScreen {
     }
     // Left to the browser, which pastes it as plain text.
     return !(shifted && event.code === 'KeyV')
+  }
+
+  /** Cells are measured when the font is set, so it is set when it is there. */
+  async #takeFont(): Promise<void> {
+    await document.fonts.load(`13px ${bundledFont}`).catch(() => [])
+    this.#terminal.options.fontFamily = `${bundledFont}, ${fallbackFont}`
+    if (this.#host.isConnected) this.fit()
   }
 
   #takeWebgl(): void {
