@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { createRouterClient } from '@orpc/server'
+import type { Engine } from '../engine/engine.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import type { HomePaths } from '../platform/paths.ts'
-import { AppError } from '../shared/errors.ts'
 import { createAuth } from './auth.ts'
 import { localCaller } from './caller.ts'
 import { createEngineChannels } from './engineChannels.ts'
@@ -106,11 +106,7 @@ async function serveOwned(owned: OwnedEngine, { home, port, demoNodes }: ServeOp
   }
   try {
     await engine.start()
-    if (demoNodes !== undefined) {
-      await createRouterClient(engine.router, { context: { caller: localCaller('embedded') } }).demo.up({
-        nodes: demoNodes,
-      })
-    }
+    if (demoNodes !== undefined) await bringUpDemo(engine, demoNodes)
   } catch (error) {
     await http.close()
     await socket.close()
@@ -119,11 +115,9 @@ async function serveOwned(owned: OwnedEngine, { home, port, demoNodes }: ServeOp
   return { url: http.url, newLoginLink, stop, stopped: stopped.promise }
 }
 
-/** @throws AppError INVALID_INPUT unless it is one */
-export function parsePort(text: string): number {
-  const port = Number(text)
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
-  throw new AppError('INVALID_INPUT', `"${text}" is no port: use a whole number from 0 (any free one) to 65535.`, {
-    data: { field: 'port' },
-  })
+/** A first look should find a fleet in step, so the new nodes are synced at once. */
+async function bringUpDemo(engine: Engine, nodes: number): Promise<void> {
+  const client = createRouterClient(engine.router, { context: { caller: localCaller('embedded') } })
+  await client.demo.up({ nodes })
+  await client.system.reconcile()
 }

@@ -105,15 +105,18 @@ async function serveEngine({ paths, lock, version, demoNodes }: EngineOptions): 
   return servedEngine(engine, { lock, logging, socket })
 }
 
-/** The window need not wait for it: the fleet appears on the map as it comes up. */
+/** The window need not wait for it: the fleet appears on the map as it comes up, and is synced at once. */
 function bringUpDemo(
   engine: Engine,
   { demoNodes, logging }: { readonly demoNodes: number; readonly logging: Logging },
 ): void {
   const client = createRouterClient(engine.router, { context: { caller } })
-  client.demo.up({ nodes: demoNodes }).catch((err: unknown) => {
-    logging.logger.error({ err }, 'the demo fleet did not come up')
-  })
+  client.demo
+    .up({ nodes: demoNodes })
+    .then(() => client.system.reconcile())
+    .catch((err: unknown) => {
+      logging.logger.error({ err }, 'the demo fleet did not come up')
+    })
 }
 
 interface Owned {
