@@ -1,9 +1,8 @@
-import { useMemo } from 'react'
+import { type ReactNode, useMemo } from 'react'
 import { type Tile, tileFills } from '../../../core/fleet/health.ts'
 import type { NodeId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import { type Column, DataTable } from '../../components/DataTable.tsx'
-import { EmptyState } from '../../components/EmptyState.tsx'
 import { FillMark } from '../../components/StatusMark.tsx'
 import { Time } from '../../components/Time.tsx'
 import { useNow } from '../../stores/clock.ts'
@@ -16,6 +15,8 @@ interface NodeTableProps {
   readonly onSelectedChange: (selected: ReadonlySet<NodeId>) => void
   readonly onOpen: (nodeId: NodeId) => void
   readonly onFocusNode: (nodeId: NodeId) => void
+  /** Shown instead of rows when there are none. */
+  readonly empty: ReactNode
 }
 
 interface NodeRow {
@@ -89,7 +90,7 @@ const certificateClass = ({ certificate }: Tile): string =>
         : 'text-error'
 
 /** The map in rows: everything a tile draws, sortable. */
-export function NodeTable({ nodes, selected, onSelectedChange, onOpen, onFocusNode }: NodeTableProps) {
+export function NodeTable({ nodes, selected, onSelectedChange, onOpen, onFocusNode, empty }: NodeTableProps) {
   const now = useNow(clockStepMs)
   const rows = useMemo(() => {
     const cache = new TileCache()
@@ -112,9 +113,7 @@ export function NodeTable({ nodes, selected, onSelectedChange, onOpen, onFocusNo
       isSelected={({ node }) => selected.has(node.id)}
       onToggleSelected={toggle}
       onFocusRow={({ node }) => onFocusNode(node.id)}
-      empty={
-        <EmptyState title="No node matches this filter">Press Escape in the filter to see all of them.</EmptyState>
-      }
+      empty={empty}
     />
   )
 }

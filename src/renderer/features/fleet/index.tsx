@@ -3,7 +3,6 @@ import { countFills } from '../../../core/fleet/health.ts'
 import type { NodeId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import { useLink } from '../../api/LinkContext.tsx'
-import { Button } from '../../components/Button.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { EmptyState } from '../../components/EmptyState.tsx'
 import { engineNowMs } from '../../stores/clock.ts'
@@ -24,6 +23,7 @@ import { filterNodes, groupNodes, labelKeys, NameOrder, parseFilter, parseGroupB
 import { Legend } from './Legend.tsx'
 import { FleetMap } from './map/FleetMap.tsx'
 import { NodeTable } from './NodeTable.tsx'
+import { NoMatch } from './NoMatch.tsx'
 import { PushDecision, type PushQuestion } from './PushDecision.tsx'
 import { SelectionBar } from './SelectionBar.tsx'
 
@@ -169,7 +169,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
         onAdd={onAdd}
       />
       <div ref={area} className="relative min-h-0 flex-1">
-        <div className={classNames('absolute inset-0', stale && 'stale')}>
+        <div className={classNames('absolute inset-0', stale && (view === 'map' ? 'stale-map' : 'stale'))}>
           {view === 'table' ? (
             <NodeTable
               nodes={shown}
@@ -177,14 +177,10 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
               onSelectedChange={setSelected}
               onOpen={open}
               onFocusNode={setFocusedId}
+              empty={<NoMatch filter={filter} />}
             />
           ) : shown.length === 0 ? (
-            <EmptyState
-              title="No node matches this filter"
-              actions={<Button onClick={() => updateQuery({ filter: undefined })}>Show all nodes</Button>}
-            >
-              {filter}
-            </EmptyState>
+            <NoMatch filter={filter} />
           ) : (
             <FleetMap
               groups={groups}

@@ -14,6 +14,17 @@ function byGroup(shortcuts: readonly Shortcut[]): readonly (readonly [string, re
 }
 
 /** All keys that do something in the view shown now. */
+/** Keys of the map itself: they work while it has the focus, and are no actions of the palette. */
+const mapKeys: readonly (readonly [string, string])[] = [
+  ['← ↑ ↓ →', 'Walk the tiles'],
+  ['Enter', 'Open the node'],
+  ['Space', 'Select or let go'],
+  ['Shift →', 'Select while walking'],
+  ['+ -', 'Closer, farther'],
+  ['0', 'Everything'],
+  ['Ctrl →', 'Move the map'],
+]
+
 export function ShortcutSheet() {
   const [open, setOpen] = useOverlay('shortcuts')
   return (
@@ -54,6 +65,21 @@ function SheetBody() {
             </ul>
           </section>
         ))}
+        <section className="mb-4 break-inside-avoid">
+          <h3 className="mb-1 text-12 text-faint">On the map</h3>
+          <ul>
+            {mapKeys.map(([keys, label]) => (
+              <li key={label} className="flex h-7 items-center justify-between gap-4">
+                {label}
+                <KeyHint keys={keys} />
+                <span className="sr-only">{keys}</span>
+              </li>
+            ))}
+            <li className="flex h-7 items-center justify-between gap-4">
+              Catch with a lasso <span className="text-12 text-muted">Shift and drag</span>
+            </li>
+          </ul>
+        </section>
       </div>
     </>
   )

@@ -12,7 +12,7 @@ import { useReplica } from '../../../stores/ReplicaContext.tsx'
 import { formatHash, runHash } from '../../../stores/route.ts'
 import { Section } from './Section.tsx'
 
-const shownRuns = 24
+const shownRuns = 16
 
 /** History from the engine, with whatever the replica knows newer laid over it. */
 function useNodeRuns(nodeId: NodeId): readonly Run[] {
@@ -46,7 +46,7 @@ export function RunsStrip({ nodeId }: { readonly nodeId: NodeId }) {
         <p className="text-muted">No run yet.</p>
       ) : (
         <>
-          <ol className="flex flex-row-reverse justify-end gap-0.5">
+          <ol className="flex flex-row-reverse -ml-1.5 justify-end">
             {runs.map((run) => (
               <li key={run.id}>
                 <StripMark run={run} />
@@ -71,7 +71,7 @@ function StripMark({ run }: { readonly run: Run }) {
       <a
         href={runHash(run.id)}
         aria-label={words}
-        className="flex size-4 items-center justify-center rounded-sm hover:bg-hover"
+        className="flex size-6 items-center justify-center rounded-sm hover:bg-hover"
       >
         <RunMark status={run.status} />
       </a>

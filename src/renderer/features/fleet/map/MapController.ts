@@ -1,6 +1,7 @@
 import { formatRelative } from '../../../components/format.ts'
 import { engineNowMs } from '../../../stores/clock.ts'
 import { type Camera, clampCamera, homeCamera, reveal, zoomAround } from './camera.ts'
+import { type Frame, type MapTheme, visibleTiles } from './frame.ts'
 import {
   type GroupInput,
   groupOf,
@@ -11,18 +12,9 @@ import {
   type Viewport,
 } from './layout.ts'
 import { levelOf } from './level.ts'
-import {
-  type Frame,
-  type GroupCounts,
-  type MapTheme,
-  type OverlayState,
-  paintMap,
-  paintOverlay,
-  repaintTiles,
-  repaintTitles,
-  shiftMap,
-  visibleTiles,
-} from './paint.ts'
+import { type GroupCounts, paintMap, repaintTitles, shiftMap } from './paint.ts'
+import { type OverlayState, paintOverlay } from './paintOverlay.ts'
+import { repaintTiles } from './paintTiles.ts'
 import { changedTiles, type Scene, tileFlags } from './scene.ts'
 import { styles } from './styles.ts'
 

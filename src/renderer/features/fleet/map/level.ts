@@ -2,7 +2,7 @@
 export type ZoomLevel = 'dot' | 'tile' | 'card'
 
 const tileSide = 14
-export const labelSide = 78
+export const labelSide = 62
 const cardSide = 126
 
 export const levelOf = (side: number): ZoomLevel => (side < tileSide ? 'dot' : side < cardSide ? 'tile' : 'card')

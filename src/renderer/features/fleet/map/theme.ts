@@ -1,5 +1,5 @@
 import { tokenValue } from '../../../styles/theme.ts'
-import type { MapTheme } from './paint.ts'
+import type { MapTheme } from './frame.ts'
 import { styles } from './styles.ts'
 
 /** Reads the tokens that are in force now. */
