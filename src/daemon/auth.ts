@@ -29,6 +29,8 @@ export interface Auth {
   newToken(): string
   login(token: string): LoginResult
   isSession(session: string | undefined): boolean
+  /** Resolves when what was given out is on disk, or could not be put there. */
+  saved(): Promise<void>
 }
 
 export interface AuthOptions {
@@ -53,12 +55,13 @@ export async function createAuth({ sessionsFile, clock, logger }: AuthOptions): 
     for (const hash of entries.keys()) if (entries.size > limit) entries.delete(hash)
     return secret
   }
+  let saving: Promise<void> = Promise.resolve()
   const save = (): void => {
     const list = [...sessions].map(([hash, expiresAt]) => ({ hash, expiresAt }))
     // Without the file the session ends with this process, which is safe.
-    writeFileAtomic(sessionsFile, JSON.stringify({ sessions: list })).catch((err: unknown) => {
-      logger.warn({ err }, 'sessions could not be saved')
-    })
+    saving = saving
+      .then(() => writeFileAtomic(sessionsFile, JSON.stringify({ sessions: list })))
+      .catch((err: unknown) => logger.warn({ err }, 'sessions could not be saved'))
   }
   const isBlocked = (): boolean => {
     failures = failures.filter((at) => at > clock.nowMs() - failureWindowMs)
@@ -82,6 +85,7 @@ export async function createAuth({ sessionsFile, clock, logger }: AuthOptions): 
       const expiresAt = session === undefined ? undefined : sessions.get(hashOf(session))
       return expiresAt !== undefined && expiresAt > clock.nowMs()
     },
+    saved: () => saving,
   }
 }
 

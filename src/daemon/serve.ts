@@ -96,6 +96,7 @@ async function serveOwned(owned: OwnedEngine, { home, port, demoNodes }: ServeOp
   const stopOnce = async (): Promise<void> => {
     await http.close()
     await socket.close()
+    await auth.saved()
     await owned.close()
   }
   let stopping: Promise<void> | null = null
