@@ -25,7 +25,7 @@ export interface HttpServer {
 const loopback = '127.0.0.1'
 
 const page = (title: string, text: string, head = ''): string =>
-  `<!doctype html><html lang="en"><head><meta charset="utf-8">${head}<title>${title}</title></head>` +
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,">${head}<title>${title}</title></head>` +
   `<body><h1>${title}</h1><p>${text}</p></body></html>`
 
 const signedInPage = page(

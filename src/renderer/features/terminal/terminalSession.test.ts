@@ -97,6 +97,16 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 }
 
 describe('terminal session', () => {
+  it('sends what was typed before the channel was there, whole and in order', async () => {
+    const { engine, session } = setUp()
+    session.input('echo ')
+    session.input('hello\r')
+    await session.start()
+    session.input('exit\r')
+    const typed = engine.sent.flatMap((frame) => (frame.kind === 'data' ? [new TextDecoder().decode(frame.bytes)] : []))
+    expect(typed).toEqual(['echo hello\r', 'exit\r'])
+  })
+
   it('U14 acknowledges what the screen has taken in, and not before', async () => {
     const { engine, screen, session } = setUp()
     await session.start()

@@ -27,6 +27,8 @@ export interface SessionScreen {
 
 /** A frame may carry 64 KiB; pastes are sent in smaller pieces. */
 const inputPieceBytes = 16 * 1024
+/** Typed before the channel is there; more is dropped as a whole, never a part of a line. */
+const typedAheadLimitBytes = 16 * 1024
 const encoder = new TextEncoder()
 
 type SessionLink = Pick<EngineLink, 'client' | 'openTerminal' | 'status'>
@@ -43,6 +45,7 @@ export class TerminalSession {
   readonly #state = createSubscribable<SessionState>({ status: 'opening' })
   #terminalId: TerminalId | null = null
   #duplex: TerminalDuplex | null = null
+  #typedAhead = ''
   #disposed = false
 
   constructor(
@@ -82,9 +85,14 @@ export class TerminalSession {
       if (text === '\r') void this.reconnect()
       return
     }
+    if (this.#duplex === null) this.#typedAhead += text
+    else this.#send(this.#duplex, text)
+  }
+
+  #send(duplex: TerminalDuplex, text: string): void {
     const bytes = encoder.encode(text)
     for (let at = 0; at < bytes.length; at += inputPieceBytes) {
-      this.#duplex?.send(encodeTerminalFrame({ kind: 'data', bytes: bytes.subarray(at, at + inputPieceBytes) }))
+      duplex.send(encodeTerminalFrame({ kind: 'data', bytes: bytes.subarray(at, at + inputPieceBytes) }))
     }
   }
 
@@ -96,6 +104,7 @@ export class TerminalSession {
     const before = this.#terminalId
     this.#state.set({ status: 'opening' })
     this.#terminalId = null
+    this.#duplex = null
     this.#screen.leaveProgram()
     this.#screen.note(`Connecting to ${this.#nodeName} again …`)
     if (before !== null) void this.#link.client.terminals.close({ terminalId: before }).catch(() => {})
@@ -131,6 +140,14 @@ export class TerminalSession {
     duplex.onFrame((frame) => this.#receive(duplex, frame))
     duplex.onClose(() => void this.#lost(duplex))
     this.resize(this.#screen.size)
+    this.#sendTypedAhead(duplex)
+  }
+
+  /** A command whose beginning was lost is worse than none. */
+  #sendTypedAhead(duplex: TerminalDuplex): void {
+    const text = this.#typedAhead
+    this.#typedAhead = ''
+    if (text !== '' && text.length <= typedAheadLimitBytes) this.#send(duplex, text)
   }
 
   #receive(duplex: TerminalDuplex, bytes: Uint8Array): void {
@@ -183,6 +200,7 @@ export class TerminalSession {
     if (this.#disposed) return
     const error = isErrorBody(reason) ? reason : toErrorBody(reason)
     this.#terminalId = null
+    this.#typedAhead = ''
     this.#state.set({ status: 'ended', error })
     this.#screen.leaveProgram()
     this.#screen.note(`${error.message} Enter: try again.`)
