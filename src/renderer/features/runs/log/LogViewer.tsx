@@ -242,16 +242,25 @@ function SaveButton({ run, reader, log }: { readonly run: Run; readonly reader: 
   )
 }
 
+const typingPauseMs = 150
 const noSearch: SearchState = { hits: [], pendingBlocks: 0, failed: false }
 const noUnsubscribe = (): void => {}
 
 function useLogSearch(reader: LogReader, query: string): SearchState {
   const [search, setSearch] = useState<LogSearch | null>(null)
   useEffect(() => {
-    if (query === '') return setSearch(null)
-    const next = new LogSearch(reader, query)
-    setSearch(next)
-    return () => next.stop()
+    setSearch(null)
+    if (query === '') return
+    let next: LogSearch | null = null
+    // Each search may read the whole log: wait until the typing pauses.
+    const timer = setTimeout(() => {
+      next = new LogSearch(reader, query)
+      setSearch(next)
+    }, typingPauseMs)
+    return () => {
+      clearTimeout(timer)
+      next?.stop()
+    }
   }, [reader, query])
   return useSyncExternalStore(
     (listener) => search?.state.subscribe(listener) ?? noUnsubscribe,
