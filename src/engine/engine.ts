@@ -155,7 +155,16 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   })
   const scheduler = createScheduler({ store, clock, ids, sshPool, identities, runs, config, logger })
   const terminals = createTerminalService({ openSsh, identities, clock, ids, logger, store })
-  const nodes = createNodeService({ store, clock, ids, sshPool, identities, hostKeyProbe, doctor })
+  const nodes = createNodeService({
+    store,
+    clock,
+    ids,
+    sshPool,
+    identities,
+    hostKeyProbe,
+    doctor,
+    forgetAccess: (nodeId) => openSsh.forget(nodeId),
+  })
   const plans = createPlanService({ store, clock, ids })
   const certificates = createCertificateService({ store, clock, identities, sshPool })
   const demo = createDemoService({

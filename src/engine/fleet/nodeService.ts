@@ -26,6 +26,8 @@ export interface NodeServiceDependencies {
   readonly identities: Identities
   readonly hostKeyProbe: HostKeyProbe
   readonly doctor: Doctor
+  /** Removes the generated client files of a node that is gone. */
+  readonly forgetAccess: (nodeId: NodeId) => Promise<void>
 }
 
 export interface NewNode {
@@ -197,6 +199,7 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
     })
     sshPool.drop(id)
     identities.forget(id)
+    await dependencies.forgetAccess(id)
     return id
   }
 
