@@ -180,6 +180,19 @@ describe('terminal session', () => {
     expect(engine.channels).toBe(1)
   })
 
+  it('does not answer the questions in a replay a second time, as if somebody had typed that', async () => {
+    const { engine, screen, session } = setUp('t9')
+    await session.start()
+    engine.say('vim asked: \u001b[c')
+    session.input('\u001b[?1;2c')
+    session.input('\u001b[24;80R')
+    session.input('\u001b[A')
+    screen.pending[0]?.()
+    session.input('\u001b[?1;2c')
+    const typed = engine.sent.flatMap((frame) => (frame.kind === 'data' ? [new TextDecoder().decode(frame.bytes)] : []))
+    expect(typed).toEqual(['\u001b[A', '\u001b[?1;2c'])
+  })
+
   it('ends the terminal on the node when its pane is closed, and leaves it when the page goes', async () => {
     const first = setUp()
     await first.session.start()

@@ -30,6 +30,8 @@ const inputPieceBytes = 16 * 1024
 /** Typed before the channel is there; more is dropped as a whole, never a part of a line. */
 const typedAheadLimitBytes = 16 * 1024
 const encoder = new TextEncoder()
+/** What a terminal answers by itself when a program asks what it is or where its cursor stands. */
+const terminalReply = /^\u001b(?:\[[?>=]?[\d;]*\$?[cnRtuxy]$|[\]P])/
 
 type SessionLink = Pick<EngineLink, 'client' | 'openTerminal' | 'status'>
 
@@ -46,6 +48,8 @@ export class TerminalSession {
   #terminalId: TerminalId | null = null
   #duplex: TerminalDuplex | null = null
   #typedAhead = ''
+  /** The output of the past is shown: questions in it were answered then. */
+  #replaying = false
   #disposed = false
 
   constructor(
@@ -72,7 +76,7 @@ export class TerminalSession {
   async start(): Promise<void> {
     try {
       if (this.#terminalId === null) await this.#open()
-      else await this.#attach(this.#terminalId)
+      else await this.#attach(this.#terminalId, { replaying: true })
     } catch (error) {
       this.#end(error)
     }
@@ -85,6 +89,7 @@ export class TerminalSession {
       if (text === '\r') void this.reconnect()
       return
     }
+    if (this.#replaying && terminalReply.test(text)) return
     if (this.#duplex === null) this.#typedAhead += text
     else this.#send(this.#duplex, text)
   }
@@ -129,13 +134,14 @@ export class TerminalSession {
     const terminal = await this.#link.client.terminals.open({ node: this.#node, size: this.#screen.size })
     this.#terminalId = terminal.id
     if (this.#disposed) return this.close()
-    await this.#attach(terminal.id)
+    await this.#attach(terminal.id, { replaying: false })
   }
 
-  async #attach(terminalId: TerminalId): Promise<void> {
+  async #attach(terminalId: TerminalId, options: { readonly replaying: boolean }): Promise<void> {
     const duplex = await this.#link.openTerminal(terminalId)
     if (this.#disposed) return duplex.close()
     this.#duplex = duplex
+    this.#replaying = options.replaying
     this.#state.set({ status: 'open' })
     duplex.onFrame((frame) => this.#receive(duplex, frame))
     duplex.onClose(() => void this.#lost(duplex))
@@ -160,7 +166,10 @@ export class TerminalSession {
 
   #show(duplex: TerminalDuplex, bytes: Uint8Array): void {
     const sizeBytes = bytes.length
-    this.#screen.write(bytes, () => duplex.send(encodeTerminalFrame({ kind: 'acknowledge', sizeBytes })))
+    this.#screen.write(bytes, () => {
+      this.#replaying = false
+      duplex.send(encodeTerminalFrame({ kind: 'acknowledge', sizeBytes }))
+    })
   }
 
   #exited(exitCode: number): void {
@@ -193,7 +202,7 @@ export class TerminalSession {
         message: 'The engine was restarted, and this session ended with it.',
       })
     this.#screen.reset()
-    await this.#attach(known.id)
+    await this.#attach(known.id, { replaying: true })
   }
 
   #end(reason: unknown): void {
