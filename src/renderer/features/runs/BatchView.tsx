@@ -92,7 +92,7 @@ function BatchHeader({ runs }: { readonly runs: readonly Run[] }) {
         const count = runs.filter((run) => run.status === status).length
         return count === 0 ? null : (
           <span key={status} className="flex items-center gap-1.5">
-            <span aria-hidden>
+            <span aria-hidden className="inline-flex">
               <RunMark status={status} />
             </span>
             {formatCount(count)} {runStatusWords[status]}

@@ -101,7 +101,7 @@ function Counts({ runs }: { readonly runs: readonly Run[] }) {
             className="flex items-center gap-1.5 hover:text-text"
             onClick={() => updateQuery({ status })}
           >
-            <span aria-hidden>
+            <span aria-hidden className="inline-flex">
               <RunMark status={status} />
             </span>
             {formatCount(count)} {runStatusWords[status]}
@@ -163,7 +163,7 @@ function FilterBar({ filter, since }: { readonly filter: RunListFilter; readonly
           variant={filter.statuses.includes(status) ? 'default' : 'quiet'}
           aria-pressed={filter.statuses.includes(status)}
           icon={
-            <span aria-hidden>
+            <span aria-hidden className="inline-flex">
               <RunMark status={status} />
             </span>
           }

@@ -18,7 +18,7 @@ import { useRunProgress, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, runHash } from '../../stores/route.ts'
 import { requestTerminal } from '../../stores/terminalRequests.ts'
 import { Evidence, HaltPanel } from './HaltPanel.tsx'
-import { LogViewer } from './log/LogViewer.tsx'
+import { type LogJump, LogViewer } from './log/LogViewer.tsx'
 import { RunFacts } from './RunFacts.tsx'
 import { RunProgressBar } from './RunProgressBar.tsx'
 import { newIdempotencyKey, useAnyRun, useCancel, useResync } from './runQueries.ts'
@@ -30,17 +30,18 @@ import { stoppedIn } from './stateTrack.ts'
 export function RunView({ runId }: { readonly runId: RunId }) {
   const { value: run, error, retry } = useAnyRun(runId)
   const stale = useStale()
+  const [jump, setJump] = useState<LogJump | null>(null)
   if (run === undefined && error !== null) return <RunMissing error={error} onRetry={retry} />
   if (run === undefined) return null
   return (
     <div className={classNames('flex h-full flex-col', stale && !isFinal(run.status) && 'stale')}>
       <RunHeader run={run} />
       <div className="flex max-h-[60%] shrink-0 flex-col gap-3 overflow-auto border-b px-4 pt-3 pb-2">
-        <StateTrack run={run} />
+        <StateTrack run={run} onChoose={(state) => setJump({ state })} />
         <RunNow run={run} />
       </div>
       <div className="flex min-h-0 flex-1">
-        <LogViewer run={run} />
+        <LogViewer run={run} jump={jump} />
         <aside aria-label="Facts of this run" className="w-[336px] shrink-0 overflow-auto border-l bg-surface">
           <RunFacts run={run} />
         </aside>

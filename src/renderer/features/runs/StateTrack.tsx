@@ -1,4 +1,4 @@
-import type { Run } from '../../../shared/model/run.ts'
+import type { Run, RunState } from '../../../shared/model/run.ts'
 import { isFinal } from '../../../shared/model/run.ts'
 import { classNames } from '../../components/classNames.ts'
 import { formatDuration } from '../../components/format.ts'
@@ -44,56 +44,74 @@ const statusWords: Readonly<Record<SegmentStatus, string>> = {
 }
 
 /** The eleven states of a run as one line: width is time, and the one that went wrong says so. */
-export function StateTrack({ run }: { readonly run: Run }) {
+export function StateTrack({ run, onChoose }: { readonly run: Run; readonly onChoose: (state: RunState) => void }) {
   const now = useNow()
   const track = layoutTrack(run, isFinal(run.status) ? (run.finishedAt ?? now) : now)
   const proven = run.status === 'succeeded' && run.proof !== null
   return (
     <ol aria-label="States of this run" className="flex gap-1">
       {track.map((segment) => (
-        <Segment key={segment.state} segment={segment} proven={proven} />
+        <Segment key={segment.state} segment={segment} proven={proven} onChoose={onChoose} />
       ))}
     </ol>
   )
 }
 
-function Segment({ segment, proven }: { readonly segment: TrackSegment; readonly proven: boolean }) {
+interface SegmentProps {
+  readonly segment: TrackSegment
+  readonly proven: boolean
+  readonly onChoose: (state: RunState) => void
+}
+
+function Segment({ segment, proven, onChoose }: SegmentProps) {
   const { state, status, spentMs, visits, share } = segment
   const quiet = status === 'ahead' || status === 'unreached'
   const words = ['done', 'active'].includes(status) ? formatDuration(spentMs) : statusWords[status]
   const tries = visits.length > 1 ? ` ×${visits.length}` : ''
+  const label = `${state}: ${statusWords[status]}${quiet ? '' : `, ${formatDuration(spentMs)}`}`
   return (
-    <Tooltip
-      content={`${state}: ${statusWords[status]}${quiet ? '' : `, ${formatDuration(spentMs)}`}${visits.length > 1 ? `, entered ${visits.length} times` : ''}`}
+    <li
+      aria-current={status === 'active' ? 'step' : undefined}
+      aria-label={label}
+      className="flex min-w-0"
+      style={{ flex: `${share} 1 0` }}
     >
-      <li
-        aria-current={status === 'active' ? 'step' : undefined}
-        aria-label={`${state}: ${statusWords[status]}${quiet ? '' : `, ${formatDuration(spentMs)}`}`}
-        className="flex min-w-0 flex-col gap-1"
-        style={{ flex: `${share} 1 0` }}
-      >
-        <span className={classNames('relative h-2.5 overflow-hidden rounded-sm border', segmentClass(status, proven))}>
-          {status === 'active' && <span className="absolute inset-y-0 left-0 w-2/5 animate-travel bg-busy" />}
-        </span>
-        <span
-          className={classNames(
-            'truncate text-12',
-            quiet || status === 'skipped' ? 'text-faint' : 'text-text',
-            status === 'failed' && 'text-error',
-          )}
+      <Tooltip content={visits.length > 1 ? `${label}, entered ${visits.length} times` : label}>
+        <button
+          type="button"
+          aria-label={`Show ${state} in the log`}
+          disabled={visits.length === 0}
+          onClick={() => onChoose(state)}
+          className="flex min-w-0 flex-1 flex-col gap-1 text-left"
         >
-          {stateWords[state]}
-          {tries !== '' && <span className="text-pending">{tries}</span>}
-        </span>
-        <span
-          className={classNames(
-            '-mt-1 h-4 truncate text-12',
-            status === 'failed' ? 'text-error' : status === 'halted' ? 'text-halted' : 'text-faint',
-          )}
-        >
-          {quiet ? '' : words}
-        </span>
-      </li>
-    </Tooltip>
+          <span
+            className={classNames(
+              'relative block h-2.5 w-full overflow-hidden rounded-sm border',
+              segmentClass(status, proven),
+            )}
+          >
+            {status === 'active' && <span className="absolute inset-y-0 left-0 w-2/5 animate-travel bg-busy" />}
+          </span>
+          <span
+            className={classNames(
+              'w-full truncate text-12',
+              quiet || status === 'skipped' ? 'text-faint' : 'text-text',
+              status === 'failed' && 'text-error',
+            )}
+          >
+            {stateWords[state]}
+            {tries !== '' && <span className="text-pending">{tries}</span>}
+          </span>
+          <span
+            className={classNames(
+              '-mt-1 h-4 w-full truncate text-12',
+              status === 'failed' ? 'text-error' : status === 'halted' ? 'text-halted' : 'text-faint',
+            )}
+          >
+            {quiet ? '' : words}
+          </span>
+        </button>
+      </Tooltip>
+    </li>
   )
 }

@@ -1,6 +1,7 @@
 import { memo } from 'react'
 import { classNames } from '../../../components/classNames.ts'
 import { type AnsiColour, parseAnsi, stripAnsi } from './ansi.ts'
+import { headingOf } from './logIndex.ts'
 import { rowHeight } from './useLogScroll.ts'
 
 const colourClass: Readonly<Record<AnsiColour, string>> = {
@@ -46,7 +47,13 @@ export const LogLine = memo(function LogLine({
       >
         {number + 1}
       </span>
-      <span className={classNames('px-3 whitespace-pre', isError && 'text-error')}>
+      <span
+        className={classNames(
+          'px-3 whitespace-pre',
+          isError && 'text-error',
+          text !== null && headingOf(text) !== null && 'font-semibold text-accent',
+        )}
+      >
         {text === null ? <span className="text-faint">…</span> : <LineText text={text} query={query} />}
       </span>
     </div>

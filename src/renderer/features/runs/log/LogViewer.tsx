@@ -1,6 +1,6 @@
 import { ArrowDown, ArrowUp, Download, Search, TriangleAlert } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useRef, useState, useSyncExternalStore } from 'react'
-import type { Run } from '../../../../shared/model/run.ts'
+import type { Run, RunState } from '../../../../shared/model/run.ts'
 import { isFinal } from '../../../../shared/model/run.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { Button } from '../../../components/Button.tsx'
@@ -14,8 +14,18 @@ import { LogSearch, maxSearchHits, type SearchState } from './logSearch.ts'
 import { saveLog } from './saveLog.ts'
 import { type LogScroll, rowHeight, useLogScroll } from './useLogScroll.ts'
 
+/** A wish to see where a state begins; a new object each time, so that the same wish can be made twice. */
+export interface LogJump {
+  readonly state: RunState
+}
+
+interface LogViewerProps {
+  readonly run: Run
+  readonly jump: LogJump | null
+}
+
 /** The output of a run: of any size, live or from the history. */
-export function LogViewer({ run }: { readonly run: Run }) {
+export function LogViewer({ run, jump }: LogViewerProps) {
   const { client } = useLink()
   const [reader, setReader] = useState<LogReader | null>(null)
   useEffect(() => {
@@ -24,10 +34,10 @@ export function LogViewer({ run }: { readonly run: Run }) {
     setReader(next)
     return () => next.stop()
   }, [client, run.id])
-  return reader === null ? null : <LogPane key={run.id} run={run} reader={reader} />
+  return reader === null ? null : <LogPane key={run.id} run={run} jump={jump} reader={reader} />
 }
 
-function LogPane({ run, reader }: { readonly run: Run; readonly reader: LogReader }) {
+function LogPane({ run, jump, reader }: LogViewerProps & { readonly reader: LogReader }) {
   const log = useSyncExternalStore(reader.state.subscribe, reader.state.get)
   const scroller = useRef<HTMLDivElement>(null)
   const scroll = useLogScroll(scroller, log.lineCount)
@@ -36,7 +46,7 @@ function LogPane({ run, reader }: { readonly run: Run; readonly reader: LogReade
   const [query, setQuery] = useState('')
   const [searching, setSearching] = useState(false)
   const found = useLogSearch(reader, query)
-  useFollow(follow && !log.complete, scroll, log)
+  useFollow(follow, scroll, log)
 
   const goTo = (line: number | undefined): void => {
     if (line === undefined) return
@@ -44,6 +54,11 @@ function LogPane({ run, reader }: { readonly run: Run; readonly reader: LogReade
     setCurrent(line)
     scroll.scrollToLine(line)
   }
+  const goToState = useRef<(state: RunState) => void>(() => {})
+  goToState.current = (state) => goTo(log.headings.findLast((heading) => heading.state === state)?.line)
+  useEffect(() => {
+    if (jump !== null) goToState.current(jump.state)
+  }, [jump])
   const goToError = (step: 1 | -1): void =>
     goTo(neighbour(log.errorLines, current ?? (step === 1 ? -1 : log.lineCount), step))
   const goToHit = (step: 1 | -1): void => goTo(neighbour(found.hits, current ?? scroll.firstLine - 1, step))
@@ -140,7 +155,7 @@ function LogRows({ reader, scroll, log, current, query }: LogRowsProps) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: long lines scroll sideways, by keyboard too
         tabIndex={0}
         className="overflow-x-auto overflow-y-hidden font-mono text-12"
-        style={{ height: scroll.viewportHeight, lineHeight: `${rowHeight}px` }}
+        style={{ height: scroll.viewportHeight, lineHeight: `${rowHeight}px`, fontVariantLigatures: 'none' }}
       >
         <div style={{ transform: `translateY(${-scroll.offset}px)` }}>
           {Array.from({ length: scroll.rowCount }, (_, at) => scroll.firstLine + at).map((line) => (

@@ -72,6 +72,16 @@ describe('log index', () => {
     expect(index.errorLines).toEqual([0, 6001])
   })
 
+  it('N5 knows where each state begins, in closed blocks and in the tail', () => {
+    const index = new LogIndex()
+    const filler = '>f+++++++++ 65 file\n'.repeat(6000)
+    index.append(bytes(`== INIT (attempt 1) 2026\n${filler}== PUSH_SYNC (attempt 1) 2026\n== NONSENSE (attempt 1)\n`))
+    expect(index.headings).toEqual([
+      { line: 0, state: 'INIT' },
+      { line: 6001, state: 'PUSH_SYNC' },
+    ])
+  })
+
   it('takes no file for an error because of its name', () => {
     expect(isErrorLine('>f+++++++++ src/error.ts')).toBe(false)
     expect(isErrorLine('*deleting   failed/')).toBe(false)

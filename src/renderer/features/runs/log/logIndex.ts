@@ -1,3 +1,5 @@
+import { type RunState, runStates } from '../../../../shared/model/run.ts'
+
 /*
  * An incremental index over the output of a run. It never holds the output itself: only where each block of lines
  * begins, and the block at the end that is still growing. One gigabyte costs some 16,000 small records.
@@ -55,14 +57,28 @@ const fileLine = /^(?:[<>ch.*][fdLDS][.+?a-zA-Z]{9} |deleting |\*deleting )/
 
 export const isErrorLine = (line: string): boolean => errorWords.test(line) && !fileLine.test(line)
 
+/** Where a run has entered a state. */
+export interface LogHeading {
+  readonly line: number
+  readonly state: RunState
+}
+
+/** The state a line announces, as the engine writes it: `== PUSH_SYNC (attempt 1) …`. */
+export function headingOf(line: string): RunState | null {
+  const word = line.startsWith('== ') ? /^== ([A-Z_]+) \(attempt \d+\)/.exec(line)?.[1] : undefined
+  return runStates.find((state) => state === word) ?? null
+}
+
 export class LogIndex {
   readonly #blocks: LogBlock[] = []
   readonly #errors: number[] = []
+  readonly #headings: LogHeading[] = []
   #tail = new Uint8Array(0)
   #tailOffset = 0
   #tailFirstLine = 0
   #tailLines: readonly string[] = []
   #tailErrors: readonly number[] = []
+  #tailHeadings: readonly LogHeading[] = []
 
   get sizeBytes(): number {
     return this.#tailOffset + this.#tail.length
@@ -86,6 +102,10 @@ export class LogIndex {
     return this.#tailErrors.length === 0 ? this.#errors : [...this.#errors, ...this.#tailErrors]
   }
 
+  get headings(): readonly LogHeading[] {
+    return this.#tailHeadings.length === 0 ? this.#headings : [...this.#headings, ...this.#tailHeadings]
+  }
+
   /** Takes the bytes that follow what it has; nothing may be left out. */
   append(bytes: Uint8Array): void {
     let rest = concat(this.#tail, bytes)
@@ -98,6 +118,7 @@ export class LogIndex {
     }
     this.#tail = rest.slice()
     this.#tailLines = splitLines(this.#tail)
+    this.#tailHeadings = headingsOf(this.#tailLines, this.#tailFirstLine)
     this.#tailErrors = this.#errors.length < maxErrorLines ? errorsOf(this.#tailLines, this.#tailFirstLine) : []
   }
 
@@ -126,12 +147,24 @@ export class LogIndex {
 
   #close(block: LogBlock, bytes: Uint8Array): void {
     this.#blocks.push(block)
-    if (this.#errors.length < maxErrorLines && errorWords.test(decoder.decode(bytes))) {
-      this.#errors.push(...errorsOf(splitLines(bytes), block.firstLine))
+    const text = decoder.decode(bytes)
+    const hasErrors = this.#errors.length < maxErrorLines && errorWords.test(text)
+    const hasHeadings = text.includes('== ')
+    if (hasErrors || hasHeadings) {
+      const lines = splitLines(bytes)
+      if (hasErrors) this.#errors.push(...errorsOf(lines, block.firstLine))
+      if (hasHeadings) this.#headings.push(...headingsOf(lines, block.firstLine))
     }
     this.#tailOffset += block.sizeBytes
     this.#tailFirstLine += block.lineCount
   }
+}
+
+function headingsOf(lines: readonly string[], firstLine: number): LogHeading[] {
+  return lines.flatMap((line, index) => {
+    const state = headingOf(line)
+    return state === null ? [] : [{ line: firstLine + index, state }]
+  })
 }
 
 function errorsOf(lines: readonly string[], firstLine: number): number[] {

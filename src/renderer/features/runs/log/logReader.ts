@@ -4,7 +4,7 @@ import type { ErrorBody } from '../../../../shared/errors.ts'
 import type { RunId } from '../../../../shared/model/ids.ts'
 import { toErrorBody } from '../../../api/errors.ts'
 import { createSubscribable, type Settable, type Subscribable } from '../../../api/subscribable.ts'
-import { type LogBlock, LogIndex, splitLines } from './logIndex.ts'
+import { type LogBlock, type LogHeading, LogIndex, splitLines } from './logIndex.ts'
 
 /** What the viewer shows around the lines. */
 export interface LogState {
@@ -16,6 +16,7 @@ export interface LogState {
   /** The run is final and all of its output is indexed. */
   readonly complete: boolean
   readonly errorLines: readonly number[]
+  readonly headings: readonly LogHeading[]
   /** Why reading has stopped for now; it is tried again by itself. */
   readonly error: ErrorBody | null
   /** Grows with every change of what `line` may answer. */
@@ -52,6 +53,7 @@ export class LogReader {
     totalBytes: 0,
     complete: false,
     errorLines: [],
+    headings: [],
     error: null,
     version: 0,
   })
@@ -174,6 +176,7 @@ export class LogReader {
       lineCount: this.#index.lineCount,
       sizeBytes: this.#index.sizeBytes,
       errorLines: this.#index.errorLines,
+      headings: this.#index.headings,
       version: before.version + 1,
     })
   }
