@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type BigIntStats, lstatSync } from 'node:fs'
-import { open, readlink } from 'node:fs/promises'
+import { lstat, open, readlink } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { type ByteName, type ListedEntry, parseListLine } from '../../core/parse/rsync.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -103,12 +103,51 @@ export type Fingerprint = string
 
 const chunkBytes = 1024 * 1024
 
+interface Remembered {
+  readonly sizeBytes: bigint
+  readonly modifiedNs: bigint
+  readonly changedNs: bigint
+  readonly inode: bigint
+  readonly hash: string
+}
+
+/** A file changed less than this before it was hashed may change again within one tick of its clock. */
+const settledNs = 2_000_000_000n
+const mostRemembered = 200_000
+
+/**
+ * Hashes of local files that have not changed since: one tree goes to many nodes, and is the same in most runs. Known
+ * by size, times and inode together; the change time cannot be set back, so other content never passes as known.
+ */
+export class FingerprintCache {
+  readonly #known = new Map<string, Remembered>()
+
+  /** SHA-256 of the file. Rejects when it cannot be read. */
+  async hash(path: Buffer): Promise<string> {
+    const key = path.toString('latin1')
+    const stats = await lstat(path, { bigint: true })
+    const known = this.#known.get(key)
+    if (known !== undefined && isSame(known, stats)) return known.hash
+    const startedNs = BigInt(Date.now()) * 1_000_000n
+    const hash = await hashFile(path)
+    if (this.#known.size >= mostRemembered) this.#known.clear()
+    if (startedNs - stats.ctimeNs > settledNs) {
+      this.#known.set(key, { sizeBytes: stats.size, modifiedNs: stats.mtimeNs, changedNs: stats.ctimeNs, inode: stats.ino, hash })
+    }
+    return hash
+  }
+}
+
+function isSame(known: Remembered, stats: BigIntStats): boolean {
+  return known.sizeBytes === stats.size && known.modifiedNs === stats.mtimeNs && known.changedNs === stats.ctimeNs && known.inode === stats.ino
+}
+
 /** SHA-256 of a local file, or `-> target` of a link; null when it is not there or not readable. */
-export async function fingerprintLocal(directory: string, entry: Pick<ListedEntry, 'type' | 'name'>): Promise<Fingerprint | null> {
+async function fingerprintLocal(directory: string, entry: Pick<ListedEntry, 'type' | 'name'>, cache: FingerprintCache): Promise<Fingerprint | null> {
   const path = pathOf(directory, entry.name)
   try {
     if (entry.type === 'symlink') return `-> ${(await readlink(path, 'buffer')).toString('latin1')}`
-    return await hashFile(path)
+    return await cache.hash(path)
   } catch {
     return null
   }
@@ -133,14 +172,14 @@ async function hashFile(path: Buffer): Promise<string> {
 export async function fingerprintAllLocal(
   directory: string,
   entries: readonly Pick<ListedEntry, 'type' | 'name'>[],
-  options: { readonly signal?: AbortSignal } = {},
+  { cache, signal }: { readonly cache: FingerprintCache; readonly signal?: AbortSignal },
 ): Promise<Map<ByteName, Fingerprint>> {
   const found = new Map<ByteName, Fingerprint>()
   const waiting = entries.values()
   const work = async (): Promise<void> => {
     for (const entry of waiting) {
-      options.signal?.throwIfAborted()
-      const fingerprint = await fingerprintLocal(directory, entry)
+      signal?.throwIfAborted()
+      const fingerprint = await fingerprintLocal(directory, entry, cache)
       if (fingerprint !== null) found.set(entry.name, fingerprint)
     }
   }

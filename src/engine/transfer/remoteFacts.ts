@@ -50,7 +50,7 @@ ask() {
     e=$(ls "$2" 2>&1 >/dev/null) || { say "$1.status" refused; say "$1.complaint" "$e"; return; }
     say "$1.used" "$(du -sk "$2" 2>/dev/null | awk '{ print $1; exit }')"
   fi
-  say "$1.files" "$([ "$4" = no ] || find "$2" ! -type d ! -path '*/.lockstep-partial/*' 2>/dev/null | head -n 1 | wc -l)"
+  say "$1.files" "$(find "$2" ! -type d ! -path '*/.lockstep-partial/*' 2>/dev/null | head -n 1 | wc -l)"
   say "$1.free" "$(df -Pk "$2" 2>/dev/null | awk 'NR == 2 { print $4 }')"
   say "$1.status" ok
 }
@@ -58,7 +58,7 @@ ask() {
 
 export interface FactsRequest {
   /** Made when it is missing. */
-  readonly target: { readonly directory: string; readonly lookForFiles: boolean } | null
+  readonly target: { readonly directory: string } | null
   readonly source: { readonly directory: string } | null
   readonly timeoutMs: number
   readonly signal?: AbortSignal
@@ -69,8 +69,8 @@ function factsScript({ target, source }: FactsRequest): string {
     functions,
     `echo ${beginMark}`,
     'if command -v rsync >/dev/null 2>&1; then say rsync "$(rsync --version 2>/dev/null | head -n 1)"; fi',
-    target === null ? '' : `ask target ${shellRemoteDirectory(target.directory)} target ${target.lookForFiles ? 'yes' : 'no'}`,
-    source === null ? '' : `ask source ${shellRemoteDirectory(source.directory)} source yes`,
+    target === null ? '' : `ask target ${shellRemoteDirectory(target.directory)} target`,
+    source === null ? '' : `ask source ${shellRemoteDirectory(source.directory)} source`,
     `echo ${endMark}`,
   ].join('\n')
 }

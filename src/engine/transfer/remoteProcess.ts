@@ -7,7 +7,7 @@ import { remoteScript } from './remoteShell.ts'
  * Cancel must end what runs on the node, and prove it (F23, U26). A dropped connection is no proof. So the remote
  * rsync runs under a small wrapper that carries the run id in its environment, which every process it starts inherits:
  * on Linux these processes can be found without relying on a pid that may have been given to somebody else. Elsewhere
- * the wrapper's file names the process group and when its leader started.
+ * a file of the wrapper names the process group and when its leader started.
  */
 
 const markName = 'LOCKSTEP_RUN'
@@ -21,6 +21,8 @@ export function remoteRsyncProgram(runId: RunId): string {
     `${markName}=${runId}`,
     `export ${markName}`,
     'cd "$HOME" || exit 3',
+    // Where /proc shows the mark nothing has to be written down.
+    '[ -r /proc/self/environ ] && exec rsync "$@"',
     'd=$HOME/.lockstep',
     `f=$d/run-${runId}`,
     '{ mkdir -p "$d" && chmod 700 "$d" && { echo $$; ps -o pgid= -p $$; ps -o lstart= -p $$; } > "$f"; } 2>/dev/null',

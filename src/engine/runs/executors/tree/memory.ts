@@ -1,7 +1,5 @@
 import type { ByteName, ListedEntry } from '../../../../core/parse/rsync.ts'
-import type { StopProof } from '../../../transfer/remoteProcess.ts'
 import type { Manifest } from '../../../transfer/manifest.ts'
-import type { StepContext } from '../../executor.ts'
 import type { DiagnoseFailure, OpenSshAccess, SshPool, StoreReader } from '../../../ports.ts'
 import type { Clock } from '../../../../platform/clock.ts'
 
@@ -24,8 +22,8 @@ export interface TreeMemory {
   readonly received: Set<ByteName>
   /** Size and time agreed but content did not: compare content this time. */
   compareContent: boolean
-  /** Bytes to come, as far as known before rsync says so. */
-  expectedBytes: number | null
+  /** Before the first try of this run the receiving directory held no file. */
+  receiverWasEmpty: { push: boolean; pull: boolean }
 }
 
 export const createTreeMemory = (): TreeMemory => ({
@@ -34,12 +32,8 @@ export const createTreeMemory = (): TreeMemory => ({
   pullEntries: [],
   received: new Set(),
   compareContent: false,
-  expectedBytes: null,
+  receiverWasEmpty: { push: false, pull: false },
 })
-
-export type TreeStep = (context: StepContext, memory: TreeMemory) => Promise<import('../../executor.ts').StepOutcome>
-
-export type { StopProof }
 
 /** A login, one look, a listing: each has to answer within this, so that a hanging node holds no slot (S1.78). */
 export const connectTimeoutMs = 15_000

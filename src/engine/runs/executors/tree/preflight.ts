@@ -38,9 +38,9 @@ export async function preflight(dependencies: TreeDependencies, context: StepCon
     const warnings = clockWarning(proof, context)
     await endLeftoverProcesses(dependencies, context)
     memory.manifest = await checkLocalSource(context)
-    const facts = await checkNode(dependencies, context, memory.manifest)
-    await checkLocalTarget(context)
-    await checkEmptySources(context, memory.manifest, facts)
+    const facts = await checkNode(dependencies, context)
+    memory.receiverWasEmpty = { push: facts.target?.hasFiles === false, pull: await checkLocalTarget(context) }
+    checkEmptySources(context, memory, facts)
     await checkFreeSpace({ dependencies, context, memory, facts })
     return { kind: 'done', learned, patch: { warnings } }
   } catch (error) {
@@ -107,11 +107,11 @@ async function checkLocalSource({ plan, node, signal, log }: StepContext): Promi
   return manifest
 }
 
-async function checkNode({ sshPool, diagnose }: TreeDependencies, context: StepContext, manifest: Manifest | null): Promise<RemoteFacts> {
+async function checkNode({ sshPool, diagnose }: TreeDependencies, context: StepContext): Promise<RemoteFacts> {
   const { plan, node, signal, log } = context
   const { push, pull } = plan.spec
   const facts = await readRemoteFacts(sshPool, node, {
-    target: push === null ? null : { directory: push.target, lookForFiles: manifest?.files === 0 },
+    target: push === null ? null : { directory: push.target },
     source: pull === null ? null : { directory: pull.source },
     timeoutMs: commandTimeoutMs,
     signal,
@@ -145,19 +145,21 @@ function checkRemoteSource(facts: RemoteDirectoryFacts, judge: Judge & { readonl
   if (facts.status !== 'ok') refuse(judge.refused(facts.complaint))
 }
 
-async function checkLocalTarget({ plan, node }: StepContext): Promise<void> {
-  if (plan.spec.pull === null) return
+/** @returns true when the directory is there and empty. */
+async function checkLocalTarget({ plan, node }: StepContext): Promise<boolean> {
+  if (plan.spec.pull === null) return false
   const directory = localDirectory(plan.spec.pull.target, node.name)
   try {
     await mkdir(directory, { recursive: true })
     await access(directory, constants.W_OK | constants.X_OK)
+    return (await readdir(directory)).length === 0
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    refuse(unexpected('PRECONDITION_FAILED', `The local directory ${directory} cannot be written. Correct the plan or its permissions.`, [reason]))
+    return refuse(unexpected('PRECONDITION_FAILED', `The local directory ${directory} cannot be written. Correct the plan or its permissions.`, [reason]))
   }
 }
 
-async function checkEmptySources(context: StepContext, manifest: Manifest | null, facts: RemoteFacts): Promise<void> {
+function checkEmptySources(context: StepContext, { manifest, receiverWasEmpty }: TreeMemory, facts: RemoteFacts): void {
   const { run, node, plan } = context
   if (isApproved(run.approvals, 'source-empty')) return
   if (manifest !== null && mustHaltForEmptySource({ sourceFiles: manifest.files, receiverHasFiles: facts.target?.hasFiles ?? false })) {
@@ -167,7 +169,7 @@ async function checkEmptySources(context: StepContext, manifest: Manifest | null
   if (pull === null || facts.source === null) return
   const copy = localDirectory(pull.target, node.name)
   // What lies here is the last good copy: an emptied node must not touch it unasked.
-  const receiverHasFiles = (await readdir(copy)).length > 0
+  const receiverHasFiles = !receiverWasEmpty.pull
   if (mustHaltForEmptySource({ sourceFiles: facts.source.hasFiles ? 1 : 0, receiverHasFiles })) {
     throw new CheckFailed({ kind: 'halt', reason: 'source-empty', diagnosis: sourceEmpty(`${pull.source} on ${node.name}`, copy) })
   }

@@ -78,6 +78,7 @@ async function describeTransfer(step: Step): Promise<RsyncTransfer> {
     dryRun: false,
     checksum: memory.compareContent,
     listEqual: direction === 'pull',
+    replaceTogether: !memory.receiverWasEmpty[direction],
   }
 }
 

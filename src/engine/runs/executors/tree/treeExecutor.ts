@@ -1,5 +1,6 @@
 import { stopNotConfirmed } from '../../../../core/run/causes.ts'
 import { removeLocalLeftovers, removeRemoteLeftovers } from '../../../transfer/leftovers.ts'
+import { FingerprintCache } from '../../../transfer/manifest.ts'
 import { localDirectory, normalizedRemoteDirectory } from '../../../transfer/paths.ts'
 import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
 import { diagnosisOf, type PlanExecutor, type StepContext } from '../../executor.ts'
@@ -13,6 +14,7 @@ const stopTimeoutMs = 30_000
 
 /** Trees: rsync over ssh, green only when hashes read back from the node agree. */
 export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor<TreeMemory> {
+  const fingerprints = new FingerprintCache()
   return {
     createMemory: createTreeMemory,
     lockTargets: ({ spec }) => {
@@ -22,7 +24,7 @@ export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor
     preflight: (context, memory) => preflight(dependencies, context, memory),
     push: async (context, memory) => (context.plan.spec.push === null ? { kind: 'skipped' } : transferStep({ direction: 'push', dependencies, context, memory })),
     pull: async (context, memory) => (context.plan.spec.pull === null ? { kind: 'skipped' } : transferStep({ direction: 'pull', dependencies, context, memory })),
-    verify: (context, memory) => verify(dependencies, context, memory),
+    verify: (context, memory) => verify({ ...dependencies, fingerprints }, context, memory),
     cleanUp: (context) => cleanUp(dependencies, context),
     stop: async ({ run, node }) => {
       try {

@@ -1,6 +1,6 @@
 import { type ByteName, displayName } from '../../../../core/parse/rsync.ts'
 import { sourceChanged, verifyMismatch } from '../../../../core/run/causes.ts'
-import { changedSince, type Fingerprint, fingerprintAllLocal } from '../../../transfer/manifest.ts'
+import { changedSince, type Fingerprint, type FingerprintCache, fingerprintAllLocal } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { fingerprintRemote } from '../../../transfer/remoteVerify.ts'
 import { chooseSample, digestOf, type SampledEntry } from '../../../transfer/sample.ts'
@@ -24,7 +24,7 @@ interface Side {
 }
 
 /** VERIFY: what the node says of its files must be what we have of them; only that makes a tile green (S0.73-75). */
-export async function verify(dependencies: TreeDependencies, context: StepContext, memory: TreeMemory): Promise<StepOutcome> {
+export async function verify(dependencies: TreeDependencies & { readonly fingerprints: FingerprintCache }, context: StepContext, memory: TreeMemory): Promise<StepOutcome> {
   const { push, pull } = context.plan.spec
   const proven = new Map<ByteName, Fingerprint>()
   for (const [direction, leg] of [['push', push], ['pull', pull]] as const) {
@@ -57,12 +57,12 @@ async function changesOf({ manifest }: TreeMemory): Promise<StepOutcome | null> 
 }
 
 /** Both sides hash the same sample at the same time, each on its own machine. */
-async function compare({ sshPool }: TreeDependencies, { run, node, plan, signal, log }: StepContext, side: Side): Promise<Checked> {
+async function compare({ sshPool, fingerprints }: TreeDependencies & { readonly fingerprints: FingerprintCache }, { run, node, plan, signal, log }: StepContext, side: Side): Promise<Checked> {
   const sample = chooseSample(side.entries, { verify: plan.spec.verify, seed: run.id, transferred: side.transferred })
   log(`reading ${sample.length} hashes back from ${node.name}`)
   const timeoutMs = commandTimeoutMs + Math.ceil(side.totalBytes / slowestHashBytesPerMs)
   const [local, remote] = await Promise.all([
-    fingerprintAllLocal(side.local, sample, { signal }),
+    fingerprintAllLocal(side.local, sample, { cache: fingerprints, signal }),
     sample.length === 0 ? new Map<ByteName, Fingerprint>() : fingerprintRemote(sshPool, node, { directory: side.remote, entries: sample, timeoutMs, signal }),
   ])
   const wrong = sample.map((entry) => entry.name).filter((name) => local.get(name) === undefined || local.get(name) !== remote.get(name))
