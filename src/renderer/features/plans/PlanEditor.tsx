@@ -247,7 +247,11 @@ function ApplyDialog({ plans, effects, onClose }: ApplyDialogProps) {
       title={`Apply ${plural(changing.length, 'plan')}?`}
       blastRadius={`${formatCount(reached.size)} of ${plural(nodes.size, 'node')}`}
       effect={`${formatCount(count('new'))} new, ${formatCount(count('changed'))} changed, ${formatCount(count('unchanged'))} unchanged. These nodes are pending until the new revision was delivered and read back; the next cycle delivers it, or a resync now.`}
-      undo="Apply the earlier text again: it becomes the newest revision."
+      undo={
+        count('changed') === 0
+          ? 'Remove the plan again. What was delivered by then stays on the nodes.'
+          : 'Apply the earlier text again: it becomes the newest revision.'
+      }
       confirmLabel={`Apply ${plural(changing.length, 'plan')}`}
       busy={apply.isPending}
       onConfirm={() => apply.mutate()}
