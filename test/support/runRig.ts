@@ -1,8 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { assignPlans } from '../../src/core/fleet/assignment.ts'
+import type { z } from 'zod'
 import { diagnoseProgram } from '../../src/core/diagnose/program.ts'
+import { assignPlans } from '../../src/core/fleet/assignment.ts'
 import type { DiagnoseFailure, LogStore, Store } from '../../src/engine/ports.ts'
 import { createRunService, type RunConfig, type RunService } from '../../src/engine/runs/runService.ts'
 import { createOpenSshAccess, type ManagedOpenSshAccess } from '../../src/engine/ssh/openSshAccess.ts'
@@ -15,7 +16,6 @@ import { IdempotencyKey, PlanId, type RunId } from '../../src/shared/model/ids.t
 import type { FleetNode } from '../../src/shared/model/node.ts'
 import { Plan, TreeSpec } from '../../src/shared/model/plan.ts'
 import { isFinal, type Run, type RunProgress } from '../../src/shared/model/run.ts'
-import type { z } from 'zod'
 import { startSshd, type TestSshd } from './sshd.ts'
 import { createTrust, nodeFor, type TestTrust } from './trust.ts'
 import { waitFor } from './waitFor.ts'
@@ -54,14 +54,21 @@ export interface RigOptions {
   readonly extraConfig?: readonly string[]
 }
 
-const defaults: RunConfig = { maxParallelRuns: 4, errorAfterFailures: 3, retryDelayMs: 20, certificate: { minValidSeconds: 60, lifetimeSeconds: 3_600 } }
+const defaults: RunConfig = {
+  maxParallelRuns: 4,
+  errorAfterFailures: 3,
+  retryDelayMs: 20,
+  certificate: { minValidSeconds: 60, lifetimeSeconds: 3_600 },
+}
 
 /** The run service over its real parts: SQLite, a certificate authority, ssh2, system ssh and rsync, one sshd. */
 export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
   const directory = await mkdtemp(join(tmpdir(), 'ls-run-'))
   const remote = join(directory, 'remote')
   const local = join(directory, 'local')
-  await Promise.all([join(remote, 'home'), local, join(directory, 'ssh')].map((path) => mkdir(path, { recursive: true })))
+  await Promise.all(
+    [join(remote, 'home'), local, join(directory, 'ssh')].map((path) => mkdir(path, { recursive: true })),
+  )
   const trust = await createTrust()
   const sshd = await startSshd({
     trustedUserCa: trust.publicKey,
@@ -69,12 +76,18 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
     extraConfig: [...(options.extraConfig ?? []), `SetEnv SHLVL=5 HOME=${join(remote, 'home')}`],
   })
   const { logger, close: closeLog } = createLogging({ level: 'debug', sinks: [] })
-  const store = await openStore({ databaseFile: join(directory, 'db.sqlite'), backupsDirectory: join(directory, 'backups'), clock: systemClock, logger })
+  const store = await openStore({
+    databaseFile: join(directory, 'db.sqlite'),
+    backupsDirectory: join(directory, 'backups'),
+    clock: systemClock,
+    logger,
+  })
   const logs = await openLogStore({ directory: join(directory, 'logs'), logger })
   const ids = createIdSource(systemClock)
   const pool = createSshPool({ identities: trust.identities, clock: systemClock })
   const openSsh = await createOpenSshAccess({ directory: join(directory, 'ssh'), identities: trust.identities })
-  const diagnose: DiagnoseFailure = (node, { certificate: _certificate, ...failure }) => diagnoseProgram(node, { ...failure, nowMs: Date.now() })
+  const diagnose: DiagnoseFailure = (node, { certificate: _certificate, ...failure }) =>
+    diagnoseProgram(node, { ...failure, nowMs: Date.now() })
   const progress: { runId: RunId; progress: RunProgress }[] = []
   const makeService = (over: Store = store): RunService =>
     createRunService({
@@ -104,7 +117,9 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
       async () => {
         const run = await store.getRun(runId)
         if (run !== null && accept(run)) return run
-        throw new Error(`${run?.status} in ${run?.state}, tries ${run?.tries}: ${run?.attempts.at(-1)?.diagnosis?.sentence ?? ''}`)
+        throw new Error(
+          `${run?.status} in ${run?.state}, tries ${run?.tries}: ${run?.attempts.at(-1)?.diagnosis?.sentence ?? ''}`,
+        )
       },
       { timeoutMs: 40_000 },
     )

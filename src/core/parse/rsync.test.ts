@@ -1,15 +1,25 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeName, displayName, filesComplainedAbout, parseLine, parseListLine, type RsyncLine, RsyncOutput, rsyncSeverity } from './rsync.ts'
+import {
+  decodeName,
+  displayName,
+  filesComplainedAbout,
+  parseLine,
+  parseListLine,
+  type RsyncLine,
+  RsyncOutput,
+  rsyncSeverity,
+} from './rsync.ts'
 
-const transcript = (name: string): Buffer => readFileSync(new URL(`../../../test/fixtures/rsync/${name}`, import.meta.url))
+const transcript = (name: string): Buffer =>
+  readFileSync(new URL(`../../../test/fixtures/rsync/${name}`, import.meta.url))
 
 function readAll(bytes: Uint8Array, cuts: readonly number[] = []): RsyncLine[] {
   const lines: RsyncLine[] = []
   const output = new RsyncOutput((line) => lines.push(line))
   const borders = [0, ...[...cuts].sort((left, right) => left - right), bytes.length]
-  borders.slice(1).forEach((end, index) => output.push(bytes.subarray(borders[index], end)))
+  borders.slice(1).forEach((end, index) => void output.push(bytes.subarray(borders[index], end)))
   output.end()
   return lines
 }
@@ -19,7 +29,17 @@ describe('the output of rsync', () => {
   const names = lines.flatMap((line) => (line.kind === 'item' ? [line.name] : []))
 
   it('gives names back as they are on disk, escapes undone', () => {
-    expect(names).toEqual(['./', 'a', 'back\\slash', 'caf\xc3\xa9', 'hash\\#012', 'li -> nk', 'new\nline', 'sub/', 'sub/b c'])
+    expect(names).toEqual([
+      './',
+      'a',
+      'back\\slash',
+      'caf\xc3\xa9',
+      'hash\\#012',
+      'li -> nk',
+      'new\nline',
+      'sub/',
+      'sub/b c',
+    ])
     expect(lines.find((line) => line.kind === 'item' && line.name === 'li -> nk')).toMatchObject({ type: 'symlink' })
   })
 
@@ -32,16 +52,32 @@ describe('the output of rsync', () => {
   })
 
   it('reads progress and totals', () => {
-    expect(lines.filter((line) => line.kind === 'progress').at(-1)).toEqual({ kind: 'progress', bytes: 7, percent: 87, filesDone: 6 })
+    expect(lines.filter((line) => line.kind === 'progress').at(-1)).toEqual({
+      kind: 'progress',
+      bytes: 7,
+      percent: 87,
+      filesDone: 6,
+    })
     const stats = Object.fromEntries(lines.flatMap((line) => (line.kind === 'stat' ? [[line.name, line.value]] : [])))
-    expect(stats).toMatchObject({ 'Number of files': 10, 'Number of deleted files': 3, 'Total transferred file size': 7, 'Total bytes sent': 495 })
+    expect(stats).toMatchObject({
+      'Number of files': 10,
+      'Number of deleted files': 3,
+      'Total transferred file size': 7,
+      'Total bytes sent': 495,
+    })
     expect(lines).toContainEqual({ kind: 'stat', name: 'Number of deleted files', value: 3, regular: 2 })
     expect(lines).toContainEqual({ kind: 'text', text: 'skipping non-regular file "fifo"' })
   })
 
   it('reads the same wherever the stream is cut', () => {
     const bytes = transcript('push-3.5.txt')
-    fc.assert(fc.property(fc.array(fc.nat(bytes.length), { maxLength: 20 }), (cuts) => void expect(readAll(bytes, cuts)).toEqual(lines)), { numRuns: 100 })
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(bytes.length), { maxLength: 20 }),
+        (cuts) => void expect(readAll(bytes, cuts)).toEqual(lines),
+      ),
+      { numRuns: 100 },
+    )
   })
 
   it('never throws, whatever it is fed', () => {
@@ -49,8 +85,21 @@ describe('the output of rsync', () => {
   })
 
   it('reads a listing, links with arrows in their names included', () => {
-    const entries = transcript('list-3.5.txt').toString().split('\n').flatMap((line) => parseListLine(line) ?? [])
-    expect(entries.map((entry) => entry.name)).toEqual(['.', 'a', 'back\\slash', 'caf\xc3\xa9', 'hash\\#012', 'li -> nk', 'new\nline', 'sub', 'sub/b c'])
+    const entries = transcript('list-3.5.txt')
+      .toString()
+      .split('\n')
+      .flatMap((line) => parseListLine(line) ?? [])
+    expect(entries.map((entry) => entry.name)).toEqual([
+      '.',
+      'a',
+      'back\\slash',
+      'caf\xc3\xa9',
+      'hash\\#012',
+      'li -> nk',
+      'new\nline',
+      'sub',
+      'sub/b c',
+    ])
     expect(entries.find((entry) => entry.name === 'li -> nk')?.type).toBe('symlink')
   })
 })

@@ -12,7 +12,13 @@ export const outFormat = '%i %l %n'
 
 export type RsyncLine =
   /** Something is (or, in a dry run, would be) sent, created or changed; with `-ii` also what is equal. */
-  | { readonly kind: 'item'; readonly change: string; readonly type: 'file' | 'directory' | 'symlink' | 'other'; readonly sizeBytes: number; readonly name: ByteName }
+  | {
+      readonly kind: 'item'
+      readonly change: string
+      readonly type: 'file' | 'directory' | 'symlink' | 'other'
+      readonly sizeBytes: number
+      readonly name: ByteName
+    }
   | { readonly kind: 'delete'; readonly name: ByteName; readonly isDirectory: boolean }
   | { readonly kind: 'progress'; readonly bytes: number; readonly percent: number; readonly filesDone: number | null }
   | { readonly kind: 'stat'; readonly name: string; readonly value: number; readonly regular: number | null }
@@ -26,8 +32,10 @@ export function decodeName(escaped: string): ByteName {
 /** For people: UTF-8 where it is, everything else visible. */
 export function displayName(name: ByteName): string {
   const text = new TextDecoder().decode(Uint8Array.from(name, (character) => character.charCodeAt(0)))
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what is made visible here
-  return text.replace(/[\u0000-\u001f\u007f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replace(
+    /[\u0000-\u001f\u007f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
 }
 
 const progressPattern = /^\s*([\d,]+)\s+(\d+)%\s+\S+\/s\s+\S+(?:\s+\(xfr#(\d+),)?/
@@ -35,7 +43,11 @@ const itemPattern = /^([<>ch.][fdLDS][.+?a-zA-Z ]{9}) (\d+) (.*)$/
 const deletePattern = /^\*deleting\s+\d+ (.*)$/
 const statPattern = /^((?:Number of|Total) [a-z ]+): ([\d,]+)(?: bytes)?(?: \((?:reg: ([\d,]+))?.*\))?$/
 
-const itemTypes: Readonly<Record<string, 'file' | 'directory' | 'symlink'>> = { f: 'file', d: 'directory', L: 'symlink' }
+const itemTypes: Readonly<Record<string, 'file' | 'directory' | 'symlink'>> = {
+  f: 'file',
+  d: 'directory',
+  L: 'symlink',
+}
 
 const toNumber = (digits: string): number => Number(digits.replaceAll(',', ''))
 
@@ -44,7 +56,13 @@ export function parseLine(line: string): RsyncLine {
   const item = itemPattern.exec(line)
   if (item !== null) {
     const [, change = '', size = '0', name = ''] = item
-    return { kind: 'item', change, type: itemTypes[change[1] ?? ''] ?? 'other', sizeBytes: Number(size), name: decodeName(name) }
+    return {
+      kind: 'item',
+      change,
+      type: itemTypes[change[1] ?? ''] ?? 'other',
+      sizeBytes: Number(size),
+      name: decodeName(name),
+    }
   }
   const deleted = deletePattern.exec(line)
   if (deleted !== null) {
@@ -58,7 +76,12 @@ function parseProgress(line: string): RsyncLine | null {
   const progress = progressPattern.exec(line)
   if (progress === null) return null
   const [, bytes = '0', percent = '0', files] = progress
-  return { kind: 'progress', bytes: toNumber(bytes), percent: Number(percent), filesDone: files === undefined ? null : Number(files) }
+  return {
+    kind: 'progress',
+    bytes: toNumber(bytes),
+    percent: Number(percent),
+    filesDone: files === undefined ? null : Number(files),
+  }
 }
 
 function parseStat(line: string): RsyncLine | null {
@@ -118,7 +141,14 @@ export function parseListLine(line: string): ListedEntry | null {
 }
 
 /** What an exit code of rsync means for the run (U34). */
-export type RsyncSeverity = 'ok' | 'warning' | 'partial' | 'retryable' | 'disk-full-suspected' | 'delete-limit' | 'fatal'
+export type RsyncSeverity =
+  | 'ok'
+  | 'warning'
+  | 'partial'
+  | 'retryable'
+  | 'disk-full-suspected'
+  | 'delete-limit'
+  | 'fatal'
 
 const exitSeverities: Readonly<Record<number, RsyncSeverity>> = {
   0: 'ok',

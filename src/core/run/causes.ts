@@ -21,15 +21,27 @@ interface Words {
 }
 
 /** One cause with its words; not transient and without evidence unless said. */
-export function runCause(code: ErrorCode, { sentence, short, evidence = [], nextAction = resync, transient = false }: Words): Diagnosis {
+export function runCause(
+  code: ErrorCode,
+  { sentence, short, evidence = [], nextAction = resync, transient = false }: Words,
+): Diagnosis {
   return { code, sentence, short, evidence: [...evidence], nextAction, transient }
 }
 
 export const sourceMissing = (directory: string, evidence: readonly string[] = []): Diagnosis =>
-  runCause('SOURCE_MISSING', { sentence: `The source ${directory} does not exist or cannot be read completely. Correct the plan or the source.`, short: 'source missing', evidence, nextAction: editPlan })
+  runCause('SOURCE_MISSING', {
+    sentence: `The source ${directory} does not exist or cannot be read completely. Correct the plan or the source.`,
+    short: 'source missing',
+    evidence,
+    nextAction: editPlan,
+  })
 
 export const sourceNotADirectory = (directory: string): Diagnosis =>
-  runCause('SOURCE_NOT_A_DIRECTORY', { sentence: `The source ${directory} is not a directory. Only directories are synced; name the directory it lies in.`, short: 'source not directory', nextAction: editPlan })
+  runCause('SOURCE_NOT_A_DIRECTORY', {
+    sentence: `The source ${directory} is not a directory. Only directories are synced; name the directory it lies in.`,
+    short: 'source not directory',
+    nextAction: editPlan,
+  })
 
 export const sourceEmpty = (directory: string, receiver: string): Diagnosis =>
   runCause('PRECONDITION_FAILED', {
@@ -52,7 +64,13 @@ export function massDelete(preview: DeletePreview, receiver: string): Diagnosis 
 }
 
 export const sourceChanged = (names: readonly string[]): Diagnosis =>
-  runCause('SOURCE_CHANGED', { sentence: 'The source changed while it was sent, so nothing can be proven. Run it again when the source is at rest.', short: 'source changed', evidence: names, transient: true })
+  runCause('SOURCE_CHANGED', {
+    sentence:
+      'The source changed while it was sent, so nothing can be proven. Run it again when the source is at rest.',
+    short: 'source changed',
+    evidence: names,
+    transient: true,
+  })
 
 export const verifyMismatch = (nodeName: string, names: readonly string[]): Diagnosis =>
   runCause('VERIFY_MISMATCH', {
@@ -86,7 +104,11 @@ export const noisyShell = (nodeName: string, lines: readonly string[]): Diagnosi
   })
 
 export const unsafeTarget = (nodeName: string, resolved: string): Diagnosis =>
-  runCause('REMOTE_PATH_INVALID', { sentence: `The target on ${nodeName} is really ${resolved}, which must not be overwritten as a whole. Name a directory of its own.`, short: 'target not safe', nextAction: editPlan })
+  runCause('REMOTE_PATH_INVALID', {
+    sentence: `The target on ${nodeName} is really ${resolved}, which must not be overwritten as a whole. Name a directory of its own.`,
+    short: 'target not safe',
+    nextAction: editPlan,
+  })
 
 export const stopNotConfirmed = (nodeName: string, evidence: readonly string[]): Diagnosis =>
   runCause('STOP_NOT_CONFIRMED', {
@@ -97,11 +119,22 @@ export const stopNotConfirmed = (nodeName: string, evidence: readonly string[]):
   })
 
 export const canceledMidway = (by: string): Diagnosis =>
-  runCause('CANCELED', { sentence: `${by} canceled the last run while it worked, so what is there now is not verified. Run it again.`, short: 'canceled midway' })
+  runCause('CANCELED', {
+    sentence: `${by} canceled the last run while it worked, so what is there now is not verified. Run it again.`,
+    short: 'canceled midway',
+  })
 
 export const planGone = (planName: string): Diagnosis =>
-  runCause('NOT_FOUND', { sentence: `The plan "${planName}" or the node was removed, or the plan does not select the node any more.`, short: 'plan is gone', nextAction: none })
+  runCause('NOT_FOUND', {
+    sentence: `The plan "${planName}" or the node was removed, or the plan does not select the node any more.`,
+    short: 'plan is gone',
+    nextAction: none,
+  })
 
 /** Anything else that was thrown, as a cause. */
 export const unexpected = (code: ErrorCode, message: string, evidence: readonly string[] = []): Diagnosis =>
-  runCause(code, { sentence: message, short: code === 'INTERNAL' ? 'internal error' : code.toLowerCase().split('_').slice(0, 4).join(' '), evidence })
+  runCause(code, {
+    sentence: message,
+    short: code === 'INTERNAL' ? 'internal error' : code.toLowerCase().split('_').slice(0, 4).join(' '),
+    evidence,
+  })

@@ -4,7 +4,13 @@ import { aDiagnosis, aRun } from '../../../test/fakes/aRun.ts'
 import { isFinal, Run, runStates } from '../../shared/model/run.ts'
 import { holdsLock, type RunEffect, type RunEvent, totalTries, transition } from './machine.ts'
 
-const proof: NonNullable<Run['proof']> = { digest: 'a'.repeat(64), filesVerified: 1, verify: { mode: 'full' }, verifiedAt: 1, certificateSerial: '1' }
+const proof: NonNullable<Run['proof']> = {
+  digest: 'a'.repeat(64),
+  filesVerified: 1,
+  verify: { mode: 'full' },
+  verifiedAt: 1,
+  certificateSerial: '1',
+}
 const diagnosis = aDiagnosis()
 
 function play(events: readonly RunEvent[], from = aRun()): { readonly run: Run; readonly effects: RunEffect[] } {
@@ -97,8 +103,16 @@ describe('the run machine', () => {
   })
 
   it('D6 FAILED releases the lock only when the run holds it', () => {
-    expect(play([...upTo('ENSURE_CERT'), { kind: 'stepFatal', diagnosis }]).effects.some((effect) => effect.kind === 'releaseLock')).toBe(false)
-    expect(play([...upTo('PRE_FLIGHT_CHECK'), { kind: 'stepFatal', diagnosis }]).effects.some((effect) => effect.kind === 'releaseLock')).toBe(true)
+    expect(
+      play([...upTo('ENSURE_CERT'), { kind: 'stepFatal', diagnosis }]).effects.some(
+        (effect) => effect.kind === 'releaseLock',
+      ),
+    ).toBe(false)
+    expect(
+      play([...upTo('PRE_FLIGHT_CHECK'), { kind: 'stepFatal', diagnosis }]).effects.some(
+        (effect) => effect.kind === 'releaseLock',
+      ),
+    ).toBe(true)
     always((before, _event, _after, effects) => {
       if (effects.some((effect) => effect.kind === 'releaseLock')) expect(holdsLock(before)).toBe(true)
     })
@@ -106,7 +120,8 @@ describe('the run machine', () => {
 
   it('releases a held lock whenever the run stops working for good or for a person', () => {
     always((before, _event, after, effects) => {
-      const stopsNow = (isFinal(after.status) && !isFinal(before.status)) || (after.status === 'halted' && before.status !== 'halted')
+      const stopsNow =
+        (isFinal(after.status) && !isFinal(before.status)) || (after.status === 'halted' && before.status !== 'halted')
       if (stopsNow && holdsLock(before)) expect(effects.some((effect) => effect.kind === 'releaseLock')).toBe(true)
     })
   })
@@ -124,11 +139,18 @@ describe('the run machine', () => {
     const { run } = play([...upTo('PUSH_SYNC'), { kind: 'interrupted' }, started])
     expect(run).toMatchObject({ status: 'running', state: 'ENSURE_CERT', tries: 1 })
     expect(run.attempts.map((attempt) => attempt.status)).toEqual(['interrupted', 'running'])
-    expect(run.visits.filter((visit) => visit.outcome === 'interrupted').map((visit) => visit.state)).toEqual(['PUSH_SYNC'])
+    expect(run.visits.filter((visit) => visit.outcome === 'interrupted').map((visit) => visit.state)).toEqual([
+      'PUSH_SYNC',
+    ])
   })
 
   it('goes on with the report when the proof was committed before the crash', () => {
-    const proven = play([...upTo('VERIFY'), { kind: 'stepDone', patch: { proof } }, { kind: 'interrupted' }, started]).run
+    const proven = play([
+      ...upTo('VERIFY'),
+      { kind: 'stepDone', patch: { proof } },
+      { kind: 'interrupted' },
+      started,
+    ]).run
     expect(proven.state).toBe('REPORT')
   })
 
@@ -137,13 +159,20 @@ describe('the run machine', () => {
     expect(waitsForTry).toMatchObject({ status: 'queued', state: 'ENSURE_CERT' })
     expect(waitsForTry.notBefore).not.toBeNull()
     expect(play([started], waitsForTry).run.tries).toBe(2)
-    const waitsForLock = play([...upTo('ACQUIRE_LOCK'), { kind: 'stepWaiting', untilMs: 31_000 }, { kind: 'interrupted' }]).run
+    const waitsForLock = play([
+      ...upTo('ACQUIRE_LOCK'),
+      { kind: 'stepWaiting', untilMs: 31_000 },
+      { kind: 'interrupted' },
+    ]).run
     expect(waitsForLock).toMatchObject({ status: 'queued', state: 'ENSURE_CERT', notBefore: null })
     expect(transition(aRun(), { kind: 'interrupted' }, { nowMs: 1 }).effects).toEqual([])
   })
 
   it('F76 a halted run goes on only when a person lifts exactly this stop', () => {
-    const halted = play([...upTo('PUSH_SYNC'), { kind: 'stepHalted', reason: 'mass-delete', diagnosis, deletePreview: null }]).run
+    const halted = play([
+      ...upTo('PUSH_SYNC'),
+      { kind: 'stepHalted', reason: 'mass-delete', diagnosis, deletePreview: null },
+    ]).run
     expect(play([started, { kind: 'approved', reason: 'source-empty', by: 'x' }], halted).run).toEqual(halted)
     const lifted = play([{ kind: 'approved', reason: 'mass-delete', by: 'ann' }], halted).run
     expect(lifted).toMatchObject({ status: 'queued', halt: null, approvals: [{ reason: 'mass-delete', by: 'ann' }] })
@@ -154,15 +183,25 @@ describe('the run machine', () => {
       const asked = play([...upTo(state), { kind: 'cancelRequested', by: 'ann' }])
       expect(asked.run).toMatchObject({ status: 'running', cancellation: { by: 'ann', stopConfirmed: null } })
       expect(asked.effects.at(-1)).toEqual({ kind: 'stopRemote' })
-      expect(play([{ kind: 'stopConfirmed' }], asked.run).run).toMatchObject({ status: 'canceled', cancellation: { stopConfirmed: true } })
-      expect(play([{ kind: 'stopNotConfirmed', diagnosis }], asked.run).run).toMatchObject({ status: 'canceled', cancellation: { stopConfirmed: false } })
+      expect(play([{ kind: 'stopConfirmed' }], asked.run).run).toMatchObject({
+        status: 'canceled',
+        cancellation: { stopConfirmed: true },
+      })
+      expect(play([{ kind: 'stopNotConfirmed', diagnosis }], asked.run).run).toMatchObject({
+        status: 'canceled',
+        cancellation: { stopConfirmed: false },
+      })
     }
-    expect(play([{ kind: 'cancelRequested', by: 'ann' }]).run).toMatchObject({ status: 'canceled', cancellation: { stopConfirmed: true } })
+    expect(play([{ kind: 'cancelRequested', by: 'ann' }]).run).toMatchObject({
+      status: 'canceled',
+      cancellation: { stopConfirmed: true },
+    })
   })
 
   it('the answer of a step that a cancel cuts does not count', () => {
     const asked = play([...upTo('PUSH_SYNC'), { kind: 'cancelRequested', by: 'ann' }]).run
-    for (const event of [done, retry, { kind: 'stepFatal', diagnosis } as const]) expect(transition(asked, event, { nowMs: 5 }).run).toBe(asked)
+    for (const event of [done, retry, { kind: 'stepFatal', diagnosis } as const])
+      expect(transition(asked, event, { nowMs: 5 }).run).toBe(asked)
   })
 })
 
@@ -209,9 +248,14 @@ describe('whatever happens to a run', () => {
   it('visits and attempts are only ever added, and it stays a valid run', () => {
     always((before, _event, after) => {
       expect(after.visits.length).toBeGreaterThanOrEqual(before.visits.length)
-      expect(after.attempts.map((attempt) => attempt.number)).toEqual(after.attempts.map((_attempt, index) => index + 1))
+      expect(after.attempts.map((attempt) => attempt.number)).toEqual(
+        after.attempts.map((_attempt, index) => index + 1),
+      )
     })
-    fc.assert(fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => void Run.parse(play(events).run)), { numRuns: 50 })
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 40 }), (events) => void Run.parse(play(events).run)),
+      { numRuns: 50 },
+    )
   })
 
   it('only running runs enter states', () => {

@@ -1,6 +1,15 @@
 import { assertNever } from '../../shared/errors.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
-import { type Attempt, type DeletePreview, type HaltReason, isFinal, type Run, type RunState, runStates, type StateVisit } from '../../shared/model/run.ts'
+import {
+  type Attempt,
+  type DeletePreview,
+  type HaltReason,
+  isFinal,
+  type Run,
+  type RunState,
+  runStates,
+  type StateVisit,
+} from '../../shared/model/run.ts'
 
 /** Tries of a run in all, not one and three more (S1.74, D13). Interrupted and halted attempts do not use one up. */
 export const totalTries = 3
@@ -20,9 +29,20 @@ export type RunEvent =
   /** Somebody else holds what the step needs: not a failure, not a try. */
   | { readonly kind: 'stepWaiting'; readonly untilMs: number }
   /** `from` names an earlier state when the next try has to look again. */
-  | { readonly kind: 'stepRetry'; readonly afterMs: number; readonly diagnosis: Diagnosis; readonly from?: RunState; readonly patch?: RunPatch }
+  | {
+      readonly kind: 'stepRetry'
+      readonly afterMs: number
+      readonly diagnosis: Diagnosis
+      readonly from?: RunState
+      readonly patch?: RunPatch
+    }
   | { readonly kind: 'stepFatal'; readonly diagnosis: Diagnosis; readonly patch?: RunPatch }
-  | { readonly kind: 'stepHalted'; readonly reason: HaltReason; readonly diagnosis: Diagnosis; readonly deletePreview: DeletePreview | null }
+  | {
+      readonly kind: 'stepHalted'
+      readonly reason: HaltReason
+      readonly diagnosis: Diagnosis
+      readonly deletePreview: DeletePreview | null
+    }
   | { readonly kind: 'cancelRequested'; readonly by: string }
   | { readonly kind: 'stopConfirmed' }
   | { readonly kind: 'stopNotConfirmed'; readonly diagnosis: Diagnosis }
@@ -110,9 +130,14 @@ function step(run: Run, event: StepEvent, context: Context): Transition {
     case 'stepSkipped':
       return advance(withPatch(run, event.patch), 'skipped', context)
     case 'stepWaiting':
-      return { run: { ...run, status: 'queued', notBefore: event.untilMs }, effects: [{ kind: 'schedule', atMs: event.untilMs }] }
+      return {
+        run: { ...run, status: 'queued', notBefore: event.untilMs },
+        effects: [{ kind: 'schedule', atMs: event.untilMs }],
+      }
     case 'stepRetry':
-      return run.tries < totalTries ? retry(run, event, context) : fail(withPatch(run, event.patch), event.diagnosis, context)
+      return run.tries < totalTries
+        ? retry(run, event, context)
+        : fail(withPatch(run, event.patch), event.diagnosis, context)
     case 'stepFatal':
       return fail(withPatch(run, event.patch), event.diagnosis, context)
     case 'stepHalted':
@@ -135,8 +160,15 @@ function leave(run: Run, outcome: StateVisit['outcome'], { nowMs }: Context): St
   return run.visits.map((visit) => (visit.outcome === 'active' ? { ...visit, outcome, leftAt: nowMs } : visit))
 }
 
-function endAttempt(run: Run, status: Attempt['status'], { nowMs }: Context, diagnosis: Diagnosis | null = null): Attempt[] {
-  return run.attempts.map((attempt) => (attempt.status === 'running' ? { ...attempt, status, finishedAt: nowMs, diagnosis } : attempt))
+function endAttempt(
+  run: Run,
+  status: Attempt['status'],
+  { nowMs }: Context,
+  diagnosis: Diagnosis | null = null,
+): Attempt[] {
+  return run.attempts.map((attempt) =>
+    attempt.status === 'running' ? { ...attempt, status, finishedAt: nowMs, diagnosis } : attempt,
+  )
 }
 
 function enter(run: Run, state: RunState, { nowMs }: Context): Run {
@@ -152,7 +184,13 @@ function start(run: Run, context: Context): Transition {
   const last = run.attempts.at(-1)
   // Back from waiting for a lock: the same attempt goes on where it stands.
   if (last?.status === 'running') return { run: running, effects }
-  const attempt: Attempt = { number: (last?.number ?? 0) + 1, status: 'running', startedAt: context.nowMs, finishedAt: null, diagnosis: null }
+  const attempt: Attempt = {
+    number: (last?.number ?? 0) + 1,
+    status: 'running',
+    startedAt: context.nowMs,
+    finishedAt: null,
+    diagnosis: null,
+  }
   const tries = last?.status === 'failed' ? run.tries + 1 : Math.max(1, run.tries)
   return { run: enter({ ...running, tries, attempts: [...run.attempts, attempt] }, run.state, context), effects }
 }
@@ -167,7 +205,12 @@ function advance(run: Run, outcome: 'done' | 'skipped', context: Context): Trans
 function succeed(before: Run, left: Run, context: Context): Transition {
   // Nothing read back from the node, no success: the one rule that keeps green honest.
   if (left.proof === null) return fail(before, unprovenDiagnosis, context)
-  const run: Run = { ...left, status: 'succeeded', finishedAt: context.nowMs, attempts: endAttempt(left, 'succeeded', context) }
+  const run: Run = {
+    ...left,
+    status: 'succeeded',
+    finishedAt: context.nowMs,
+    attempts: endAttempt(left, 'succeeded', context),
+  }
   return { run, effects: ending(before) }
 }
 
@@ -200,7 +243,13 @@ function retry(run: Run, event: EventOf<'stepRetry'>, context: Context): Transit
 function fail(run: Run, diagnosis: Diagnosis, context: Context): Transition {
   const visits = leave(run, 'failed', context)
   const attempt = run.attempts.at(-1)?.number ?? 1
-  const failed: StateVisit = { state: 'FAILED', attempt, enteredAt: context.nowMs, leftAt: context.nowMs, outcome: 'done' }
+  const failed: StateVisit = {
+    state: 'FAILED',
+    attempt,
+    enteredAt: context.nowMs,
+    leftAt: context.nowMs,
+    outcome: 'done',
+  }
   const next: Run = {
     ...run,
     status: 'failed',
@@ -217,7 +266,12 @@ function halt(run: Run, event: EventOf<'stepHalted'>, context: Context): Transit
   const next: Run = {
     ...run,
     status: 'halted',
-    halt: { reason: event.reason, diagnosis: event.diagnosis, haltedAt: context.nowMs, deletePreview: event.deletePreview },
+    halt: {
+      reason: event.reason,
+      diagnosis: event.diagnosis,
+      haltedAt: context.nowMs,
+      deletePreview: event.deletePreview,
+    },
     visits: leave(run, 'halted', context),
     attempts: endAttempt(run, 'halted', context, event.diagnosis),
   }
@@ -227,18 +281,31 @@ function halt(run: Run, event: EventOf<'stepHalted'>, context: Context): Transit
 function approve(run: Run, event: EventOf<'approved'>, { nowMs }: Context): Transition {
   if (run.status !== 'halted' || run.halt?.reason !== event.reason) return unchanged(run)
   const approval = { reason: event.reason, by: event.by, at: nowMs }
-  const next: Run = { ...run, status: 'queued', state: 'ENSURE_CERT', halt: null, approvals: [...run.approvals, approval] }
+  const next: Run = {
+    ...run,
+    status: 'queued',
+    state: 'ENSURE_CERT',
+    halt: null,
+    approvals: [...run.approvals, approval],
+  }
   return { run: next, effects: [{ kind: 'schedule', atMs: nowMs }] }
 }
 
 function interrupt(run: Run, context: Context): Transition {
   const state = resumeStateOf(run)
   if (run.status === 'halted' || (run.status === 'queued' && run.state === state)) return unchanged(run)
-  const cut: Run = { ...run, visits: leave(run, 'interrupted', context), attempts: endAttempt(run, 'interrupted', context) }
+  const cut: Run = {
+    ...run,
+    visits: leave(run, 'interrupted', context),
+    attempts: endAttempt(run, 'interrupted', context),
+  }
   // Somebody wants it stopped: then it does not go on, it is proven to be gone.
   if (run.cancellation !== null) return { run: cut, effects: [{ kind: 'stopRemote' }] }
   const notBefore = run.status === 'queued' && run.state !== 'ACQUIRE_LOCK' ? run.notBefore : null
-  return { run: { ...cut, status: 'queued', state, notBefore }, effects: [{ kind: 'schedule', atMs: notBefore ?? context.nowMs }] }
+  return {
+    run: { ...cut, status: 'queued', state, notBefore },
+    effects: [{ kind: 'schedule', atMs: notBefore ?? context.nowMs }],
+  }
 }
 
 function requestCancel(run: Run, event: EventOf<'cancelRequested'>, context: Context): Transition {

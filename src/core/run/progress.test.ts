@@ -4,10 +4,20 @@ import { ProgressMeter } from './progress.ts'
 describe('progress', () => {
   it('F24 tells rate and time left from the last five seconds', () => {
     const meter = new ProgressMeter('push')
-    expect(meter.measure({ bytes: 0, totalBytes: 4_000, files: 0 }, 0)).toMatchObject({ bytesPerSecond: 0, remainingMs: null })
-    expect(meter.measure({ bytes: 1_000, totalBytes: 4_000, files: 1 }, 1_000)).toMatchObject({ bytesPerSecond: 1_000, remainingMs: 3_000 })
-    for (let second = 2; second <= 10; second += 1) meter.measure({ bytes: 1_000, totalBytes: 4_000, files: 1 }, second * 1_000)
-    expect(meter.measure({ bytes: 1_000, totalBytes: 4_000, files: 1 }, 11_000)).toMatchObject({ bytesPerSecond: 0, remainingMs: null })
+    expect(meter.measure({ bytes: 0, totalBytes: 4_000, files: 0 }, 0)).toMatchObject({
+      bytesPerSecond: 0,
+      remainingMs: null,
+    })
+    expect(meter.measure({ bytes: 1_000, totalBytes: 4_000, files: 1 }, 1_000)).toMatchObject({
+      bytesPerSecond: 1_000,
+      remainingMs: 3_000,
+    })
+    for (let second = 2; second <= 10; second += 1)
+      meter.measure({ bytes: 1_000, totalBytes: 4_000, files: 1 }, second * 1_000)
+    expect(meter.measure({ bytes: 1_000, totalBytes: 4_000, files: 1 }, 11_000)).toMatchObject({
+      bytesPerSecond: 0,
+      remainingMs: null,
+    })
   })
 
   it('nothing is left at the end, and without a total nobody knows', () => {

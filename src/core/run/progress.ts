@@ -28,7 +28,10 @@ export class ProgressMeter {
   }
 
   measure(figures: Figures, atMs: number): RunProgress {
-    this.#samples = [...this.#samples.filter((sample) => atMs - sample.atMs <= windowMs), { atMs, bytes: figures.bytes }]
+    this.#samples = [
+      ...this.#samples.filter((sample) => atMs - sample.atMs <= windowMs),
+      { atMs, bytes: figures.bytes },
+    ]
     const first = this.#samples[0] ?? { atMs, bytes: figures.bytes }
     const spanMs = atMs - first.atMs
     const bytesPerSecond = spanMs < shortestSpanMs ? 0 : Math.max(0, ((figures.bytes - first.bytes) * 1000) / spanMs)

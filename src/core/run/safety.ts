@@ -1,5 +1,5 @@
-import type { DeletePreview, HaltApproval, HaltReason } from '../../shared/model/run.ts'
 import type { DeleteLimits } from '../../shared/model/plan.ts'
+import type { DeletePreview, HaltApproval, HaltReason } from '../../shared/model/run.ts'
 
 /** Did a person lift this safety stop for this run? */
 export function isApproved(approvals: readonly HaltApproval[], reason: HaltReason): boolean {
@@ -7,7 +7,10 @@ export function isApproved(approvals: readonly HaltApproval[], reason: HaltReaso
 }
 
 /** A source without files must not reach a side that has some: emptied mounts look like this (U35). */
-export function mustHaltForEmptySource(facts: { readonly sourceFiles: number; readonly receiverHasFiles: boolean }): boolean {
+export function mustHaltForEmptySource(facts: {
+  readonly sourceFiles: number
+  readonly receiverHasFiles: boolean
+}): boolean {
   return facts.sourceFiles === 0 && facts.receiverHasFiles
 }
 
@@ -17,7 +20,10 @@ export function deleteShare(preview: Pick<DeletePreview, 'filesDeleted' | 'files
 }
 
 /** More deletes than the plan lets pass without a person's word (F76, N9). */
-export function mustHaltForDeletes(preview: Pick<DeletePreview, 'filesDeleted' | 'filesOnTarget'>, limits: DeleteLimits): boolean {
+export function mustHaltForDeletes(
+  preview: Pick<DeletePreview, 'filesDeleted' | 'filesOnTarget'>,
+  limits: DeleteLimits,
+): boolean {
   if (preview.filesDeleted <= limits.freeFiles) return false
   return deleteShare(preview) > limits.maxShare
 }

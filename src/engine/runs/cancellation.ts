@@ -53,7 +53,10 @@ export class Cancellations<Memory> {
     const node = await store.getNode(run.nodeId)
     const wasRemote = run.visits.some((visit) => runStates.indexOf(visit.state) >= firstRemoteState)
     const problem = wasRemote && node !== null ? await this.#executor.stop({ run, node }) : null
-    const event = problem === null ? ({ kind: 'stopConfirmed' } as const) : ({ kind: 'stopNotConfirmed', diagnosis: problem } as const)
+    const event =
+      problem === null
+        ? ({ kind: 'stopConfirmed' } as const)
+        : ({ kind: 'stopNotConfirmed', diagnosis: problem } as const)
     const ended = await commitEvent(this.#dependencies, runId, event)
     this.#coordinator.released(ended.run)
     return ended.run

@@ -1,12 +1,12 @@
-import { type RunEvent, transition, type Transition } from '../../core/run/machine.ts'
+import { type RunEvent, type Transition, transition } from '../../core/run/machine.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import { isFinal, type Run } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
 import type { NodeLesson } from './executor.ts'
-import { settleNode } from './settle.ts'
 import type { RunServiceDependencies } from './runService.ts'
+import { settleNode } from './settle.ts'
 
 type CommitDependencies = Pick<RunServiceDependencies, 'store' | 'logs' | 'clock' | 'config'>
 
@@ -23,14 +23,20 @@ export type EventSource = RunEvent | ((transaction: StoreTransaction, run: Run) 
  * Makes one event of a run durable, together with everything that must agree with it: the node, its locks, older
  * halted runs. Effects on the outside come after; they are returned.
  */
-export async function commitEvent(dependencies: CommitDependencies, runId: RunId, source: EventSource, options: CommitOptions = {}): Promise<Transition> {
+export async function commitEvent(
+  dependencies: CommitDependencies,
+  runId: RunId,
+  source: EventSource,
+  options: CommitOptions = {},
+): Promise<Transition> {
   const logBytes = await dependencies.logs.sizeBytes(runId).catch(() => 0)
   return dependencies.store.transact(async (transaction) => {
     const stored = await transaction.getRun(runId)
     if (stored === null) throw new AppError('NOT_FOUND', `There is no run ${runId}.`, { data: { runId } })
     const event = typeof source === 'function' ? await source(transaction, stored) : source
     const before = options.prepare?.(stored) ?? stored
-    const next = event === null ? { run: before, effects: [] } : transition(before, event, { nowMs: dependencies.clock.nowMs() })
+    const next =
+      event === null ? { run: before, effects: [] } : transition(before, event, { nowMs: dependencies.clock.nowMs() })
     if (next.run === stored) {
       await learn(transaction, stored, options.learned)
       return next
@@ -64,7 +70,8 @@ async function bringNodeUpToDate(update: Update): Promise<void> {
   let node = learned?.(before) ?? before
   if (settles) node = await settled(node, update)
   node = await withLiveFacts(node, update)
-  if (JSON.stringify(node) !== JSON.stringify(before)) await transaction.saveNode({ ...node, updatedAt: before.updatedAt })
+  if (JSON.stringify(node) !== JSON.stringify(before))
+    await transaction.saveNode({ ...node, updatedAt: before.updatedAt })
 }
 
 async function settled(node: FleetNode, { dependencies, transaction, run }: Update): Promise<FleetNode> {
@@ -74,7 +81,12 @@ async function settled(node: FleetNode, { dependencies, transaction, run }: Upda
     const last = await transaction.getRun(plan.lastRunId)
     if (last?.status === 'failed' && last.failure !== null) otherFailures.push(last.failure)
   }
-  const failedBefore = await transaction.listRuns({ nodeId: node.id, batchId: run.batchId, statuses: ['failed'], limit: 2 })
+  const failedBefore = await transaction.listRuns({
+    nodeId: node.id,
+    batchId: run.batchId,
+    statuses: ['failed'],
+    limit: 2,
+  })
   return settleNode(node, run, {
     nowMs: dependencies.clock.nowMs(),
     errorAfterFailures: dependencies.config.errorAfterFailures,
@@ -102,10 +114,19 @@ async function withLiveFacts(node: FleetNode, { dependencies, transaction, run }
 
 /** A later run of the same plan has answered the question an older one waits with. */
 async function replaceOlderHalts({ dependencies, transaction, run }: Update): Promise<void> {
-  const halted = await transaction.listRuns({ nodeId: run.nodeId, planId: run.planId, statuses: ['halted'], limit: 100 })
+  const halted = await transaction.listRuns({
+    nodeId: run.nodeId,
+    planId: run.planId,
+    statuses: ['halted'],
+    limit: 100,
+  })
   for (const older of halted) {
     if (older.id === run.id || isFinal(older.status)) continue
-    const canceled = transition(older, { kind: 'cancelRequested', by: `engine: replaced by run ${run.id}` }, { nowMs: dependencies.clock.nowMs() })
+    const canceled = transition(
+      older,
+      { kind: 'cancelRequested', by: `engine: replaced by run ${run.id}` },
+      { nowMs: dependencies.clock.nowMs() },
+    )
     await transaction.saveRun(canceled.run)
   }
 }

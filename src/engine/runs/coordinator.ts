@@ -1,5 +1,5 @@
-import type { RunEvent, Transition } from '../../core/run/machine.ts'
 import { planGone } from '../../core/run/causes.ts'
+import type { RunEvent, Transition } from '../../core/run/machine.ts'
 import type { Timer } from '../../platform/clock.ts'
 import { assertNever } from '../../shared/errors.ts'
 import type { RunId } from '../../shared/model/ids.ts'
@@ -78,7 +78,8 @@ export class Coordinator<Memory> {
   released(run: Run): void {
     this.#sessions.delete(run.id)
     for (const [id, queued] of this.#queue) {
-      if (queued.nodeId === run.nodeId && queued.state === 'ACQUIRE_LOCK') this.#queue.set(id, { ...queued, notBefore: null })
+      if (queued.nodeId === run.nodeId && queued.state === 'ACQUIRE_LOCK')
+        this.#queue.set(id, { ...queued, notBefore: null })
     }
     this.#pump()
   }
@@ -99,7 +100,9 @@ export class Coordinator<Memory> {
   #wakeLater(nowMs: number): void {
     const due = [...this.#queue.values()].flatMap((run) => (run.notBefore === null ? [] : [run.notBefore]))
     if (due.length === 0) return
-    this.#timer = this.#dependencies.clock.setTimer(Math.max(1, Math.min(...due) - nowMs), () => this.#pump(), { unref: true })
+    this.#timer = this.#dependencies.clock.setTimer(Math.max(1, Math.min(...due) - nowMs), () => this.#pump(), {
+      unref: true,
+    })
   }
 
   #begin(runId: RunId): void {
@@ -141,7 +144,8 @@ export class Coordinator<Memory> {
     const beginsAnew = run.state === 'INIT' || run.state === 'ENSURE_CERT'
     if (beginsAnew || !this.#sessions.has(runId)) this.#sessions.set(runId, this.#openSession(run, plan))
     // The revision that is delivered is fixed here; a change that comes later waits for the next run.
-    const prepare = (stored: Run): Run => (beginsAnew && stored.status === 'queued' ? { ...stored, planRevision: plan.revision } : stored)
+    const prepare = (stored: Run): Run =>
+      beginsAnew && stored.status === 'queued' ? { ...stored, planRevision: plan.revision } : stored
     return commitEvent(this.#dependencies, runId, { kind: 'started' }, { prepare })
   }
 
@@ -169,16 +173,27 @@ export class Coordinator<Memory> {
       return commitEvent(this.#dependencies, run.id, { kind: 'stepFatal', diagnosis: planGone(run.planName) })
     }
     const context = this.#contextOf(run, node, session, signal)
-    session.output.write(`${run.visits.length > 1 ? '\n' : ''}== ${run.state} (attempt ${run.attempts.length}) ${this.#time()}\n`)
+    session.output.write(
+      `${run.visits.length > 1 ? '\n' : ''}== ${run.state} (attempt ${run.attempts.length}) ${this.#time()}\n`,
+    )
     if (run.state === 'ACQUIRE_LOCK') return this.#takeLocks(context, session)
     if (run.state === 'FAILED') throw new Error('FAILED has no work')
-    const outcome = await doState(run.state, { dependencies: this.#dependencies, executor: this.#executor, memory: session.memory, context })
+    const outcome = await doState(run.state, {
+      dependencies: this.#dependencies,
+      executor: this.#executor,
+      memory: session.memory,
+      context,
+    })
     if (signal.aborted) return { run: (await this.#dependencies.store.getRun(run.id)) ?? run, effects: [] }
     return this.#commitOutcome(context, session, outcome)
   }
 
   async #takeLocks(context: StepContext, session: Session<Memory>): Promise<Transition> {
-    const request = { targets: this.#executor.lockTargets(session.plan), nowMs: this.#dependencies.clock.nowMs(), log: context.log }
+    const request = {
+      targets: this.#executor.lockTargets(session.plan),
+      nowMs: this.#dependencies.clock.nowMs(),
+      log: context.log,
+    }
     return commitEvent(this.#dependencies, context.run.id, (transaction, run) => takeLocks(transaction, run, request))
   }
 
@@ -199,12 +214,23 @@ export class Coordinator<Memory> {
         return { kind: 'stepSkipped', ...patch }
       case 'retry': {
         const from: { from?: RunState } = outcome.from === undefined ? {} : { from: outcome.from }
-        return { kind: 'stepRetry', afterMs: this.#dependencies.config.retryDelayMs, diagnosis: outcome.diagnosis, ...from, ...patch }
+        return {
+          kind: 'stepRetry',
+          afterMs: this.#dependencies.config.retryDelayMs,
+          diagnosis: outcome.diagnosis,
+          ...from,
+          ...patch,
+        }
       }
       case 'fatal':
         return { kind: 'stepFatal', diagnosis: outcome.diagnosis, ...patch }
       case 'halt':
-        return { kind: 'stepHalted', reason: outcome.reason, diagnosis: outcome.diagnosis, deletePreview: outcome.deletePreview ?? null }
+        return {
+          kind: 'stepHalted',
+          reason: outcome.reason,
+          diagnosis: outcome.diagnosis,
+          deletePreview: outcome.deletePreview ?? null,
+        }
       default:
         return assertNever(outcome)
     }
@@ -213,7 +239,9 @@ export class Coordinator<Memory> {
   #describeOutcome({ run }: StepContext, { output }: Session<Memory>, outcome: StepOutcome): void {
     if (!('diagnosis' in outcome)) return
     const { code, sentence, evidence } = outcome.diagnosis
-    output.write(`${run.state} ${outcome.kind}: ${code}: ${sentence}\n${evidence.map((line) => `  ${line}\n`).join('')}`)
+    output.write(
+      `${run.state} ${outcome.kind}: ${code}: ${sentence}\n${evidence.map((line) => `  ${line}\n`).join('')}`,
+    )
   }
 
   #contextOf(run: Run, node: FleetNode, session: Session<Memory>, signal: AbortSignal): StepContext {

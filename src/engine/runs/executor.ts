@@ -1,6 +1,6 @@
+import { unexpected } from '../../core/run/causes.ts'
 import type { RunPatch } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
-import { unexpected } from '../../core/run/causes.ts'
 import { toAppError } from '../../shared/errors.ts'
 import { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
@@ -16,7 +16,12 @@ export type StepOutcome = { readonly learned?: NodeLesson; readonly patch?: RunP
   /** `from`: an earlier state that has to be done again first. */
   | { readonly kind: 'retry'; readonly diagnosis: Diagnosis; readonly from?: RunState }
   | { readonly kind: 'fatal'; readonly diagnosis: Diagnosis }
-  | { readonly kind: 'halt'; readonly reason: HaltReason; readonly diagnosis: Diagnosis; readonly deletePreview?: DeletePreview }
+  | {
+      readonly kind: 'halt'
+      readonly reason: HaltReason
+      readonly diagnosis: Diagnosis
+      readonly deletePreview?: DeletePreview
+    }
 )
 
 /** What a step is given. Everything in it is as it was when the step began. */

@@ -3,7 +3,14 @@ import { createManualClock } from '../../../test/fakes/manualClock.ts'
 import type { RunProgress } from '../../shared/model/run.ts'
 import { ProgressFeed } from './progressFeed.ts'
 
-const at = (bytes: number): RunProgress => ({ bytes, totalBytes: null, files: 0, bytesPerSecond: 0, remainingMs: null, direction: 'push' })
+const at = (bytes: number): RunProgress => ({
+  bytes,
+  totalBytes: null,
+  files: 0,
+  bytesPerSecond: 0,
+  remainingMs: null,
+  direction: 'push',
+})
 
 describe('progress for watchers', () => {
   it('comes at most four times a second, the first at once and the last always', () => {

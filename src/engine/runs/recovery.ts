@@ -12,7 +12,8 @@ export async function recoverRuns(dependencies: RunServiceDependencies): Promise
   const unfinishedCancels: RunId[] = []
   for (const run of await dependencies.store.listOpenRuns()) {
     const { effects } = await commitEvent(dependencies, run.id, { kind: 'interrupted' })
-    if (run.cancellation !== null || effects.some((effect) => effect.kind === 'stopRemote')) unfinishedCancels.push(run.id)
+    if (run.cancellation !== null || effects.some((effect) => effect.kind === 'stopRemote'))
+      unfinishedCancels.push(run.id)
   }
   await releaseOrphanedLocks(dependencies)
   await correctNodes(dependencies)

@@ -20,15 +20,26 @@ interface Assignment {
  * One run for each plan and node, in one transaction: all are registered or none (S0.58-60). The batch id follows from
  * the key, so that asking again, after a crash too, finds what was registered then (S0.88).
  */
-export function registerRuns({ store, clock, ids }: Registration, request: PushRequest): Promise<{ batchId: BatchId; runs: Run[] }> {
+export function registerRuns(
+  { store, clock, ids }: Registration,
+  request: PushRequest,
+): Promise<{ batchId: BatchId; runs: Run[] }> {
   const batchId = batchOf(request.idempotencyKey)
   return store.transact(async (transaction) => {
     const known = await transaction.listRuns({ batchId, limit: 1_000_000 })
     if (known.length > 0) return { batchId, runs: known.reverse() }
-    const assignments = await withoutOpenRuns(transaction, await resolveTargets(transaction, request, clock.nowMs()), request)
+    const assignments = await withoutOpenRuns(
+      transaction,
+      await resolveTargets(transaction, request, clock.nowMs()),
+      request,
+    )
     const runs: Run[] = []
     for (const { plan, node } of assignments) {
-      runs.push(await transaction.saveRun(newRun({ plan, node, request, batchId, id: RunId.parse(ids()), nowMs: clock.nowMs() })))
+      runs.push(
+        await transaction.saveRun(
+          newRun({ plan, node, request, batchId, id: RunId.parse(ids()), nowMs: clock.nowMs() }),
+        ),
+      )
       // A person gives a node in `error` another chance; it is pending until that chance is taken (D12, S1.69).
       if (request.trigger === 'operator' && node.status === 'error') await leaveError(transaction, node.id)
     }
@@ -48,7 +59,9 @@ function sha256(text: string): string {
 /** A UUID (version 8: made by a rule of ours) that follows from the key alone. */
 function batchOf(key: IdempotencyKey): BatchId {
   const hex = sha256(`batch\n${key}`)
-  return BatchId.parse(`${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`)
+  return BatchId.parse(
+    `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`,
+  )
 }
 
 interface NewRun extends Assignment {
@@ -94,7 +107,11 @@ function newRun({ plan, node, request, batchId, id, nowMs }: NewRun): Run {
 }
 
 /** Reconcile does not queue behind a run that is already open, and never behind one that waits for a person. */
-async function withoutOpenRuns(store: StoreReader, assignments: readonly Assignment[], request: PushRequest): Promise<readonly Assignment[]> {
+async function withoutOpenRuns(
+  store: StoreReader,
+  assignments: readonly Assignment[],
+  request: PushRequest,
+): Promise<readonly Assignment[]> {
   if (request.trigger === 'operator') return assignments
   const open = new Set((await store.listOpenRuns()).map((run) => `${run.planId} ${run.nodeId}`))
   return assignments.filter(({ plan, node }) => !open.has(`${plan.id} ${node.id}`))
@@ -116,7 +133,10 @@ async function resolvePlans(store: StoreReader, references: readonly string[]): 
   for (const reference of references) {
     const id = PlanId.safeParse(reference)
     const plan = (id.success ? await store.getPlan(id.data) : null) ?? (await store.findPlanByName(reference))
-    if (plan === null) throw new AppError('NOT_FOUND', `There is no plan "${reference}". "lockstep plans list" shows the names.`, { data: { plan: reference } })
+    if (plan === null)
+      throw new AppError('NOT_FOUND', `There is no plan "${reference}". "lockstep plans list" shows the names.`, {
+        data: { plan: reference },
+      })
     plans.set(plan.id, plan)
   }
   return [...plans.values()]
@@ -127,7 +147,10 @@ async function resolveNodes(store: StoreReader, references: readonly string[]): 
   for (const reference of references) {
     const id = NodeId.safeParse(reference)
     const node = (id.success ? await store.getNode(id.data) : null) ?? (await store.findNodeByName(reference))
-    if (node === null) throw new AppError('NOT_FOUND', `There is no node "${reference}". "lockstep nodes list" shows the names.`, { data: { node: reference } })
+    if (node === null)
+      throw new AppError('NOT_FOUND', `There is no node "${reference}". "lockstep nodes list" shows the names.`, {
+        data: { node: reference },
+      })
     nodes.set(node.id, node)
   }
   return [...nodes.values()]
@@ -136,10 +159,15 @@ async function resolveNodes(store: StoreReader, references: readonly string[]): 
 function filtered(nodes: readonly FleetNode[], filter: string, nowMs: number): FleetNode[] {
   const result = parseFilter(filter)
   if (!result.ok) {
-    throw new AppError('INVALID_INPUT', `The filter does not read: ${result.message} (at character ${result.position + 1}).`, { data: { field: 'filter', position: result.position } })
+    throw new AppError(
+      'INVALID_INPUT',
+      `The filter does not read: ${result.message} (at character ${result.position + 1}).`,
+      { data: { field: 'filter', position: result.position } },
+    )
   }
   const matching = nodes.filter((node) => matchesFilter(result.filter, node, nowMs))
-  if (matching.length === 0) throw new AppError('NOT_FOUND', `No node matches the filter "${filter}".`, { data: { field: 'filter' } })
+  if (matching.length === 0)
+    throw new AppError('NOT_FOUND', `No node matches the filter "${filter}".`, { data: { field: 'filter' } })
   return matching
 }
 
@@ -150,7 +178,8 @@ function namedAssignments(plans: readonly Plan[], nodes: readonly FleetNode[], r
     refuseUnready(node)
     const selecting = plans.filter((plan) => selects(plan, node))
     const missed = request.plans.length === 0 ? undefined : plans.find((plan) => !selects(plan, node))
-    if (missed !== undefined) throw notSelected(node, `Plan "${missed.name}" does not select it; its selector is "${missed.selector}".`)
+    if (missed !== undefined)
+      throw notSelected(node, `Plan "${missed.name}" does not select it; its selector is "${missed.selector}".`)
     if (selecting.length === 0) throw notSelected(node, 'No plan selects it.')
     assignments.push(...selecting.map((plan) => ({ plan, node })))
   }
@@ -159,10 +188,18 @@ function namedAssignments(plans: readonly Plan[], nodes: readonly FleetNode[], r
 
 function refuseUnready(node: FleetNode): void {
   const data = { node: node.name }
-  if (node.maintenance) throw new AppError('PRECONDITION_FAILED', `Node "${node.name}" is in maintenance. End the maintenance first.`, { data })
-  if (node.transport !== 'push') throw new AppError('UNSUPPORTED', `Node "${node.name}" is served by its agent; nothing can be pushed to it.`, { data })
+  if (node.maintenance)
+    throw new AppError('PRECONDITION_FAILED', `Node "${node.name}" is in maintenance. End the maintenance first.`, {
+      data,
+    })
+  if (node.transport !== 'push')
+    throw new AppError('UNSUPPORTED', `Node "${node.name}" is served by its agent; nothing can be pushed to it.`, {
+      data,
+    })
 }
 
 function notSelected(node: FleetNode, why: string): AppError {
-  return new AppError('PRECONDITION_FAILED', `Nothing can be pushed to node "${node.name}". ${why}`, { data: { node: node.name } })
+  return new AppError('PRECONDITION_FAILED', `Nothing can be pushed to node "${node.name}". ${why}`, {
+    data: { node: node.name },
+  })
 }

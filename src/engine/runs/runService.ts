@@ -1,10 +1,10 @@
-import { AppError } from '../../shared/errors.ts'
-import type { PushTargets } from '../../shared/contract/runs.ts'
-import type { BatchId, IdempotencyKey, RunId } from '../../shared/model/ids.ts'
-import type { HaltReason, Run, RunProgress, RunTrigger } from '../../shared/model/run.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import type { Logger } from '../../platform/logger.ts'
+import type { PushTargets } from '../../shared/contract/runs.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { BatchId, IdempotencyKey, RunId } from '../../shared/model/ids.ts'
+import type { HaltReason, Run, RunProgress, RunTrigger } from '../../shared/model/run.ts'
 import type { DiagnoseFailure, Identities, LogStore, OpenSshAccess, SshPool, Store } from '../ports.ts'
 import { Cancellations } from './cancellation.ts'
 import { commitEvent } from './commit.ts'
@@ -76,7 +76,9 @@ export function createRunService(dependencies: RunServiceDependencies): RunServi
       coordinator.enqueue(await dependencies.store.listOpenRuns())
       coordinator.open()
       for (const runId of unfinishedCancels) {
-        cancellations.stop(runId).catch((error: unknown) => dependencies.logger.error({ err: error, runId }, 'a cancel could not be finished'))
+        cancellations
+          .stop(runId)
+          .catch((error: unknown) => dependencies.logger.error({ err: error, runId }, 'a cancel could not be finished'))
       }
     },
     stop: async () => {
@@ -92,7 +94,9 @@ export function createRunService(dependencies: RunServiceDependencies): RunServi
     approve: async (runId, reason, by) => {
       const { run, effects } = await commitEvent(dependencies, runId, { kind: 'approved', reason, by })
       if (effects.length === 0) {
-        throw new AppError('PRECONDITION_FAILED', `Run ${runId} does not wait for "${reason}"; it is ${run.status}.`, { data: { runId, status: run.status } })
+        throw new AppError('PRECONDITION_FAILED', `Run ${runId} does not wait for "${reason}"; it is ${run.status}.`, {
+          data: { runId, status: run.status },
+        })
       }
       coordinator.enqueue([run])
       return run

@@ -1,37 +1,77 @@
 import { describe, expect, it } from 'vitest'
 import { aNode } from '../../../test/fakes/aNode.ts'
 import { aDiagnosis, aRun } from '../../../test/fakes/aRun.ts'
-import { settleNode, type Surroundings } from './settle.ts'
+import { type Surroundings, settleNode } from './settle.ts'
 
 const around: Surroundings = { nowMs: 9_000, errorAfterFailures: 3, otherFailures: [], cycleAlreadyFailed: false }
-const plan = { planId: aRun().planId, planName: 'site', desiredRevision: 1, observed: null, driftSince: 5, lastRunId: null }
-const proof = { digest: 'c'.repeat(64), filesVerified: 1, verify: { mode: 'full' }, verifiedAt: 8_000, certificateSerial: '1' }
+const plan = {
+  planId: aRun().planId,
+  planName: 'site',
+  desiredRevision: 1,
+  observed: null,
+  driftSince: 5,
+  lastRunId: null,
+}
+const proof = {
+  digest: 'c'.repeat(64),
+  filesVerified: 1,
+  verify: { mode: 'full' },
+  verifiedAt: 8_000,
+  certificateSerial: '1',
+}
 const failure = aDiagnosis()
 
 describe('a node after a run', () => {
   it('S1.62 is active after a proven run, with what was read back and no drift', () => {
-    const node = settleNode(aNode({ plans: [plan], consecutiveFailures: 2, status: 'error' }), aRun({ status: 'succeeded', proof, startedAt: 1 }), around)
+    const node = settleNode(
+      aNode({ plans: [plan], consecutiveFailures: 2, status: 'error' }),
+      aRun({ status: 'succeeded', proof, startedAt: 1 }),
+      around,
+    )
     expect(node).toMatchObject({ status: 'active', consecutiveFailures: 0, lastSyncAt: 9_000, statusReason: null })
-    expect(node.plans[0]).toMatchObject({ observed: { digest: proof.digest, verifiedAt: 8_000, revision: 1 }, driftSince: null, lastRunId: aRun().id })
+    expect(node.plans[0]).toMatchObject({
+      observed: { digest: proof.digest, verifiedAt: 8_000, revision: 1 },
+      driftSince: null,
+      lastRunId: aRun().id,
+    })
   })
 
   it('is not active while another of its plans failed last', () => {
-    const node = settleNode(aNode({ plans: [plan], status: 'pending_sync', consecutiveFailures: 1 }), aRun({ status: 'succeeded', proof }), { ...around, otherFailures: [failure] })
+    const node = settleNode(
+      aNode({ plans: [plan], status: 'pending_sync', consecutiveFailures: 1 }),
+      aRun({ status: 'succeeded', proof }),
+      { ...around, otherFailures: [failure] },
+    )
     expect(node).toMatchObject({ status: 'pending_sync', statusReason: failure, consecutiveFailures: 1 })
   })
 
   it('D12 counts a cycle once, and the third makes an error', () => {
     const failed = aRun({ status: 'failed', failure })
-    expect(settleNode(aNode({ consecutiveFailures: 1 }), failed, around)).toMatchObject({ status: 'pending_sync', consecutiveFailures: 2 })
-    expect(settleNode(aNode({ consecutiveFailures: 2 }), failed, around)).toMatchObject({ status: 'error', consecutiveFailures: 3 })
-    expect(settleNode(aNode({ consecutiveFailures: 2 }), failed, { ...around, cycleAlreadyFailed: true })).toMatchObject({ status: 'pending_sync', consecutiveFailures: 2 })
+    expect(settleNode(aNode({ consecutiveFailures: 1 }), failed, around)).toMatchObject({
+      status: 'pending_sync',
+      consecutiveFailures: 2,
+    })
+    expect(settleNode(aNode({ consecutiveFailures: 2 }), failed, around)).toMatchObject({
+      status: 'error',
+      consecutiveFailures: 3,
+    })
+    expect(
+      settleNode(aNode({ consecutiveFailures: 2 }), failed, { ...around, cycleAlreadyFailed: true }),
+    ).toMatchObject({ status: 'pending_sync', consecutiveFailures: 2 })
   })
 
   it('S1.72 unreachable is pending, not failed, and remembers since when', () => {
     const away = aRun({ status: 'failed', failure: aDiagnosis({ code: 'CONNECTION_TIMED_OUT' }) })
     const node = settleNode(aNode({ status: 'active', consecutiveFailures: 2 }), away, around)
-    expect(node).toMatchObject({ status: 'pending_sync', consecutiveFailures: 2, reachability: { status: 'unreachable', since: 9_000 } })
-    expect(settleNode(node, away, { ...around, nowMs: 10_000 }).reachability).toMatchObject({ since: 9_000, checkedAt: 10_000 })
+    expect(node).toMatchObject({
+      status: 'pending_sync',
+      consecutiveFailures: 2,
+      reachability: { status: 'unreachable', since: 9_000 },
+    })
+    expect(settleNode(node, away, { ...around, nowMs: 10_000 }).reachability).toMatchObject({
+      since: 9_000,
+      checkedAt: 10_000,
+    })
   })
 
   it('canceled before it wrote stays as it was; canceled while it wrote is not green', () => {
@@ -39,10 +79,15 @@ describe('a node after a run', () => {
     const active = aNode({ status: 'active' })
     expect(settleNode(active, aRun({ status: 'canceled', cancellation }), around).status).toBe('active')
     const visits = [{ state: 'PUSH_SYNC', attempt: 1, enteredAt: 1, leftAt: 2, outcome: 'canceled' }]
-    expect(settleNode(active, aRun({ status: 'canceled', cancellation, visits }), around)).toMatchObject({ status: 'pending_sync', statusReason: { code: 'CANCELED' } })
+    expect(settleNode(active, aRun({ status: 'canceled', cancellation, visits }), around)).toMatchObject({
+      status: 'pending_sync',
+      statusReason: { code: 'CANCELED' },
+    })
   })
 
   it('never takes what was sent for what was read back', () => {
-    expect(settleNode(aNode({ plans: [plan] }), aRun({ status: 'failed', failure, proof }), around).plans[0]?.observed).toBeNull()
+    expect(
+      settleNode(aNode({ plans: [plan] }), aRun({ status: 'failed', failure, proof }), around).plans[0]?.observed,
+    ).toBeNull()
   })
 })

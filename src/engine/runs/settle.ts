@@ -16,14 +16,22 @@ export interface Surroundings {
 
 /** The node after a run of it stopped working: finished, or halted for a person (S1.62-77, D12). */
 export function settleNode(node: FleetNode, run: Run, around: Surroundings): FleetNode {
-  const seen: FleetNode = { ...node, lastAttemptAt: run.startedAt === null ? node.lastAttemptAt : around.nowMs, plans: node.plans.map((plan) => settlePlan(plan, run)) }
+  const seen: FleetNode = {
+    ...node,
+    lastAttemptAt: run.startedAt === null ? node.lastAttemptAt : around.nowMs,
+    plans: node.plans.map((plan) => settlePlan(plan, run)),
+  }
   switch (run.status) {
     case 'succeeded':
       return succeeded(seen, around)
     case 'failed':
       return failed(seen, run, around)
     case 'halted':
-      return { ...seen, status: seen.status === 'error' ? 'error' : 'pending_sync', statusReason: run.halt?.diagnosis ?? null }
+      return {
+        ...seen,
+        status: seen.status === 'error' ? 'error' : 'pending_sync',
+        statusReason: run.halt?.diagnosis ?? null,
+      }
     case 'canceled':
       return canceled(seen, run)
     default:
@@ -36,14 +44,20 @@ function settlePlan(plan: PlanState, run: Run): PlanState {
   if (plan.planId !== run.planId) return plan
   const seen = { ...plan, lastRunId: run.id }
   if (run.status !== 'succeeded' || run.proof === null) return seen
-  const observed = { revision: run.planRevision, digest: run.proof.digest, verifiedAt: run.proof.verifiedAt, runId: run.id }
+  const observed = {
+    revision: run.planRevision,
+    digest: run.proof.digest,
+    verifiedAt: run.proof.verifiedAt,
+    runId: run.id,
+  }
   return { ...seen, observed, driftSince: null }
 }
 
 function succeeded(node: FleetNode, { nowMs, otherFailures }: Surroundings): FleetNode {
   const synced = { ...node, lastSyncAt: nowMs }
   const [reason] = otherFailures
-  if (reason !== undefined) return { ...synced, status: node.status === 'active' ? 'pending_sync' : node.status, statusReason: reason }
+  if (reason !== undefined)
+    return { ...synced, status: node.status === 'active' ? 'pending_sync' : node.status, statusReason: reason }
   return { ...synced, status: 'active', statusReason: null, consecutiveFailures: 0 }
 }
 

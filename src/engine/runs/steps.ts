@@ -21,7 +21,10 @@ interface Work<Memory> {
 }
 
 /** Does the work of one state. Never rejects: what is thrown becomes the outcome. ACQUIRE_LOCK is {@link takeLocks}. */
-export async function doState<Memory>(state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>, work: Work<Memory>): Promise<StepOutcome> {
+export async function doState<Memory>(
+  state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>,
+  work: Work<Memory>,
+): Promise<StepOutcome> {
   try {
     return await workOf(state, work)
   } catch (error) {
@@ -56,7 +59,9 @@ function workOf<Memory>(state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>, wor
 }
 
 async function init({ run, plan, node, log }: StepContext): Promise<StepOutcome> {
-  log(`run ${run.id}: plan "${plan.name}" revision ${plan.revision} on ${node.name}, asked for by ${run.requestedBy} (${run.trigger})`)
+  log(
+    `run ${run.id}: plan "${plan.name}" revision ${plan.revision} on ${node.name}, asked for by ${run.requestedBy} (${run.trigger})`,
+  )
   return { kind: 'done' }
 }
 
@@ -67,16 +72,25 @@ async function ensureCertificate<Memory>({ dependencies, context }: Work<Memory>
   const wantedMs = Math.max(config.certificate.minValidSeconds * 1000, 2 * (await usualDurationMs(dependencies, run)))
   const minValidMs = Math.min(wantedMs, config.certificate.lifetimeSeconds * 900)
   const { certificate } = await identities.ensure(node, 'automation', { minValidMs, reason: `run ${run.id}` })
-  log(`certificate ${certificate.serial} for ${certificate.principals.join(', ')}, valid until ${new Date(certificate.validBefore).toISOString()}`)
+  log(
+    `certificate ${certificate.serial} for ${certificate.principals.join(', ')}, valid until ${new Date(certificate.validBefore).toISOString()}`,
+  )
   const { serial, validAfter, validBefore } = certificate
   const learned = (before: FleetNode): FleetNode =>
-    before.certificate?.serial === serial ? before : { ...before, certificate: { serial, validAfter, validBefore, acceptedAt: null } }
+    before.certificate?.serial === serial
+      ? before
+      : { ...before, certificate: { serial, validAfter, validBefore, acceptedAt: null } }
   return { kind: 'done', patch: { certificateSerial: serial }, learned }
 }
 
 /** 95th percentile of the last successful runs; 0 without history. */
 async function usualDurationMs({ store }: StepDependencies, run: Run): Promise<number> {
-  const runs = await store.listRuns({ planId: run.planId, nodeId: run.nodeId, statuses: ['succeeded'], limit: usualRuns })
+  const runs = await store.listRuns({
+    planId: run.planId,
+    nodeId: run.nodeId,
+    statuses: ['succeeded'],
+    limit: usualRuns,
+  })
   const durations = runs.map((past) => past.summary?.durationMs ?? 0).sort((left, right) => left - right)
   return durations[Math.ceil(durations.length * 0.95) - 1] ?? 0
 }
@@ -96,7 +110,9 @@ async function report<Memory>({ dependencies, context }: Work<Memory>): Promise<
   const durationMs = Math.max(0, dependencies.clock.nowMs() - (run.startedAt ?? run.createdAt))
   const nothing = { filesTotal: 0, filesTransferred: 0, filesDeleted: 0, bytesTotal: 0, bytesTransferred: 0 }
   const summary = { ...(run.summary ?? nothing), durationMs }
-  log(`${summary.filesTransferred} of ${summary.filesTotal} files sent, ${summary.filesDeleted} deleted, ${summary.bytesTransferred} bytes on the wire, ${durationMs} ms`)
+  log(
+    `${summary.filesTransferred} of ${summary.filesTotal} files sent, ${summary.filesDeleted} deleted, ${summary.bytesTransferred} bytes on the wire, ${durationMs} ms`,
+  )
   return { kind: 'done', patch: { summary } }
 }
 
@@ -119,12 +135,21 @@ interface LockRequest {
  * ACQUIRE_LOCK, inside the transaction that commits its outcome: a lock and the state that says so appear together
  * (S0.46, D37). Directories inside one another exclude each other too.
  */
-export async function takeLocks(transaction: StoreTransaction, run: Run, { targets, nowMs, log }: LockRequest): Promise<RunEvent | null> {
+export async function takeLocks(
+  transaction: StoreTransaction,
+  run: Run,
+  { targets, nowMs, log }: LockRequest,
+): Promise<RunEvent | null> {
   if (run.status !== 'running' || run.cancellation !== null) return null
   const locks = await transaction.listLocks()
-  const inTheWay = locks.find((lock) => lock.nodeId === run.nodeId && lock.runId !== run.id && targets.some((target) => overlaps(target, lock.target)))
+  const inTheWay = locks.find(
+    (lock) =>
+      lock.nodeId === run.nodeId && lock.runId !== run.id && targets.some((target) => overlaps(target, lock.target)),
+  )
   if (inTheWay !== undefined) {
-    log(`waiting: ${inTheWay.target} is locked by run ${inTheWay.runId} since ${new Date(inTheWay.acquiredAt).toISOString()}`)
+    log(
+      `waiting: ${inTheWay.target} is locked by run ${inTheWay.runId} since ${new Date(inTheWay.acquiredAt).toISOString()}`,
+    )
     return { kind: 'stepWaiting', untilMs: nowMs + lockPollMs }
   }
   for (const target of targets) {

@@ -18,7 +18,9 @@ const confirmEveryMs = 300_000
  */
 export async function probeUnreachable(dependencies: SchedulerDependencies): Promise<void> {
   const nodes = await dependencies.store.listNodes()
-  const lost = nodes.filter((node) => node.reachability.status === 'unreachable' && !node.maintenance && node.transport === 'push')
+  const lost = nodes.filter(
+    (node) => node.reachability.status === 'unreachable' && !node.maintenance && node.transport === 'push',
+  )
   const waiting = lost.values()
   const work = async (): Promise<void> => {
     for (const node of waiting) await probe(dependencies, node)
@@ -33,7 +35,8 @@ async function probe(dependencies: SchedulerDependencies, node: FleetNode): Prom
     proof = await sshPool.login(node, { timeoutMs: probeTimeoutMs, fresh: true })
   } catch (error) {
     const diagnosis = Diagnosis.safeParse(toAppError(error).data?.diagnosis)
-    if (diagnosis.success) await rememberStillLost({ store, nodeId: node.id, diagnosis: diagnosis.data, nowMs: clock.nowMs() })
+    if (diagnosis.success)
+      await rememberStillLost({ store, nodeId: node.id, diagnosis: diagnosis.data, nowMs: clock.nowMs() })
     return
   }
   const seen = await store.transact(async (transaction) => {
@@ -67,5 +70,11 @@ async function rememberStillLost({ store, nodeId, diagnosis, nowMs }: StillLost)
 async function resync({ runs, ids, logger }: SchedulerDependencies, node: FleetNode): Promise<void> {
   logger.info({ nodeId: node.id, node: node.name }, 'node is back')
   const targets = { kind: 'nodes' as const, nodes: [node.id] }
-  await runs.push({ idempotencyKey: reconcileKey(ids()), plans: [], targets, trigger: 'reconcile', requestedBy: 'engine' })
+  await runs.push({
+    idempotencyKey: reconcileKey(ids()),
+    plans: [],
+    targets,
+    trigger: 'reconcile',
+    requestedBy: 'engine',
+  })
 }

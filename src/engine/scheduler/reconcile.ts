@@ -9,9 +9,17 @@ export function nextDueMs(plannedMs: number, nowMs: number, intervalMs: number):
 }
 
 /** Every plan to every node it selects, not only to pending ones (S1.38); a run that finds nothing to do only verifies (D14). */
-export async function registerReconcile({ store, identities, runs, ids, logger }: SchedulerDependencies): Promise<number> {
+export async function registerReconcile({
+  store,
+  identities,
+  runs,
+  ids,
+  logger,
+}: SchedulerDependencies): Promise<number> {
   const plans = await store.listPlans()
-  const nodes = (await store.listNodes()).filter((node) => !node.maintenance && node.transport === 'push' && plans.some((plan) => selects(plan, node)))
+  const nodes = (await store.listNodes()).filter(
+    (node) => !node.maintenance && node.transport === 'push' && plans.some((plan) => selects(plan, node)),
+  )
   if (nodes.length === 0) return 0
   const pending = nodes.filter((node) => node.status !== 'active').length
   if (pending > 0) logger.info({ pending }, `Found ${pending} pending nodes, retrying...`)
@@ -28,5 +36,8 @@ export const reconcileKey = (id: string): IdempotencyKey => IdempotencyKey.parse
 /** True while something that should be on the node was not read back from it. */
 export function needsSync(node: FleetNode): boolean {
   if (node.plans.length === 0 || node.haltedRunId !== null) return false
-  return node.status !== 'active' || node.plans.some((plan) => plan.observed?.revision !== plan.desiredRevision || plan.driftSince !== null)
+  return (
+    node.status !== 'active' ||
+    node.plans.some((plan) => plan.observed?.revision !== plan.desiredRevision || plan.driftSince !== null)
+  )
 }

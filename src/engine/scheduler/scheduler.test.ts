@@ -6,13 +6,13 @@ import { aNode } from '../../../test/fakes/aNode.ts'
 import { aDiagnosis } from '../../../test/fakes/aRun.ts'
 import { createManualClock, type ManualClock } from '../../../test/fakes/manualClock.ts'
 import { waitFor } from '../../../test/support/waitFor.ts'
+import { assignPlans } from '../../core/fleet/assignment.ts'
 import { createIdSource } from '../../platform/ids.ts'
 import { createLogging } from '../../platform/logger.ts'
 import { AppError } from '../../shared/errors.ts'
 import { BatchId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import { Plan } from '../../shared/model/plan.ts'
-import { assignPlans } from '../../core/fleet/assignment.ts'
 import type { PushRequest } from '../runs/runService.ts'
 import { openStore, type SqliteStore } from '../store/index.ts'
 import { needsSync, nextDueMs } from './reconcile.ts'
@@ -58,7 +58,8 @@ describe('the scheduler', () => {
     await rm(directory, { recursive: true })
   })
 
-  const save = (node: FleetNode): Promise<void> => store.transact((transaction) => transaction.saveNode(assignPlans(node, [plan])))
+  const save = (node: FleetNode): Promise<void> =>
+    store.transact((transaction) => transaction.saveNode(assignPlans(node, [plan])))
 
   function make(): Scheduler {
     return createScheduler({
@@ -73,8 +74,11 @@ describe('the scheduler', () => {
       },
       sshPool: {
         login: async (node) => {
-          if (answering.has(node.name)) return { nodeId: node.id, certificateSerial: '1', at: clock.nowMs(), clockSkewMs: 0 }
-          throw new AppError('CONNECTION_REFUSED', 'refused', { data: { diagnosis: aDiagnosis({ code: 'CONNECTION_REFUSED' }) } })
+          if (answering.has(node.name))
+            return { nodeId: node.id, certificateSerial: '1', at: clock.nowMs(), clockSkewMs: 0 }
+          throw new AppError('CONNECTION_REFUSED', 'refused', {
+            data: { diagnosis: aDiagnosis({ code: 'CONNECTION_REFUSED' }) },
+          })
         },
       },
       runs: {
@@ -90,7 +94,11 @@ describe('the scheduler', () => {
 
   const cycles = (): PushRequest[] => pushed.filter((request) => request.targets.kind === 'all')
   const cyclesAre = (count: number): Promise<unknown> =>
-    waitFor(`${count} cycles`, async () => cycles().length >= count && Number(await store.getSetting('reconcile.lastAt')) === scheduler.times().lastAt)
+    waitFor(
+      `${count} cycles`,
+      async () =>
+        cycles().length >= count && Number(await store.getSetting('reconcile.lastAt')) === scheduler.times().lastAt,
+    )
 
   it('S1.35 S1.38 begins at the start and every interval after, with every plan and all nodes', async () => {
     await scheduler.start()
@@ -132,7 +140,12 @@ describe('the scheduler', () => {
   it('requests during a cycle share one more cycle', async () => {
     await scheduler.start()
     await cyclesAre(1)
-    await Promise.all([scheduler.reconcileNow(), scheduler.reconcileNow(), scheduler.reconcileNow(), scheduler.reconcileNow()])
+    await Promise.all([
+      scheduler.reconcileNow(),
+      scheduler.reconcileNow(),
+      scheduler.reconcileNow(),
+      scheduler.reconcileNow(),
+    ])
     expect(cycles()).toHaveLength(3)
   })
 
@@ -147,7 +160,12 @@ describe('the scheduler', () => {
   })
 
   it('S1.7 a node that answers again and is not in step gets a run; one that is stays alone', async () => {
-    const unreachable = { status: 'unreachable', since: 0, checkedAt: 0, diagnosis: aDiagnosis({ code: 'CONNECTION_REFUSED' }) }
+    const unreachable = {
+      status: 'unreachable',
+      since: 0,
+      checkedAt: 0,
+      diagnosis: aDiagnosis({ code: 'CONNECTION_REFUSED' }),
+    }
     await save(aNode({ reachability: unreachable }))
     await scheduler.start()
     await cyclesAre(1)

@@ -7,7 +7,12 @@ import { remoteScript } from './remoteShell.ts'
 import { partialDirectory } from './rsyncArguments.ts'
 
 /** Removes unfinished files that broken-off transfers left below a directory of the node (U33). */
-export async function removeRemoteLeftovers(pool: SshPool, node: FleetNode, directory: string, options: { readonly timeoutMs: number }): Promise<void> {
+export async function removeRemoteLeftovers(
+  pool: SshPool,
+  node: FleetNode,
+  directory: string,
+  options: { readonly timeoutMs: number },
+): Promise<void> {
   const find = `cd ${shellRemoteDirectory(directory)} && find . -type d -name ${partialDirectory} -prune -exec rm -rf {} +`
   const script = remoteScript(find)
   await pool.exec(node, script.command, { stdin: script.stdin, timeoutMs: options.timeoutMs })
@@ -16,6 +21,7 @@ export async function removeRemoteLeftovers(pool: SshPool, node: FleetNode, dire
 /** The same below a directory of this machine. */
 export async function removeLocalLeftovers(directory: string): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-    if (entry.name === partialDirectory && entry.isDirectory()) await rm(join(entry.parentPath, entry.name), { recursive: true, force: true })
+    if (entry.name === partialDirectory && entry.isDirectory())
+      await rm(join(entry.parentPath, entry.name), { recursive: true, force: true })
   }
 }

@@ -3,8 +3,8 @@ import { type BigIntStats, lstatSync } from 'node:fs'
 import { lstat, open, readlink } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { type ByteName, type ListedEntry, parseListLine } from '../../core/parse/rsync.ts'
-import { AppError } from '../../shared/errors.ts'
 import { exec } from '../../platform/exec.ts'
+import { AppError } from '../../shared/errors.ts'
 import { listArguments } from './rsyncArguments.ts'
 
 /** A file, directory or link of a local tree as it was at one moment. */
@@ -36,7 +36,11 @@ function pathOf(directory: string, name: ByteName): Buffer {
  * Which files a transfer with these excludes means, by asking rsync itself, each with size and times.
  * @throws SOURCE_MISSING when the directory cannot be listed completely; CANCELED
  */
-export async function readManifest(directory: string, excludes: readonly string[], options: { readonly signal?: AbortSignal } = {}): Promise<Manifest> {
+export async function readManifest(
+  directory: string,
+  excludes: readonly string[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Manifest> {
   const listed: ListedEntry[] = []
   const lines = new LineReader((line) => {
     const entry = parseListLine(line)
@@ -91,7 +95,11 @@ export async function changedSince(manifest: Manifest, limit = 20): Promise<Byte
   for (const [index, entry] of manifest.entries.entries()) {
     if (index % batchSize === batchSize - 1) await setImmediate()
     const stats = look(manifest.directory, entry.name)
-    const same = stats !== undefined && stats.mtimeNs === entry.modifiedNs && stats.ctimeNs === entry.changedNs && Number(stats.size) === entry.sizeBytes
+    const same =
+      stats !== undefined &&
+      stats.mtimeNs === entry.modifiedNs &&
+      stats.ctimeNs === entry.changedNs &&
+      Number(stats.size) === entry.sizeBytes
     if (!same) changed.push(entry.name)
     if (changed.length >= limit) break
   }
@@ -132,18 +140,33 @@ export class FingerprintCache {
     const hash = await hashFile(path)
     if (this.#known.size >= mostRemembered) this.#known.clear()
     if (startedNs - stats.ctimeNs > settledNs) {
-      this.#known.set(key, { sizeBytes: stats.size, modifiedNs: stats.mtimeNs, changedNs: stats.ctimeNs, inode: stats.ino, hash })
+      this.#known.set(key, {
+        sizeBytes: stats.size,
+        modifiedNs: stats.mtimeNs,
+        changedNs: stats.ctimeNs,
+        inode: stats.ino,
+        hash,
+      })
     }
     return hash
   }
 }
 
 function isSame(known: Remembered, stats: BigIntStats): boolean {
-  return known.sizeBytes === stats.size && known.modifiedNs === stats.mtimeNs && known.changedNs === stats.ctimeNs && known.inode === stats.ino
+  return (
+    known.sizeBytes === stats.size &&
+    known.modifiedNs === stats.mtimeNs &&
+    known.changedNs === stats.ctimeNs &&
+    known.inode === stats.ino
+  )
 }
 
 /** SHA-256 of a local file, or `-> target` of a link; null when it is not there or not readable. */
-async function fingerprintLocal(directory: string, entry: Pick<ListedEntry, 'type' | 'name'>, cache: FingerprintCache): Promise<Fingerprint | null> {
+async function fingerprintLocal(
+  directory: string,
+  entry: Pick<ListedEntry, 'type' | 'name'>,
+  cache: FingerprintCache,
+): Promise<Fingerprint | null> {
   const path = pathOf(directory, entry.name)
   try {
     if (entry.type === 'symlink') return `-> ${(await readlink(path, 'buffer')).toString('latin1')}`

@@ -6,7 +6,9 @@ import { shellQuote } from './remoteShell.ts'
 /** A directory on this machine: `~/` is our home, `{node}` the node's name (in pull targets). */
 export function localDirectory(path: string, nodeName: string): string {
   if (path.includes('{node}') && /^\.*$/.test(nodeName)) {
-    throw new AppError('INVALID_INPUT', `The node name "${nodeName}" cannot be part of a path. Rename the node.`, { data: { field: 'name' } })
+    throw new AppError('INVALID_INPUT', `The node name "${nodeName}" cannot be part of a path. Rename the node.`, {
+      data: { field: 'name' },
+    })
   }
   const named = path.replaceAll('{node}', nodeName)
   return withoutTrailingSlashes(named.startsWith('~/') ? join(homedir(), named.slice(2)) : named)

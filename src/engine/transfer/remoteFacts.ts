@@ -79,14 +79,19 @@ function factsScript({ target, source }: FactsRequest): string {
 export async function readRemoteFacts(pool: SshPool, node: FleetNode, request: FactsRequest): Promise<RemoteFacts> {
   const script = remoteScript(factsScript(request))
   const { timeoutMs, signal } = request
-  const result = await pool.exec(node, script.command, { stdin: script.stdin, timeoutMs, ...(signal === undefined ? {} : { signal }) })
+  const result = await pool.exec(node, script.command, {
+    stdin: script.stdin,
+    timeoutMs,
+    ...(signal === undefined ? {} : { signal }),
+  })
   const text = new TextDecoder().decode(result.stdout)
   const begin = text.indexOf(`${beginMark}\n`)
   const end = text.indexOf(`${endMark}\n`, begin)
   const answered = begin >= 0 && end >= 0
   const noise = nonEmptyLines(answered ? text.slice(0, begin) + text.slice(end + endMark.length) : text)
   const facts = readFacts(answered ? text.slice(begin + beginMark.length + 1, end) : '')
-  if (!answered && noise.length === 0) noise.push(...nonEmptyLines(new TextDecoder().decode(result.stderr)), `exit code ${result.exitCode}`)
+  if (!answered && noise.length === 0)
+    noise.push(...nonEmptyLines(new TextDecoder().decode(result.stderr)), `exit code ${result.exitCode}`)
   return {
     noise,
     rsyncVersion: facts.get('rsync') ?? null,
@@ -105,7 +110,10 @@ function readFacts(text: string): Map<string, string> {
 }
 
 function nonEmptyLines(text: string): string[] {
-  return text.split('\n').map((line) => line.trim()).filter((line) => line !== '')
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
 }
 
 function directoryFacts(facts: ReadonlyMap<string, string>, name: string): RemoteDirectoryFacts {

@@ -73,19 +73,30 @@ echo "lockstep-stop gone"
 `
 
 /** The proof, or why there is none. */
-export type StopProof = { readonly confirmed: true } | { readonly confirmed: false; readonly evidence: readonly string[] }
+export type StopProof =
+  | { readonly confirmed: true }
+  | { readonly confirmed: false; readonly evidence: readonly string[] }
 
 /**
  * Ends every process of the run on the node over a channel of its own, and looks until none is left.
  * Rejects when the node cannot be asked: then nothing is proven.
  */
-export async function stopRemoteProcesses(pool: SshPool, node: FleetNode, runId: RunId, options: { readonly timeoutMs: number }): Promise<StopProof> {
+export async function stopRemoteProcesses(
+  pool: SshPool,
+  node: FleetNode,
+  runId: RunId,
+  options: { readonly timeoutMs: number },
+): Promise<StopProof> {
   const result = await pool.exec(node, ...withOptions(remoteScript(stopScript(runId)), options))
   const text = new TextDecoder().decode(result.stdout)
   if (/^lockstep-stop gone$/m.test(text)) return { confirmed: true }
   const alive = /^lockstep-stop alive (.*)$/m.exec(text)?.[1]
   const complaint = new TextDecoder().decode(result.stderr).trim()
-  return { confirmed: false, evidence: alive === undefined ? [complaint].filter((line) => line !== '') : [`still running on ${node.name}: pid ${alive}`] }
+  return {
+    confirmed: false,
+    evidence:
+      alive === undefined ? [complaint].filter((line) => line !== '') : [`still running on ${node.name}: pid ${alive}`],
+  }
 }
 
 function withOptions(script: ReturnType<typeof remoteScript>, options: { readonly timeoutMs: number }) {

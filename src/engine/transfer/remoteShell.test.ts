@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,15 @@ import { readRemoteFacts } from './remoteFacts.ts'
 import { remoteScript, shellQuote } from './remoteShell.ts'
 import { fingerprintRemote } from './remoteVerify.ts'
 
-const shells = ['/bin/sh', '/bin/bash', '/bin/dash', '/usr/bin/zsh', '/usr/bin/fish', '/usr/bin/ksh', '/bin/busybox'].filter(existsSync)
+const shells = [
+  '/bin/sh',
+  '/bin/bash',
+  '/bin/dash',
+  '/usr/bin/zsh',
+  '/usr/bin/fish',
+  '/usr/bin/ksh',
+  '/bin/busybox',
+].filter(existsSync)
 
 /** A pool whose node is this machine: the command goes to a login shell as sshd would hand it over. */
 function localPool(shell: string): SshPool {
@@ -20,7 +28,12 @@ function localPool(shell: string): SshPool {
     exec: async (_node, command, { stdin = '' }) => {
       const args = shell.endsWith('busybox') ? ['sh', '-c', command] : ['-c', command]
       const result = await exec({ command: shell, args, stdin, okExitCodes: 'any' })
-      return { exitCode: result.exitCode, signal: null, stdout: Buffer.from(result.stdout), stderr: Buffer.from(result.stderr) }
+      return {
+        exitCode: result.exitCode,
+        signal: null,
+        stdout: Buffer.from(result.stdout),
+        stderr: Buffer.from(result.stderr),
+      }
     },
     login: () => Promise.reject(new Error('not here')),
     drop: () => undefined,
@@ -32,15 +45,19 @@ function localPool(shell: string): SshPool {
 describe.each(shells)('through %s as login shell', (shell) => {
   let directory: string
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), "ls shell' \"$(id)\n"))
-    for (const name of ['plain', 'a b', "q'uo\"te", 'new\nline', 'back\\slash', '-rf', 'cr\rx', '\\']) await writeFile(join(directory, name), `content of ${name}`)
+    directory = await mkdtemp(join(tmpdir(), 'ls shell\' "$(id)\n'))
+    for (const name of ['plain', 'a b', 'q\'uo"te', 'new\nline', 'back\\slash', '-rf', 'cr\rx', '\\'])
+      await writeFile(join(directory, name), `content of ${name}`)
     await symlink('new\nline', join(directory, 'link'))
   })
   afterAll(() => rm(directory, { recursive: true }))
 
   it('hands script and data over unchanged', async () => {
-    const data = Buffer.from("\0'\"$(id)\\\n!")
-    const { stdout } = await localPool(shell).exec(aNode(), remoteScript('cat', data).command, { stdin: remoteScript('cat', data).stdin, timeoutMs: 1 })
+    const data = Buffer.from('\0\'"$(id)\\\n!')
+    const { stdout } = await localPool(shell).exec(aNode(), remoteScript('cat', data).command, {
+      stdin: remoteScript('cat', data).stdin,
+      timeoutMs: 1,
+    })
     expect(Buffer.from(stdout)).toEqual(data)
   })
 
@@ -48,7 +65,11 @@ describe.each(shells)('through %s as login shell', (shell) => {
     const { entries } = await readManifest(directory, [])
     const wanted = entries.filter((entry) => entry.type !== 'directory')
     const local = await fingerprintAllLocal(directory, wanted, { cache: new FingerprintCache() })
-    const remote = await fingerprintRemote(localPool(shell), aNode(), { directory, entries: [{ type: 'file', name: 'missing' }, ...wanted], timeoutMs: 1 })
+    const remote = await fingerprintRemote(localPool(shell), aNode(), {
+      directory,
+      entries: [{ type: 'file', name: 'missing' }, ...wanted],
+      timeoutMs: 1,
+    })
     expect(wanted).toHaveLength(9)
     expect(remote).toEqual(local)
     expect(remote.get('link')).toBe('-> new\nline')
@@ -56,8 +77,16 @@ describe.each(shells)('through %s as login shell', (shell) => {
 
   it('says what it finds of directories', async () => {
     const target = join(directory, 'made', 'deep')
-    const facts = await readRemoteFacts(localPool(shell), aNode(), { target: { directory: target }, source: { directory: join(directory, 'plain') }, timeoutMs: 1 })
-    expect(facts).toMatchObject({ noise: [], target: { status: 'ok', hasFiles: false, safe: true }, source: { status: 'not-a-directory' } })
+    const facts = await readRemoteFacts(localPool(shell), aNode(), {
+      target: { directory: target },
+      source: { directory: join(directory, 'plain') },
+      timeoutMs: 1,
+    })
+    expect(facts).toMatchObject({
+      noise: [],
+      target: { status: 'ok', hasFiles: false, safe: true },
+      source: { status: 'not-a-directory' },
+    })
     expect(facts.rsyncVersion).toMatch(/^rsync +version/)
     expect(facts.target?.freeBytes).toBeGreaterThan(0)
     await rm(join(directory, 'made'), { recursive: true })

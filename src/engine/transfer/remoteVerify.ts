@@ -39,20 +39,34 @@ const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin
 export async function fingerprintRemote(
   pool: SshPool,
   node: FleetNode,
-  request: { readonly directory: string; readonly entries: readonly SampledEntry[]; readonly timeoutMs: number; readonly signal?: AbortSignal },
+  request: {
+    readonly directory: string
+    readonly entries: readonly SampledEntry[]
+    readonly timeoutMs: number
+    readonly signal?: AbortSignal
+  },
 ): Promise<Map<ByteName, Fingerprint>> {
   const files = request.entries.filter((entry) => entry.type === 'file').map((entry) => entry.name)
   const links = request.entries.filter((entry) => entry.type === 'symlink').map((entry) => entry.name)
   const filesData = namesData(files)
   const linksData = namesData(links)
-  const script = remoteScript(hashScript(request.directory, linksData.length, filesData.length), Buffer.concat([linksData, filesData]))
+  const script = remoteScript(
+    hashScript(request.directory, linksData.length, filesData.length),
+    Buffer.concat([linksData, filesData]),
+  )
   const result = await pool.exec(node, script.command, {
     stdin: script.stdin,
     timeoutMs: request.timeoutMs,
     maxOutputBytes: 64 * 1024 * 1024,
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   })
-  return readAnswer(latin1(result.stdout), { files, links, node, stderr: latin1(result.stderr), exitCode: result.exitCode })
+  return readAnswer(latin1(result.stdout), {
+    files,
+    links,
+    node,
+    stderr: latin1(result.stderr),
+    exitCode: result.exitCode,
+  })
 }
 
 function namesData(names: readonly ByteName[]): Buffer {
@@ -109,6 +123,9 @@ function hashLineAt(text: string, at: number, name: string): { readonly hash: st
 
 function noAnswer({ node, stderr, exitCode }: Asked): AppError {
   const evidence = stderr.split('\n').filter((line) => line.trim() !== '')
-  if (exitCode === 3) return new AppError('REMOTE_PATH_INVALID', `The target directory is gone on ${node.name}.`, { data: { evidence } })
-  return new AppError('REMOTE_COMMAND_FAILED', `${node.name} did not answer the check of its files.`, { data: { evidence, exitCode } })
+  if (exitCode === 3)
+    return new AppError('REMOTE_PATH_INVALID', `The target directory is gone on ${node.name}.`, { data: { evidence } })
+  return new AppError('REMOTE_COMMAND_FAILED', `${node.name} did not answer the check of its files.`, {
+    data: { evidence, exitCode },
+  })
 }

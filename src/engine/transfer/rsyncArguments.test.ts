@@ -1,9 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RunId } from '../../shared/model/ids.ts'
-import { localDirectory, normalizedRemoteDirectory, overlaps, rsyncRemoteDirectory, shellRemoteDirectory } from './paths.ts'
+import {
+  localDirectory,
+  normalizedRemoteDirectory,
+  overlaps,
+  rsyncRemoteDirectory,
+  shellRemoteDirectory,
+} from './paths.ts'
 import { remoteRsyncProgram } from './remoteProcess.ts'
-import { rsyncArguments, type RsyncTransfer } from './rsyncArguments.ts'
+import { type RsyncTransfer, rsyncArguments } from './rsyncArguments.ts'
 
 const transfer: RsyncTransfer = {
   direction: 'push',
@@ -23,7 +29,9 @@ const transfer: RsyncTransfer = {
 describe('the arguments of rsync', () => {
   it('S0.69 S0.70 S0.71 sends a directory, resumable and atomic, with protected arguments', () => {
     const args = rsyncArguments(transfer)
-    expect(args).toEqual(expect.arrayContaining(['-rlpt', '--protect-args', '--partial-dir=.lockstep-partial', '--delay-updates']))
+    expect(args).toEqual(
+      expect.arrayContaining(['-rlpt', '--protect-args', '--partial-dir=.lockstep-partial', '--delay-updates']),
+    )
     expect(args.slice(-3)).toEqual(['--', '/srv/site/', 'node-1:./site/'])
     expect(args.some((argument) => argument.startsWith('--delete') || argument === '--inplace')).toBe(false)
   })
@@ -33,7 +41,9 @@ describe('the arguments of rsync', () => {
   })
 
   it('U35 deletes only when told to, and no more than was seen', () => {
-    expect(rsyncArguments({ ...transfer, deletes: { atMost: 3 } })).toEqual(expect.arrayContaining(['--delete-delay', '--max-delete=3']))
+    expect(rsyncArguments({ ...transfer, deletes: { atMost: 3 } })).toEqual(
+      expect.arrayContaining(['--delete-delay', '--max-delete=3']),
+    )
     expect(rsyncArguments({ ...transfer, deletes: { atMost: 0 } }).join(' ')).not.toContain('delete')
   })
 
@@ -45,7 +55,12 @@ describe('the arguments of rsync', () => {
     const path = fc.string({ minLength: 1 }).filter((text) => !text.includes('\0'))
     fc.assert(
       fc.property(path, path, (name, pattern) => {
-        const args = rsyncArguments({ ...transfer, remoteDirectory: `/srv/${name}/x`, localDirectory: `/home/${name}`, excludes: [pattern] })
+        const args = rsyncArguments({
+          ...transfer,
+          remoteDirectory: `/srv/${name}/x`,
+          localDirectory: `/home/${name}`,
+          excludes: [pattern],
+        })
         const ends = args.slice(args.indexOf('--') + 1)
         expect(ends).toHaveLength(2)
         expect(ends.every((end) => end.endsWith('/') && /^(\/|node-1:\/)/.test(end))).toBe(true)
@@ -63,7 +78,8 @@ describe('paths', () => {
   })
 
   it('one directory has one spelling', () => {
-    for (const spelling of ['/srv/x', '/srv/x/', '/srv//x', '/srv/./x', '/srv/x/.', '/srv/x//']) expect(normalizedRemoteDirectory(spelling)).toBe('/srv/x')
+    for (const spelling of ['/srv/x', '/srv/x/', '/srv//x', '/srv/./x', '/srv/x/.', '/srv/x//'])
+      expect(normalizedRemoteDirectory(spelling)).toBe('/srv/x')
   })
 
   it('directories inside one another overlap, neighbours do not', () => {

@@ -27,7 +27,10 @@ function drawn<Entry extends SampledEntry>(entries: readonly Entry[], seed: stri
   if (count <= 0) return []
   if (entries.length <= count) return [...entries]
   const ranked = entries.map((entry) => ({ entry, rank: rank(seed, entry.name) }))
-  return ranked.sort((left, right) => left.rank - right.rank).slice(0, count).map(({ entry }) => entry)
+  return ranked
+    .sort((left, right) => left.rank - right.rank)
+    .slice(0, count)
+    .map(({ entry }) => entry)
 }
 
 /** FNV-1a over seed and name with a final mix: fast, spread evenly, the same on every machine. */

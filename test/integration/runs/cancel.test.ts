@@ -29,7 +29,10 @@ describe.skipIf(sshdMissing !== null)(`canceling${sshdMissing === null ? '' : ` 
     await mkdir(join(rig.local, 'source'))
     await writeFile(join(rig.local, 'source', 'big'), randomBytes(8 * 1024 * 1024))
     // Slow enough to be met in the middle, whatever the machine.
-    await rig.plan({ push: { source: join(rig.local, 'source'), target: join(rig.remote, 'target') }, bandwidthKiBps: 64 })
+    await rig.plan({
+      push: { source: join(rig.local, 'source'), target: join(rig.remote, 'target') },
+      bandwidthKiBps: 64,
+    })
   })
   afterAll(() => rig.dispose())
 
@@ -48,8 +51,15 @@ describe.skipIf(sshdMissing !== null)(`canceling${sshdMissing === null ? '' : ` 
     expect(await processesOf(run.id)).toEqual([])
     expect(before.length).toBeGreaterThanOrEqual(2)
     expect(await rig.store.listLocks()).toEqual([])
-    expect(await rig.freshNode()).toMatchObject({ activeRunId: null, status: 'pending_sync', statusReason: { code: 'CANCELED' } })
-    expect(await rig.service.cancel(run.id, 'bob')).toMatchObject({ status: 'canceled', cancellation: { by: 'ann@desk' } })
+    expect(await rig.freshNode()).toMatchObject({
+      activeRunId: null,
+      status: 'pending_sync',
+      statusReason: { code: 'CANCELED' },
+    })
+    expect(await rig.service.cancel(run.id, 'bob')).toMatchObject({
+      status: 'canceled',
+      cancellation: { by: 'ann@desk' },
+    })
   })
 
   it('leaves nothing under the live name, and what was sent is not sent again (S0.71, U33)', async () => {
@@ -72,7 +82,10 @@ describe.skipIf(sshdMissing !== null)(`canceling${sshdMissing === null ? '' : ` 
     const waiting = await rig.until(second.id, (run) => run.state === 'ACQUIRE_LOCK' && run.status === 'queued')
     expect(waiting.notBefore).not.toBeNull()
     expect(await rig.log(second.id)).toContain(`is locked by run ${first.id}`)
-    expect(await rig.service.cancel(second.id, 'ann')).toMatchObject({ status: 'canceled', cancellation: { stopConfirmed: true } })
+    expect(await rig.service.cancel(second.id, 'ann')).toMatchObject({
+      status: 'canceled',
+      cancellation: { stopConfirmed: true },
+    })
     await rig.service.cancel(first.id, 'ann')
   })
 
@@ -94,7 +107,11 @@ describe.skipIf(sshdMissing !== null)(`canceling${sshdMissing === null ? '' : ` 
     await rig.store.transact((transaction) => transaction.saveNode({ ...rig.node, port: 1, plans: [] }))
     rig.pool.drop(rig.node.id)
     const canceled = await rig.service.cancel(run.id, 'ann')
-    expect(canceled).toMatchObject({ status: 'canceled', cancellation: { stopConfirmed: false }, failure: { code: 'STOP_NOT_CONFIRMED' } })
+    expect(canceled).toMatchObject({
+      status: 'canceled',
+      cancellation: { stopConfirmed: false },
+      failure: { code: 'STOP_NOT_CONFIRMED' },
+    })
     rig.pool.drop(rig.node.id)
     await stopRemoteProcesses(rig.pool, rig.node, run.id, { timeoutMs: 20_000 })
     expect(await processesOf(run.id)).toEqual([])
@@ -102,7 +119,10 @@ describe.skipIf(sshdMissing !== null)(`canceling${sshdMissing === null ? '' : ` 
 
   it('ends a program that ignores TERM', async () => {
     const runId = RunId.parse('01900000-0000-7000-8000-0000000000ff')
-    execFileSync('sh', ['-c', `LOCKSTEP_RUN=${runId} setsid sh -c 'trap "" TERM; while :; do sleep 0.2; done' >/dev/null 2>&1 </dev/null &`])
+    execFileSync('sh', [
+      '-c',
+      `LOCKSTEP_RUN=${runId} setsid sh -c 'trap "" TERM; while :; do sleep 0.2; done' >/dev/null 2>&1 </dev/null &`,
+    ])
     await waitFor('the stubborn program', async () => (await processesOf(runId)).length > 0)
     expect(await stopRemoteProcesses(rig.pool, rig.node, runId, { timeoutMs: 20_000 })).toEqual({ confirmed: true })
     expect(await processesOf(runId)).toEqual([])

@@ -1,7 +1,7 @@
 import type { ByteName, ListedEntry } from '../../../../core/parse/rsync.ts'
-import type { Manifest } from '../../../transfer/manifest.ts'
-import type { DiagnoseFailure, OpenSshAccess, SshPool, StoreReader } from '../../../ports.ts'
 import type { Clock } from '../../../../platform/clock.ts'
+import type { DiagnoseFailure, OpenSshAccess, SshPool, StoreReader } from '../../../ports.ts'
+import type { Manifest } from '../../../transfer/manifest.ts'
 
 export interface TreeDependencies {
   readonly store: Pick<StoreReader, 'recentDeleteShares' | 'listRuns'>

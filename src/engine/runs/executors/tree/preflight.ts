@@ -1,7 +1,16 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, stat, statfs } from 'node:fs/promises'
 import { withLogin } from '../../../../core/fleet/observe.ts'
-import { diskFull, noisyShell, runCause, sourceEmpty, sourceMissing, sourceNotADirectory, unexpected, unsafeTarget } from '../../../../core/run/causes.ts'
+import {
+  diskFull,
+  noisyShell,
+  runCause,
+  sourceEmpty,
+  sourceMissing,
+  sourceNotADirectory,
+  unexpected,
+  unsafeTarget,
+} from '../../../../core/run/causes.ts'
 import { isApproved, mustHaltForEmptySource } from '../../../../core/run/safety.ts'
 import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
 import type { LoginProof } from '../../../ports.ts'
@@ -30,7 +39,11 @@ const refuse = (diagnosis: Diagnosis): never => {
 }
 
 /** All checks of S0.62-65, the node first: whoever does not answer costs no more than the connect timeout. */
-export async function preflight(dependencies: TreeDependencies, context: StepContext, memory: TreeMemory): Promise<StepOutcome> {
+export async function preflight(
+  dependencies: TreeDependencies,
+  context: StepContext,
+  memory: TreeMemory,
+): Promise<StepOutcome> {
   let learned: NodeLesson | undefined
   try {
     const proof = await login(dependencies, context)
@@ -65,7 +78,10 @@ function lessonOf(proof: LoginProof, { run }: StepContext): NodeLesson {
   return (node) => {
     const seen = withLogin(node, { at: proof.at, clockSkewMs: proof.clockSkewMs, certificate: null })
     const certificate = seen.certificate
-    const accepted = certificate !== null && certificate.serial === proof.certificateSerial && certificate.serial === run.certificateSerial
+    const accepted =
+      certificate !== null &&
+      certificate.serial === proof.certificateSerial &&
+      certificate.serial === run.certificateSerial
     return accepted ? { ...seen, certificate: { ...certificate, acceptedAt: proof.at } } : seen
   }
 }
@@ -79,7 +95,10 @@ function clockWarning({ clockSkewMs }: LoginProof, { node, log }: StepContext) {
 }
 
 /** An earlier attempt of this run, or a canceled run whose stop was never proven, may still write over there. */
-async function endLeftoverProcesses({ sshPool, store }: TreeDependencies, { run, node, log }: StepContext): Promise<void> {
+async function endLeftoverProcesses(
+  { sshPool, store }: TreeDependencies,
+  { run, node, log }: StepContext,
+): Promise<void> {
   const canceled = await store.listRuns({ nodeId: node.id, statuses: ['canceled'], limit: 20 })
   const unproven = canceled.filter((other) => other.cancellation?.stopConfirmed === false).map((other) => other.id)
   const suspects = run.attempts.length > 1 ? [run.id, ...unproven] : unproven
@@ -87,12 +106,14 @@ async function endLeftoverProcesses({ sshPool, store }: TreeDependencies, { run,
     const proof = await stopRemoteProcesses(sshPool, node, suspect, { timeoutMs: commandTimeoutMs })
     if (proof.confirmed) continue
     log(`processes of run ${suspect} still run on ${node.name}`)
-    refuse(runCause('STOP_NOT_CONFIRMED', {
-      sentence: `A process of an earlier transfer still runs on ${node.name} and cannot be ended. End it there first.`,
-      short: 'old transfer runs',
-      evidence: proof.evidence,
-      nextAction: { kind: 'open-terminal', label: 'Open a terminal' },
-    }))
+    refuse(
+      runCause('STOP_NOT_CONFIRMED', {
+        sentence: `A process of an earlier transfer still runs on ${node.name} and cannot be ended. End it there first.`,
+        short: 'old transfer runs',
+        evidence: proof.evidence,
+        nextAction: { kind: 'open-terminal', label: 'Open a terminal' },
+      }),
+    )
   }
 }
 
@@ -117,9 +138,13 @@ async function checkNode({ sshPool, diagnose }: TreeDependencies, context: StepC
     signal,
   })
   if (facts.noise.length > 0) refuse(noisyShell(node.name, facts.noise))
-  if (facts.rsyncVersion === null) refuse(diagnose(node, { program: 'rsync', exitCode: 127, stderr: 'sh: rsync: not found' }))
+  if (facts.rsyncVersion === null)
+    refuse(diagnose(node, { program: 'rsync', exitCode: 127, stderr: 'sh: rsync: not found' }))
   log(`node has ${facts.rsyncVersion}`)
-  const judge = { node: node.name, refused: (complaint: string) => diagnose(node, { program: 'mkdir', exitCode: 1, stderr: complaint }) }
+  const judge = {
+    node: node.name,
+    refused: (complaint: string) => diagnose(node, { program: 'mkdir', exitCode: 1, stderr: complaint }),
+  }
   if (facts.target !== null) checkTarget(facts.target, judge)
   if (facts.source !== null && pull !== null) checkRemoteSource(facts.source, { ...judge, directory: pull.source })
   return facts
@@ -132,7 +157,13 @@ interface Judge {
 
 function checkTarget(facts: RemoteDirectoryFacts, judge: Judge): void {
   if (facts.status === 'not-a-directory') {
-    refuse(runCause('REMOTE_PATH_INVALID', { sentence: `The target on ${judge.node} exists and is not a directory. Correct the path.`, short: 'target not directory', nextAction: { kind: 'edit-plan', label: 'Correct the path' } }))
+    refuse(
+      runCause('REMOTE_PATH_INVALID', {
+        sentence: `The target on ${judge.node} exists and is not a directory. Correct the path.`,
+        short: 'target not directory',
+        nextAction: { kind: 'edit-plan', label: 'Correct the path' },
+      }),
+    )
   }
   if (facts.status !== 'ok') refuse(judge.refused(facts.complaint))
   if (!facts.safe) refuse(unsafeTarget(judge.node, facts.resolved))
@@ -155,15 +186,28 @@ async function checkLocalTarget({ plan, node }: StepContext): Promise<boolean> {
     return (await readdir(directory)).length === 0
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return refuse(unexpected('PRECONDITION_FAILED', `The local directory ${directory} cannot be written. Correct the plan or its permissions.`, [reason]))
+    return refuse(
+      unexpected(
+        'PRECONDITION_FAILED',
+        `The local directory ${directory} cannot be written. Correct the plan or its permissions.`,
+        [reason],
+      ),
+    )
   }
 }
 
 function checkEmptySources(context: StepContext, { manifest, receiverWasEmpty }: TreeMemory, facts: RemoteFacts): void {
   const { run, node, plan } = context
   if (isApproved(run.approvals, 'source-empty')) return
-  if (manifest !== null && mustHaltForEmptySource({ sourceFiles: manifest.files, receiverHasFiles: facts.target?.hasFiles ?? false })) {
-    throw new CheckFailed({ kind: 'halt', reason: 'source-empty', diagnosis: sourceEmpty(manifest.directory, `the target on ${node.name}`) })
+  if (
+    manifest !== null &&
+    mustHaltForEmptySource({ sourceFiles: manifest.files, receiverHasFiles: facts.target?.hasFiles ?? false })
+  ) {
+    throw new CheckFailed({
+      kind: 'halt',
+      reason: 'source-empty',
+      diagnosis: sourceEmpty(manifest.directory, `the target on ${node.name}`),
+    })
   }
   const { pull } = plan.spec
   if (pull === null || facts.source === null) return
@@ -171,7 +215,11 @@ function checkEmptySources(context: StepContext, { manifest, receiverWasEmpty }:
   // What lies here is the last good copy: an emptied node must not touch it unasked.
   const receiverHasFiles = !receiverWasEmpty.pull
   if (mustHaltForEmptySource({ sourceFiles: facts.source.hasFiles ? 1 : 0, receiverHasFiles })) {
-    throw new CheckFailed({ kind: 'halt', reason: 'source-empty', diagnosis: sourceEmpty(`${pull.source} on ${node.name}`, copy) })
+    throw new CheckFailed({
+      kind: 'halt',
+      reason: 'source-empty',
+      diagnosis: sourceEmpty(`${pull.source} on ${node.name}`, copy),
+    })
   }
 }
 

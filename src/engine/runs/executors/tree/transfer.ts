@@ -1,15 +1,15 @@
 import { displayName, filesComplainedAbout, type RsyncLine, rsyncSeverity } from '../../../../core/parse/rsync.ts'
 import { massDelete, runCause, transferIncomplete } from '../../../../core/run/causes.ts'
 import { ProgressMeter } from '../../../../core/run/progress.ts'
-import { severityOf } from '../../../../core/run/severity.ts'
 import { isApproved, mustHaltForDeletes, usualDeleteShare } from '../../../../core/run/safety.ts'
+import { severityOf } from '../../../../core/run/severity.ts'
 import type { DeletePreview, RunProgress, RunSummary } from '../../../../shared/model/run.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { remoteRsyncProgram } from '../../../transfer/remoteProcess.ts'
 import { shellQuote } from '../../../transfer/remoteShell.ts'
 import { type RsyncResult, runRsync } from '../../../transfer/rsync.ts'
-import { rsyncArguments, type RsyncTransfer } from '../../../transfer/rsyncArguments.ts'
-import { diagnosisOf, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
+import { type RsyncTransfer, rsyncArguments } from '../../../transfer/rsyncArguments.ts'
+import { type diagnosisOf, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
 import type { TreeDependencies, TreeMemory } from './memory.ts'
 
 type Direction = RunProgress['direction']
@@ -53,7 +53,10 @@ class Tally {
   }
 }
 
-function legOf({ direction, context }: Pick<Step, 'direction' | 'context'>): { readonly local: string; readonly remote: string } {
+function legOf({ direction, context }: Pick<Step, 'direction' | 'context'>): {
+  readonly local: string
+  readonly remote: string
+} {
   const { push, pull } = context.plan.spec
   const leg = direction === 'push' ? push : pull
   if (leg === null) throw new Error(`the plan has no ${direction}`)
@@ -86,7 +89,11 @@ async function describeTransfer(step: Step): Promise<RsyncTransfer> {
 export async function measureTransfer(direction: Direction, step: Omit<Step, 'direction'>): Promise<number> {
   const transfer = { ...(await describeTransfer({ ...step, direction })), dryRun: true, listEqual: false }
   const tally = new Tally()
-  const result = await runRsync({ args: rsyncArguments(transfer), signal: step.context.signal, onLine: (line) => tally.take(line) })
+  const result = await runRsync({
+    args: rsyncArguments(transfer),
+    signal: step.context.signal,
+    onLine: (line) => tally.take(line),
+  })
   const known = tally.stats.has('Total transferred file size')
   return result.exitCode === 0 || known ? tally.stat('Total transferred file size') : 0
 }
@@ -101,7 +108,10 @@ export async function transferStep(step: Step): Promise<StepOutcome> {
 }
 
 /** What the real run may delete at most, or why there will be none. */
-async function previewDeletes(step: Step, transfer: RsyncTransfer): Promise<{ readonly deletes: number } | { readonly outcome: StepOutcome }> {
+async function previewDeletes(
+  step: Step,
+  transfer: RsyncTransfer,
+): Promise<{ readonly deletes: number } | { readonly outcome: StepOutcome }> {
   const { context, dependencies } = step
   const tally = new Tally()
   const args = rsyncArguments({ ...transfer, dryRun: true, listEqual: false, deletes: { atMost: null } })
@@ -116,11 +126,16 @@ async function previewDeletes(step: Step, transfer: RsyncTransfer): Promise<{ re
     usualShare: usualDeleteShare(shares),
     sample: tally.deletedPaths,
   }
-  context.log(`would delete ${tally.filesDeleted} files and ${tally.directoriesDeleted} directories of ${preview.filesOnTarget} entries`)
-  const allowed = isApproved(context.run.approvals, 'mass-delete') || !mustHaltForDeletes(preview, context.plan.spec.deleteLimits)
+  context.log(
+    `would delete ${tally.filesDeleted} files and ${tally.directoriesDeleted} directories of ${preview.filesOnTarget} entries`,
+  )
+  const allowed =
+    isApproved(context.run.approvals, 'mass-delete') || !mustHaltForDeletes(preview, context.plan.spec.deleteLimits)
   if (allowed) return { deletes: tally.filesDeleted + tally.directoriesDeleted }
   const receiver = step.direction === 'push' ? context.node.name : 'this machine'
-  return { outcome: { kind: 'halt', reason: 'mass-delete', diagnosis: massDelete(preview, receiver), deletePreview: preview } }
+  return {
+    outcome: { kind: 'halt', reason: 'mass-delete', diagnosis: massDelete(preview, receiver), deletePreview: preview },
+  }
 }
 
 async function runTransfer(step: Step, transfer: RsyncTransfer): Promise<StepOutcome> {
@@ -176,24 +191,40 @@ function judge(step: Step, result: RsyncResult, options: { readonly allowPartial
   const severity = rsyncSeverity(result.exitCode)
   if (severity === 'ok' || severity === 'warning') return null
   if (severity === 'partial' && options.allowPartial) return null
-  if (severity === 'delete-limit') return { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: moreDeletesThanSeen(step) }
-  const diagnosis = dependencies.diagnose(context.node, { program: 'rsync', exitCode: result.exitCode, stderr: result.stderr })
+  if (severity === 'delete-limit')
+    return { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: moreDeletesThanSeen(step) }
+  const diagnosis = dependencies.diagnose(context.node, {
+    program: 'rsync',
+    exitCode: result.exitCode,
+    stderr: result.stderr,
+  })
   if (severity === 'partial') {
     const names = filesComplainedAbout(result.stderr)
     // A full or read-only disk explains every file; everything else is a matter of the files.
-    if (diagnosis.code === 'REMOTE_DISK_FULL' || diagnosis.code === 'REMOTE_READ_ONLY') return outcomeOf(onRightSide(step, diagnosis))
+    if (diagnosis.code === 'REMOTE_DISK_FULL' || diagnosis.code === 'REMOTE_READ_ONLY')
+      return outcomeOf(onRightSide(step, diagnosis))
     return { kind: 'retry', diagnosis: transferIncomplete(names, diagnosis.evidence) }
   }
-  if (severity === 'retryable' && diagnosis.code !== 'REMOTE_COMMAND_FAILED') return outcomeOf(onRightSide(step, diagnosis))
-  const failed = { ...diagnosis, code: diagnosis.code === 'REMOTE_COMMAND_FAILED' ? ('TRANSFER_FAILED' as const) : diagnosis.code }
+  if (severity === 'retryable' && diagnosis.code !== 'REMOTE_COMMAND_FAILED')
+    return outcomeOf(onRightSide(step, diagnosis))
+  const failed = {
+    ...diagnosis,
+    code: diagnosis.code === 'REMOTE_COMMAND_FAILED' ? ('TRANSFER_FAILED' as const) : diagnosis.code,
+  }
   if (severity === 'retryable') return { kind: 'retry', diagnosis: { ...failed, transient: true } }
-  return severityOf(failed.code) === 'halt' ? outcomeOf(failed) : { kind: 'fatal', diagnosis: onRightSide(step, failed) }
+  return severityOf(failed.code) === 'halt'
+    ? outcomeOf(failed)
+    : { kind: 'fatal', diagnosis: onRightSide(step, failed) }
 }
 
 /** In a pull the disk that is full is ours. */
 function onRightSide({ direction }: Step, diagnosis: StepOutcomeDiagnosis): StepOutcomeDiagnosis {
   if (direction !== 'pull' || diagnosis.code !== 'REMOTE_DISK_FULL') return diagnosis
-  return { ...diagnosis, code: 'LOCAL_DISK_FULL', sentence: 'The disk of this machine is full. Make room, then try again.' }
+  return {
+    ...diagnosis,
+    code: 'LOCAL_DISK_FULL',
+    sentence: 'The disk of this machine is full. Make room, then try again.',
+  }
 }
 
 type StepOutcomeDiagnosis = ReturnType<typeof diagnosisOf>
@@ -209,10 +240,18 @@ function moreDeletesThanSeen({ context }: Step): StepOutcomeDiagnosis {
 function warningsOf(result: RsyncResult, tally: Tally): StepContext['run']['warnings'] {
   const warnings: StepContext['run']['warnings'] = []
   if (result.exitCode === 24) {
-    warnings.push({ code: 'FILES_VANISHED', message: 'Files vanished from the source while it was sent.', evidence: filesComplainedAbout(result.stderr) })
+    warnings.push({
+      code: 'FILES_VANISHED',
+      message: 'Files vanished from the source while it was sent.',
+      evidence: filesComplainedAbout(result.stderr),
+    })
   }
   if (tally.skippedSpecial > 0) {
-    warnings.push({ code: 'SPECIAL_FILES_SKIPPED', message: `${tally.skippedSpecial} devices, sockets or pipes were left out.`, evidence: [] })
+    warnings.push({
+      code: 'SPECIAL_FILES_SKIPPED',
+      message: `${tally.skippedSpecial} devices, sockets or pipes were left out.`,
+      evidence: [],
+    })
   }
   return warnings
 }
@@ -224,7 +263,8 @@ function addToSummary(before: RunSummary | null, tally: Tally): RunSummary {
     filesTransferred: (before?.filesTransferred ?? 0) + tally.stat('Number of regular files transferred'),
     filesDeleted: (before?.filesDeleted ?? 0) + tally.filesDeleted,
     bytesTotal: Math.max(before?.bytesTotal ?? 0, tally.stat('Total file size')),
-    bytesTransferred: (before?.bytesTransferred ?? 0) + tally.stat('Total bytes sent') + tally.stat('Total bytes received'),
+    bytesTransferred:
+      (before?.bytesTransferred ?? 0) + tally.stat('Total bytes sent') + tally.stat('Total bytes received'),
     durationMs: before?.durationMs ?? 0,
   }
 }

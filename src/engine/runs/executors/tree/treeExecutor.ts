@@ -22,8 +22,14 @@ export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor
       return [...new Set(directories.map(normalizedRemoteDirectory))]
     },
     preflight: (context, memory) => preflight(dependencies, context, memory),
-    push: async (context, memory) => (context.plan.spec.push === null ? { kind: 'skipped' } : transferStep({ direction: 'push', dependencies, context, memory })),
-    pull: async (context, memory) => (context.plan.spec.pull === null ? { kind: 'skipped' } : transferStep({ direction: 'pull', dependencies, context, memory })),
+    push: async (context, memory) =>
+      context.plan.spec.push === null
+        ? { kind: 'skipped' }
+        : transferStep({ direction: 'push', dependencies, context, memory }),
+    pull: async (context, memory) =>
+      context.plan.spec.pull === null
+        ? { kind: 'skipped' }
+        : transferStep({ direction: 'pull', dependencies, context, memory }),
     verify: (context, memory) => verify({ ...dependencies, fingerprints }, context, memory),
     cleanUp: (context) => cleanUp(dependencies, context),
     stop: async ({ run, node }) => {
@@ -43,6 +49,7 @@ async function cleanUp({ sshPool, store }: TreeDependencies, { run, node, plan, 
   const [, before] = await store.listRuns({ nodeId: node.id, planId: plan.id, limit: 2 })
   if (run.attempts.length === 1 && (before === undefined || before.status === 'succeeded')) return
   log('removing what broken-off transfers left')
-  if (plan.spec.push !== null) await removeRemoteLeftovers(sshPool, node, plan.spec.push.target, { timeoutMs: commandTimeoutMs })
+  if (plan.spec.push !== null)
+    await removeRemoteLeftovers(sshPool, node, plan.spec.push.target, { timeoutMs: commandTimeoutMs })
   if (plan.spec.pull !== null) await removeLocalLeftovers(localDirectory(plan.spec.pull.target, node.name))
 }

@@ -1,6 +1,11 @@
 import { type ByteName, displayName } from '../../../../core/parse/rsync.ts'
 import { sourceChanged, verifyMismatch } from '../../../../core/run/causes.ts'
-import { changedSince, type Fingerprint, type FingerprintCache, fingerprintAllLocal } from '../../../transfer/manifest.ts'
+import {
+  changedSince,
+  type Fingerprint,
+  type FingerprintCache,
+  fingerprintAllLocal,
+} from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { fingerprintRemote } from '../../../transfer/remoteVerify.ts'
 import { chooseSample, digestOf, type SampledEntry } from '../../../transfer/sample.ts'
@@ -24,10 +29,17 @@ interface Side {
 }
 
 /** VERIFY: what the node says of its files must be what we have of them; only that makes a tile green (S0.73-75). */
-export async function verify(dependencies: TreeDependencies & { readonly fingerprints: FingerprintCache }, context: StepContext, memory: TreeMemory): Promise<StepOutcome> {
+export async function verify(
+  dependencies: TreeDependencies & { readonly fingerprints: FingerprintCache },
+  context: StepContext,
+  memory: TreeMemory,
+): Promise<StepOutcome> {
   const { push, pull } = context.plan.spec
   const proven = new Map<ByteName, Fingerprint>()
-  for (const [direction, leg] of [['push', push], ['pull', pull]] as const) {
+  for (const [direction, leg] of [
+    ['push', push],
+    ['pull', pull],
+  ] as const) {
     if (leg === null) continue
     const changed = direction === 'push' ? await changesOf(memory) : null
     if (changed !== null) return changed
@@ -43,29 +55,51 @@ function sideOf(direction: 'push' | 'pull', { plan, node }: StepContext, memory:
   const leg = plan.spec[direction]
   if (leg === null) throw new Error(`the plan has no ${direction}`)
   if (direction === 'pull') {
-    return { local: localDirectory(leg.target, node.name), remote: leg.source, entries: memory.pullEntries, transferred: memory.received, totalBytes: 0 }
+    return {
+      local: localDirectory(leg.target, node.name),
+      remote: leg.source,
+      entries: memory.pullEntries,
+      transferred: memory.received,
+      totalBytes: 0,
+    }
   }
   const { manifest } = memory
   if (manifest === null) throw new Error('PRE_FLIGHT_CHECK left no manifest')
-  return { local: manifest.directory, remote: leg.target, entries: manifest.entries, transferred: memory.sent, totalBytes: manifest.totalBytes }
+  return {
+    local: manifest.directory,
+    remote: leg.target,
+    entries: manifest.entries,
+    transferred: memory.sent,
+    totalBytes: manifest.totalBytes,
+  }
 }
 
 /** A source that is not what it was when its files were listed proves nothing, whatever the node has. */
 async function changesOf({ manifest }: TreeMemory): Promise<StepOutcome | null> {
   const changed = manifest === null ? [] : await changedSince(manifest)
-  return changed.length === 0 ? null : { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: sourceChanged(changed.map(displayName)) }
+  return changed.length === 0
+    ? null
+    : { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: sourceChanged(changed.map(displayName)) }
 }
 
 /** Both sides hash the same sample at the same time, each on its own machine. */
-async function compare({ sshPool, fingerprints }: TreeDependencies & { readonly fingerprints: FingerprintCache }, { run, node, plan, signal, log }: StepContext, side: Side): Promise<Checked> {
+async function compare(
+  { sshPool, fingerprints }: TreeDependencies & { readonly fingerprints: FingerprintCache },
+  { run, node, plan, signal, log }: StepContext,
+  side: Side,
+): Promise<Checked> {
   const sample = chooseSample(side.entries, { verify: plan.spec.verify, seed: run.id, transferred: side.transferred })
   log(`reading ${sample.length} hashes back from ${node.name}`)
   const timeoutMs = commandTimeoutMs + Math.ceil(side.totalBytes / slowestHashBytesPerMs)
   const [local, remote] = await Promise.all([
     fingerprintAllLocal(side.local, sample, { cache: fingerprints, signal }),
-    sample.length === 0 ? new Map<ByteName, Fingerprint>() : fingerprintRemote(sshPool, node, { directory: side.remote, entries: sample, timeoutMs, signal }),
+    sample.length === 0
+      ? new Map<ByteName, Fingerprint>()
+      : fingerprintRemote(sshPool, node, { directory: side.remote, entries: sample, timeoutMs, signal }),
   ])
-  const wrong = sample.map((entry) => entry.name).filter((name) => local.get(name) === undefined || local.get(name) !== remote.get(name))
+  const wrong = sample
+    .map((entry) => entry.name)
+    .filter((name) => local.get(name) === undefined || local.get(name) !== remote.get(name))
   return { remote, wrong }
 }
 
@@ -79,11 +113,23 @@ function mismatch({ node, log }: StepContext, memory: TreeMemory, { wrong }: Che
     kind: 'retry',
     from: 'PRE_FLIGHT_CHECK',
     diagnosis: verifyMismatch(node.name, names),
-    patch: { warnings: [{ code: 'CONTENT_DIFFERED', message: `${names.length} files on ${node.name} differed although rsync called them equal.`, evidence: names.slice(0, 20) }] },
+    patch: {
+      warnings: [
+        {
+          code: 'CONTENT_DIFFERED',
+          message: `${names.length} files on ${node.name} differed although rsync called them equal.`,
+          evidence: names.slice(0, 20),
+        },
+      ],
+    },
   }
 }
 
-function prove({ clock }: TreeDependencies, { run, plan, log }: StepContext, proven: ReadonlyMap<ByteName, Fingerprint>): StepOutcome {
+function prove(
+  { clock }: TreeDependencies,
+  { run, plan, log }: StepContext,
+  proven: ReadonlyMap<ByteName, Fingerprint>,
+): StepOutcome {
   const digest = digestOf(proven)
   log(`verified ${proven.size} files, digest ${digest}`)
   const proof = {
