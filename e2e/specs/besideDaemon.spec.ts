@@ -1,19 +1,20 @@
-import { rmSync } from 'node:fs'
-import { expect, newHome, test } from '../fixtures/console.ts'
+import { expect, test } from '../fixtures/console.ts'
 import { demoInStep, pushOne } from '../fixtures/demo.ts'
-import { startDesktop } from '../fixtures/desktopHost.ts'
 import { connectEngine } from '../fixtures/engineClient.ts'
-import { startDaemon, stopDaemon } from '../fixtures/webHost.ts'
+import { stopDaemon } from '../fixtures/webHost.ts'
 import { FleetPage } from '../pages/fleet.ts'
 import { RunPage } from '../pages/runs.ts'
 import { TerminalDock } from '../pages/terminal.ts'
 
-test('the window of a home that a daemon owns is its client, and takes over when the daemon ends @desktop', async () => {
-  const home = newHome()
-  const { process: daemon } = await startDaemon(home, 0)
-  const { client, close } = await connectEngine(home)
+test('the window of a home that a daemon owns is its client, and takes over when the daemon ends @desktop', async ({
+  ownHome,
+  launchDesktop,
+  launchDaemon,
+}) => {
+  const { process: daemon } = await launchDaemon()
+  const { client, close } = await connectEngine(ownHome)
   await demoInStep(client, 3)
-  const desktop = startDesktop(home, {})
+  const desktop = launchDesktop()
   const page = await desktop.openPage()
   await new FleetPage(page).expectCount('in step', 3)
   expect((await client.system.status()).host).toBe('daemon')
@@ -28,15 +29,11 @@ test('the window of a home that a daemon owns is its client, and takes over when
   await terminal.expectText('worker-01', /through: 42/)
 
   // The window has the right kind of vault for this home only while somebody types its passphrase.
-  await client.demo.down()
   close()
   await stopDaemon(daemon)
   await expect(page.getByRole('region', { name: 'Locked vault' })).toBeVisible({ timeout: 30_000 })
-  const own = await connectEngine(home)
+  const own = await connectEngine(ownHome)
   expect((await own.client.system.status()).host).toBe('desktop')
   expect((await own.client.runs.get({ runId: run.id })).status).toBe('succeeded')
   own.close()
-  await desktop.close()
-  expect(desktop.watch.take()).toEqual([])
-  rmSync(home, { recursive: true, force: true })
 })

@@ -2,8 +2,8 @@ import { expect, test } from '../fixtures/console.ts'
 import { waitUntil } from '../fixtures/waitUntil.ts'
 
 test.describe('the desktop app @desktop', () => {
-  test('asks for a sandboxed, isolated window without node', async ({ desktop, console: _ }) => {
-    const [options] = desktop.calls.find(({ api }) => api === 'BrowserWindow')?.args ?? []
+  test('asks for a sandboxed, isolated window without node', async ({ calls, console: _ }) => {
+    const [options] = calls.find(({ api }) => api === 'BrowserWindow')?.args ?? []
     expect(options).toMatchObject({
       webPreferences: {
         sandbox: true,
@@ -13,12 +13,12 @@ test.describe('the desktop app @desktop', () => {
         webSecurity: true,
       },
     })
-    expect(desktop.calls.map(({ api }) => api)).toContain('app.enableSandbox')
-    expect(desktop.calls.map(({ api }) => api)).toContain('session.setPermissionRequestHandler')
+    expect(calls.map(({ api }) => api)).toContain('app.enableSandbox')
+    expect(calls.map(({ api }) => api)).toContain('session.setPermissionRequestHandler')
   })
 
-  test('hands no secret to the engine by argument or environment', async ({ desktop, console: _ }) => {
-    const fork = desktop.calls.find(({ api }) => api === 'utilityProcess.fork')
+  test('hands no secret to the engine by argument or environment', async ({ calls, console: _ }) => {
+    const fork = calls.find(({ api }) => api === 'utilityProcess.fork')
     expect(fork?.args.slice(1)).toEqual([[], { serviceName: 'Lockstep engine' }])
   })
 
@@ -49,26 +49,25 @@ test.describe('the desktop app @desktop', () => {
     )
   })
 
-  test('cannot be led away from its page', async ({ desktop, console }) => {
+  test('cannot be led away from its page', async ({ calls, console }) => {
     const before = console.url()
     await console.evaluate(() => {
       location.href = 'https://example.org/'
     })
-    await waitUntil('the refusal', () => desktop.calls.find(({ api }) => api === 'navigation.denied'))
+    await waitUntil('the refusal', () => calls.find(({ api }) => api === 'navigation.denied'))
     expect(console.url()).toBe(before)
   })
 
-  test('opens no window of its own; https goes to the browser, the rest nowhere', async ({ desktop, console }) => {
+  test('opens no window of its own; https goes to the browser, the rest nowhere', async ({ calls, console }) => {
     await console.evaluate(() => {
       window.open('https://example.org/docs')
       window.lockstep?.openExternal('file:///etc/passwd')
       window.lockstep?.openExternal('javascript:alert(1)')
     })
-    const opened = (): unknown[] =>
-      desktop.calls.filter(({ api }) => api === 'shell.openExternal').map(({ args }) => args[0])
+    const opened = (): unknown[] => calls.filter(({ api }) => api === 'shell.openExternal').map(({ args }) => args[0])
     await waitUntil('the link in the browser', () => opened().length > 0)
     expect(opened()).toEqual(['https://example.org/docs'])
-    expect(desktop.calls.filter(({ api }) => api === 'BrowserWindow')).toHaveLength(1)
+    expect(calls.filter(({ api }) => api === 'BrowserWindow')).toHaveLength(1)
   })
 
   test('runs no inline script and no eval', async ({ host, console }) => {
@@ -107,10 +106,8 @@ test.describe('the desktop app @desktop', () => {
     await console.keyboard.press('Escape')
   })
 
-  test('copies through the main process', async ({ desktop, console }) => {
+  test('copies through the main process', async ({ calls, console }) => {
     await console.evaluate(() => window.lockstep?.copyText('lockstep push worker-01'))
-    expect(desktop.calls.filter(({ api }) => api === 'clipboard.writeText').at(-1)?.args).toEqual([
-      'lockstep push worker-01',
-    ])
+    expect(calls.filter(({ api }) => api === 'clipboard.writeText').at(-1)?.args).toEqual(['lockstep push worker-01'])
   })
 })

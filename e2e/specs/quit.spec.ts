@@ -1,15 +1,15 @@
-import { rmSync } from 'node:fs'
-import { expect, newHome, test } from '../fixtures/console.ts'
+import { expect, test } from '../fixtures/console.ts'
 import { demoInStep, pushOne, untilFinal } from '../fixtures/demo.ts'
-import { startDesktop } from '../fixtures/desktopHost.ts'
 import { connectEngine } from '../fixtures/engineClient.ts'
 import { waitUntil } from '../fixtures/waitUntil.ts'
 
-test('S0.86 quitting in the middle of a run is orderly, and the next start finishes the same run @desktop', async () => {
-  const home = newHome()
-  const first = startDesktop(home, {})
+test('S0.86 quitting in the middle of a run is orderly, and the next start finishes the same run @desktop', async ({
+  ownHome,
+  launchDesktop,
+}) => {
+  const first = launchDesktop()
   await first.openPage()
-  const before = await connectEngine(home)
+  const before = await connectEngine(ownHome)
   await demoInStep(before.client, 3)
   await before.client.demo.fault({ node: 'worker-01', fault: 'slow' })
   const run = await pushOne(before.client, 'worker-01')
@@ -21,14 +21,10 @@ test('S0.86 quitting in the middle of a run is orderly, and the next start finis
   await first.close()
   expect(first.exitCode).toBe(0)
 
-  const second = startDesktop(home, {})
+  const second = launchDesktop()
   await second.openPage()
-  const after = await connectEngine(home)
+  const after = await connectEngine(ownHome)
   const ended = await untilFinal(after.client, run.id)
   expect(ended).toMatchObject({ id: run.id, status: 'succeeded' })
-  await after.client.demo.down()
   after.close()
-  await second.close()
-  expect(second.watch.take()).toEqual([])
-  rmSync(home, { recursive: true, force: true })
 })
