@@ -1,0 +1,88 @@
+import type { Command } from 'commander'
+import { AppError } from '../../shared/errors.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import type { Runner } from '../context.ts'
+import { planDocument, readPlans } from '../input/plans.ts'
+import { readText } from '../input/readText.ts'
+import { printable, printableLine } from '../output/printable.ts'
+import { renderTable } from '../output/table.ts'
+import { isoTime } from '../output/words.ts'
+
+export function addPlanCommands(program: Command, run: Runner): void {
+  const plans = program.command('plans').alias('plan').description('what is delivered, to which nodes')
+  plans
+    .command('apply [file]')
+    .description('creates or changes the plans of a YAML file, all or none; - is standard input')
+    .option('-f, --file <file>', 'the same as the argument')
+    .action((argument: string | undefined, { file }: { readonly file?: string }) => run(apply(argument, file)))
+  plans
+    .command('list')
+    .description('all plans')
+    .action(() =>
+      run(({ withEngine, output }) =>
+        withEngine({}, async (client) => output.value(await client.plans.list(), renderList)),
+      ),
+    )
+  plans
+    .command('show <plan>')
+    .description('one plan, in the form that "plans apply" takes')
+    .action((plan: string) =>
+      run(({ withEngine, output }) =>
+        withEngine({}, async (client) => output.value(await client.plans.get({ plan }), renderPlan)),
+      ),
+    )
+  plans
+    .command('remove <plan>')
+    .description('removes a plan; what was delivered stays on the nodes')
+    .action((plan: string) =>
+      run(({ withEngine, output }) =>
+        withEngine({}, async (client) =>
+          output.value(await client.plans.remove({ plan }), () => `Plan ${printableLine(plan)} is removed.\n`),
+        ),
+      ),
+    )
+}
+
+function apply(argument: string | undefined, file: string | undefined): Parameters<Runner>[0] {
+  return async ({ withEngine, output }) => {
+    const path = argument ?? file
+    if (path === undefined || (argument !== undefined && file !== undefined)) {
+      throw new AppError('INVALID_INPUT', 'Name one file: lockstep plans apply plans.yaml (- for standard input).')
+    }
+    const plans = readPlans(await readText(path, 'The plan file'), path === '-' ? 'Standard input' : path)
+    await withEngine({}, async (client) => {
+      const before = new Map((await client.plans.list()).map((plan) => [plan.id, plan.revision]))
+      output.value(await client.plans.apply({ plans }), (applied) =>
+        applied.map((plan) => renderEffect(plan, before.get(plan.id))).join(''),
+      )
+    })
+  }
+}
+
+function renderEffect(plan: Plan, revisionBefore: number | undefined): string {
+  const name = printableLine(plan.name)
+  if (revisionBefore === undefined) return `${name}: created, revision ${plan.revision}\n`
+  if (revisionBefore === plan.revision) return `${name}: unchanged, revision ${plan.revision}\n`
+  return `${name}: changed, revision ${revisionBefore} -> ${plan.revision}\n`
+}
+
+function renderList(plans: readonly Plan[]): string {
+  if (plans.length === 0) return 'There is no plan. Write one and give it to: lockstep plans apply plans.yaml\n'
+  return renderTable(
+    ['PLAN', 'REVISION', 'SELECTOR', 'DELIVERS'],
+    plans.map(({ name, revision, selector, spec }) => [
+      name,
+      String(revision),
+      selector === '' ? '*' : selector,
+      [
+        spec.push === null ? '' : `push ${spec.push.source} -> ${spec.push.target}`,
+        spec.pull === null ? '' : `pull ${spec.pull.source} -> ${spec.pull.target}`,
+      ]
+        .filter((part) => part !== '')
+        .join(', '),
+    ]),
+  )
+}
+
+const renderPlan = (plan: Plan): string =>
+  `# revision ${plan.revision} of ${isoTime(plan.updatedAt)}, digest ${plan.digest}\n${printable(planDocument(plan))}`

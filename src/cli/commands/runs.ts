@@ -1,0 +1,136 @@
+import type { Command } from 'commander'
+import { RunFilter } from '../../shared/contract/runs.ts'
+import { BatchId, RunId } from '../../shared/model/ids.ts'
+import { HaltReason, type Run, RunStatus } from '../../shared/model/run.ts'
+import type { CliContext, Runner } from '../context.ts'
+import { parseInput } from '../errors.ts'
+import { type ExitCode, exitCodes } from '../exitCodes.ts'
+import { integerBetween, wordOf, wordsOf } from '../input/options.ts'
+import { renderRun, renderRuns } from '../output/runs.ts'
+
+interface ListOptions {
+  readonly node?: string
+  readonly plan?: string
+  readonly batch?: string
+  readonly status?: RunStatus[]
+  readonly before?: string
+  readonly limit: number
+}
+
+export function addRunCommands(program: Command, run: Runner): void {
+  const runs = program.command('runs').alias('run').description('what was done, on which node, with what outcome')
+  runs
+    .command('list')
+    .description('runs, newest first')
+    .option('--node <node>', 'of this node')
+    .option('--plan <plan>', 'of this plan')
+    .option('--batch <id>', 'of this push')
+    .option('--status <status>', `${RunStatus.options.join(', ')}; may be repeated`, wordsOf(RunStatus))
+    .option('--before <run>', 'older than this run')
+    .option('--limit <n>', 'how many', integerBetween(1, 1000), 50)
+    .action((options: ListOptions) => run((context) => list(context, options)))
+  runs
+    .command('show <run>')
+    .description('one run: states, attempts, proof, evidence')
+    .action((id: string) =>
+      run(({ withEngine, output }) => {
+        const runId = runIdOf(id)
+        return withEngine({}, async (client) => output.value(await client.runs.get({ runId }), renderRun))
+      }),
+    )
+  runs
+    .command('log <run>')
+    .description('what the programs of a run wrote')
+    .option('--follow', 'go on until the run is final')
+    .action((id: string, { follow = false }: { readonly follow?: boolean }) =>
+      run((context) => log(context, runIdOf(id), follow)),
+    )
+  runs
+    .command('cancel <run>')
+    .description('stops a run on both sides and says whether that was proven')
+    .action((id: string) => run((context) => cancel(context, runIdOf(id))))
+  runs
+    .command('approve <run>')
+    .description('lifts one safety stop of one run')
+    .requiredOption('--reason <reason>', HaltReason.options.join(', '), wordOf(HaltReason))
+    .action((id: string, { reason }: { readonly reason: HaltReason }) =>
+      run((context) => approve(context, runIdOf(id), reason)),
+    )
+}
+
+const runIdOf = (text: string): RunId => parseInput(RunId, text, `"${text}" is no run id`)
+
+async function list({ withEngine, output }: CliContext, options: ListOptions): Promise<void> {
+  const { batch, status, before, ...rest } = options
+  const filter = parseInput(
+    RunFilter,
+    {
+      ...rest,
+      ...(batch === undefined ? {} : { batchId: parseInput(BatchId, batch, '--batch') }),
+      ...(status === undefined ? {} : { statuses: status }),
+      ...(before === undefined ? {} : { before: runIdOf(before) }),
+    },
+    'The runs cannot be listed',
+  )
+  await withEngine({}, async (client) => {
+    const page = await client.runs.list(filter)
+    output.value(page, ({ runs }) => renderRuns(runs))
+    if (page.next !== null) output.note(`There are older ones: --before ${page.next}`)
+  })
+}
+
+interface LogText {
+  readonly runId: RunId
+  readonly text: string
+  readonly totalBytes: number
+  /** The run is final and this is all of it. */
+  readonly complete: boolean
+}
+
+async function log({ withEngine, output, signal }: CliContext, runId: RunId, follow: boolean): Promise<void> {
+  await withEngine({}, async (client) => {
+    const parts: Buffer[] = []
+    let totalBytes = 0
+    let complete = false
+    const take = (chunk: {
+      readonly base64: string
+      readonly totalBytes: number
+      readonly complete: boolean
+    }): void => {
+      const bytes = Buffer.from(chunk.base64, 'base64')
+      if (output.isJson) parts.push(bytes)
+      else output.raw(bytes)
+      totalBytes = chunk.totalBytes
+      complete = chunk.complete
+    }
+    if (follow) for await (const chunk of await client.runs.followLog({ runId }, { signal })) take(chunk)
+    else for await (const chunk of pages()) take(chunk)
+    if (output.isJson) {
+      output.value<LogText>({ runId, text: Buffer.concat(parts).toString('utf8'), totalBytes, complete }, () => '')
+    }
+
+    async function* pages() {
+      for (let offset = 0; ; ) {
+        const chunk = await client.runs.log({ runId, offset })
+        yield chunk
+        if (chunk.nextOffset === offset || chunk.nextOffset >= chunk.totalBytes) return
+        offset = chunk.nextOffset
+      }
+    }
+  })
+}
+
+async function cancel({ withEngine, output }: CliContext, runId: RunId): Promise<ExitCode> {
+  const ended = await withEngine({}, (client) => client.runs.cancel({ runId }))
+  output.value(ended, renderRun)
+  return ended.cancellation?.stopConfirmed === false ? exitCodes.failed : exitCodes.ok
+}
+
+async function approve({ withEngine, output }: CliContext, runId: RunId, reason: HaltReason): Promise<void> {
+  await withEngine({}, async (client, { owner }) => {
+    const approved: Run = await client.runs.approve({ runId, reason })
+    output.value(approved, renderRun)
+    if (owner === 'embedded')
+      output.note('Nobody works on runs now: it goes on when an engine serves this home (lockstep serve).')
+  })
+}

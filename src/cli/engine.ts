@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connectEngine, type EngineConnection } from '../daemon/connect.ts'
+import type { PassphraseSource } from '../daemon/passphrase.ts'
+import type { HomePaths } from '../platform/paths.ts'
+import type { EngineClient } from '../shared/contract/index.ts'
+import { AppError } from '../shared/errors.ts'
+import type { EngineNeeds } from './context.ts'
+import { toCallError } from './errors.ts'
+
+export interface EngineAccess {
+  readonly home: HomePaths
+  readonly version: string
+  readonly passphrase: PassphraseSource
+  readonly signal: AbortSignal
+}
+
+const shortCommandWaitMs = 30_000
+const pauseMs = 100
+
+/**
+ * The engine of the home. Another command that only asks something owns it for a moment and would take its engine away
+ * while we use it: that one is waited for.
+ *
+ * @throws AppError as `connectEngine`; HOME_IN_USE when another command does not end
+ */
+export async function connect(access: EngineAccess, needs: EngineNeeds): Promise<EngineConnection> {
+  const deadline = performance.now() + shortCommandWaitMs
+  for (;;) {
+    access.signal.throwIfAborted()
+    const connection = await connectEngine({
+      home: access.home,
+      whenUnowned: needs.whenUnowned ?? 'embed',
+      work: needs.work ?? false,
+      passphrase: access.passphrase,
+      version: access.version,
+    })
+    if (connection.owner === 'embedded' || (await outlivesUs(connection.client))) return connection
+    await connection.close()
+    if (performance.now() > deadline) {
+      throw new AppError('HOME_IN_USE', `Another command uses ${access.home.home}. Try again when it has ended.`)
+    }
+    await sleep(pauseMs, undefined, { signal: access.signal })
+  }
+}
+
+/** An engine of another command that works on runs lasts; it has a next reconcile, one that only answers has none. */
+async function outlivesUs(client: EngineClient): Promise<boolean> {
+  try {
+    const status = await client.system.status()
+    return status.host !== 'cli' || status.reconcile.nextAt !== null
+  } catch {
+    return false
+  }
+}
+
+/** Resolves like `work`, unless the person interrupts: then at once, and the connection is closed properly. */
+export async function withEngine<T>(
+  access: EngineAccess,
+  needs: EngineNeeds,
+  work: (client: EngineClient, connection: EngineConnection) => Promise<T>,
+): Promise<T> {
+  const connection = await connect(access, needs)
+  const interrupted = Promise.withResolvers<never>()
+  const interrupt = (): void => interrupted.reject(access.signal.reason)
+  access.signal.addEventListener('abort', interrupt, { once: true })
+  try {
+    return await Promise.race([work(connection.client, connection), interrupted.promise])
+  } catch (thrown) {
+    throw toCallError(thrown)
+  } finally {
+    access.signal.removeEventListener('abort', interrupt)
+    await connection.close()
+  }
+}

@@ -1,0 +1,55 @@
+import { InvalidArgumentError } from 'commander'
+import type { z } from 'zod'
+
+/** A whole number in a range, for commander. */
+export const integerBetween =
+  (lowest: number, highest: number) =>
+  (text: string): number => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= lowest && value <= highest) return value
+    throw new InvalidArgumentError(`Use a whole number from ${lowest} to ${highest}.`)
+  }
+
+/** Seconds, with decimals if need be, for commander; gives milliseconds. */
+export const secondsAtLeast =
+  (lowestMs: number) =>
+  (text: string): number => {
+    const value = /^\d{1,9}(\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1_000) : Number.NaN
+    if (value >= lowestMs) return value
+    throw new InvalidArgumentError(`Use a number of seconds, ${lowestMs / 1_000} at least.`)
+  }
+
+/** An option that may be given several times. */
+export const collect = (text: string, before: readonly string[] | undefined): string[] => [...(before ?? []), text]
+
+/** One of the words of a zod enum, several times or separated by commas. */
+export const wordsOf =
+  <T extends string>(schema: z.ZodType<T> & { readonly options: readonly T[] }) =>
+  (text: string, before: readonly T[] | undefined): T[] => [
+    ...(before ?? []),
+    ...text.split(',').map((word) => {
+      const parsed = schema.safeParse(word)
+      if (parsed.success) return parsed.data
+      throw new InvalidArgumentError(`"${word}" is none of ${schema.options.join(', ')}.`)
+    }),
+  ]
+
+export function wordOf<T extends string>(schema: z.ZodType<T> & { readonly options: readonly T[] }) {
+  return (text: string): T => {
+    const parsed = schema.safeParse(text)
+    if (parsed.success) return parsed.data
+    throw new InvalidArgumentError(`Use one of ${schema.options.join(', ')}.`)
+  }
+}
+
+/** `key=value`, several times. */
+export function keyValue(text: string, before: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const at = text.indexOf('=')
+  if (at > 0) return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+  throw new InvalidArgumentError('Use key=value.')
+}
+
+export function onOrOff(text: string): boolean {
+  if (text === 'on' || text === 'off') return text === 'on'
+  throw new InvalidArgumentError('Use on or off.')
+}

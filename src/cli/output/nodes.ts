@@ -1,0 +1,84 @@
+import { computeTile } from '../../core/fleet/health.ts'
+import type { FleetNode, PlanState, Reachability } from '../../shared/model/node.ts'
+import { bad, good, paintNodeStatus, waiting } from './style.ts'
+import { type Cell, renderFacts, renderTable } from './table.ts'
+import { isoTime, isoTimeOr } from './words.ts'
+
+export function renderNodes(nodes: readonly FleetNode[]): string {
+  if (nodes.length === 0) return 'No node. Register one with: lockstep nodes add, or try: lockstep demo up\n'
+  const nowMs = Date.now()
+  return renderTable(
+    ['NODE', 'KIND', 'ADDRESS', 'STATUS', 'SHOWS', 'LAST SYNC'],
+    nodes.map((node) => [
+      node.name,
+      node.kind,
+      `${node.address}:${node.port}`,
+      { text: node.status, paint: paintNodeStatus(node.status) },
+      computeTile(node, nowMs).short,
+      isoTimeOr(node.lastSyncAt, 'never'),
+    ]),
+  )
+}
+
+/** Everything about one node; the cause first where there is one. */
+export function renderNode(node: FleetNode): string {
+  const tile = computeTile(node, Date.now())
+  const facts = renderFacts([
+    ['node', node.name],
+    ['id', node.id],
+    ['kind', node.kind],
+    ['login', `${node.user}@${node.address}:${node.port} as ${node.principal}`],
+    ['status', { text: node.status, paint: paintNodeStatus(node.status) }],
+    ['shows', { text: tile.fill, paint: tile.fill === 'in-step' ? good : waiting }],
+    ['why', tile.diagnosis === null ? null : { text: tile.diagnosis.sentence, paint: bad }],
+    ['reachable', reachabilityCell(node.reachability)],
+    ['last sync', isoTimeOr(node.lastSyncAt, 'never')],
+    ['last attempt', isoTimeOr(node.lastAttemptAt, 'never')],
+    ['certificate', certificateWords(node)],
+    [
+      'host keys',
+      node.hostKeys.length === 0
+        ? 'none accepted'
+        : node.hostKeys.map((key) => `${key.keyType} ${key.fingerprint}`).join(', '),
+    ],
+    [
+      'labels',
+      Object.entries(node.labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(', '),
+    ],
+    ['maintenance', node.maintenance ? 'on' : null],
+    ['works on', node.activeRunId],
+    ['halted run', node.haltedRunId],
+  ])
+  return node.plans.length === 0 ? `${facts}No plan selects this node.\n` : `${facts}\n${renderPlanStates(node.plans)}`
+}
+
+const renderPlanStates = (plans: readonly PlanState[]): string =>
+  renderTable(
+    ['PLAN', 'WANTED', 'READ BACK', 'VERIFIED', 'DRIFT SINCE'],
+    plans.map(({ planName, desiredRevision, observed, driftSince }) => [
+      planName,
+      `revision ${desiredRevision}`,
+      observed === null ? 'never' : `revision ${observed.revision}`,
+      observed === null ? '' : isoTime(observed.verifiedAt),
+      driftSince === null ? '' : isoTime(driftSince),
+    ]),
+  )
+
+function reachabilityCell(reachability: Reachability): Cell {
+  switch (reachability.status) {
+    case 'unknown':
+      return { text: 'not looked at yet' }
+    case 'reachable':
+      return { text: `yes, since ${isoTime(reachability.since)}`, paint: good }
+    case 'unreachable':
+      return { text: `no, since ${isoTime(reachability.since)}: ${reachability.diagnosis.sentence}`, paint: bad }
+  }
+}
+
+function certificateWords({ certificate }: FleetNode): string {
+  if (certificate === null) return 'none yet'
+  const proof = certificate.acceptedAt === null ? 'not proven' : `accepted ${isoTime(certificate.acceptedAt)}`
+  return `serial ${certificate.serial}, until ${isoTime(certificate.validBefore)}, ${proof}`
+}

@@ -1,0 +1,43 @@
+import { Command } from 'commander'
+import { addAuditCommands } from './commands/audit.ts'
+import { addAuthorityCommands } from './commands/authority.ts'
+import { addCertificateCommands } from './commands/certificates.ts'
+import { addDemoCommands } from './commands/demo.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
+import { addHealthCommand } from './commands/health.ts'
+import { addNodeCommands } from './commands/nodes.ts'
+import { addPlanCommands } from './commands/plans.ts'
+import { addPushCommand } from './commands/push.ts'
+import { addRunCommands } from './commands/runs.ts'
+import { addServeCommands } from './commands/serve.ts'
+import { addStatusCommand } from './commands/status.ts'
+import type { Runner } from './context.ts'
+
+/** The whole command line. Nothing is done before a command hands its work to `run`. */
+export function buildProgram(version: string, run: Runner): Command {
+  const program = new Command('lockstep')
+    .description('Keeps a fleet in step, and proves it.')
+    .version(version)
+    .option('--home <dir>', 'the directory that holds everything (default: LOCKSTEP_HOME, else the usual place)')
+    .option('--json', 'print one JSON value; errors as one JSON object on standard error')
+    .option('--passphrase-file <file>', 'where the passphrase of the key vault is (default: LOCKSTEP_PASSPHRASE_FILE)')
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined, writeErr: () => undefined })
+    .helpCommand('help [command]', 'what a command does')
+  const parts = [
+    addServeCommands,
+    addDemoCommands,
+    addNodeCommands,
+    addPlanCommands,
+    addPushCommand,
+    addHealthCommand,
+    addRunCommands,
+    addCertificateCommands,
+    addAuthorityCommands,
+    addDoctorCommand,
+    addAuditCommands,
+    addStatusCommand,
+  ]
+  for (const add of parts) add(program, run)
+  return program
+}
