@@ -34,11 +34,15 @@ export function remoteRsyncProgram(runId: RunId): string {
   return `sh -c '${script}' lockstep`
 }
 
-/** Ticks of a tenth of a second: TERM at once, KILL after three seconds, given up after eight. */
+/** TERM at once, KILL after three seconds, given up after ten. GNU grep looks at all processes in one go, others one by one. */
 const stopScript = (runId: RunId): string => `
 m=${markName}=${runId}
 f=$HOME/.lockstep/run-${runId}
-if [ -r /proc/self/environ ]; then
+if [ -r /proc/self/environ ] && grep --version 2>/dev/null | grep -q GNU; then
+  marked() {
+    for e in $(grep -lszxF "$m" /proc/[0-9]*/environ 2>/dev/null); do p=\${e#/proc/}; echo "\${p%/environ}"; done
+  }
+elif [ -r /proc/self/environ ]; then
   marked() {
     for e in /proc/[0-9]*/environ; do
       if tr '\\000' '\\n' <"$e" | grep -qx "$m"; then p=\${e#/proc/}; echo "\${p%/environ}"; fi
@@ -53,7 +57,8 @@ else
     ps -A -o pid=,pgid= | while read -r p g; do [ "$g" = "$(echo $group)" ] && echo "$p"; done
   }
 fi
-n=0
+begun=$(date +%s)
+asked=
 quiet=0
 while [ $quiet -lt 2 ]; do
   p=$(marked)
@@ -61,11 +66,11 @@ while [ $quiet -lt 2 ]; do
     quiet=$((quiet + 1))
   else
     quiet=0
-    if [ $n -eq 0 ]; then kill -s TERM $p 2>/dev/null; fi
-    if [ $n -ge 30 ]; then kill -s KILL $p 2>/dev/null; fi
-    if [ $n -ge 80 ]; then echo "lockstep-stop alive" $p; exit 0; fi
+    passed=$(($(date +%s) - begun))
+    if [ -z "$asked" ]; then kill -s TERM $p 2>/dev/null; asked=yes; fi
+    if [ $passed -ge 3 ]; then kill -s KILL $p 2>/dev/null; fi
+    if [ $passed -ge 10 ]; then echo "lockstep-stop alive" $p; exit 0; fi
   fi
-  n=$((n + 1))
   [ $quiet -ge 2 ] || sleep 0.1 2>/dev/null || sleep 1
 done
 rm -f "$f"

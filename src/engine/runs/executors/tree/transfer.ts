@@ -98,6 +98,27 @@ export async function measureTransfer(direction: Direction, step: Omit<Step, 'di
   return result.exitCode === 0 || known ? tally.stat('Total transferred file size') : 0
 }
 
+/**
+ * What rsync would still do after a transfer, deletes included; null when it could not say. Lists both trees once
+ * more, so it is asked only where the plan wants everything verified.
+ */
+export async function leftToDo(direction: Direction, step: Omit<Step, 'direction'>): Promise<string[] | null> {
+  const { delete: deletes } = step.context.plan.spec
+  const described = await describeTransfer({ ...step, direction })
+  const transfer = { ...described, dryRun: true, listEqual: false, deletes: deletes ? { atMost: null } : null }
+  const left: string[] = []
+  const result = await runRsync({
+    args: rsyncArguments(transfer),
+    signal: step.context.signal,
+    onLine: (line) => {
+      // A dot means that only times or permissions of a directory differ.
+      if (line.kind === 'delete' || (line.kind === 'item' && !line.change.startsWith('.')))
+        left.push(displayName(line.name))
+    },
+  })
+  return result.exitCode === 0 ? left : null
+}
+
 /** PUSH_SYNC and PULL_SYNC: a dry run first when deletes are on, then the transfer (S0.66-72). */
 export async function transferStep(step: Step): Promise<StepOutcome> {
   const transfer = await describeTransfer(step)

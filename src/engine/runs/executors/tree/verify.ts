@@ -1,5 +1,5 @@
 import { type ByteName, displayName } from '../../../../core/parse/rsync.ts'
-import { sourceChanged, verifyMismatch } from '../../../../core/run/causes.ts'
+import { sourceChanged, transferIncomplete, verifyMismatch } from '../../../../core/run/causes.ts'
 import {
   changedSince,
   type Fingerprint,
@@ -11,6 +11,7 @@ import { fingerprintRemote } from '../../../transfer/remoteVerify.ts'
 import { chooseSample, digestOf, type SampledEntry } from '../../../transfer/sample.ts'
 import type { StepContext, StepOutcome } from '../../executor.ts'
 import { commandTimeoutMs, type TreeDependencies, type TreeMemory } from './memory.ts'
+import { leftToDo } from './transfer.ts'
 
 /** Hashing speed below which a node is given up: 10 MB/s. */
 const slowestHashBytesPerMs = 10_000
@@ -34,7 +35,8 @@ export async function verify(
   context: StepContext,
   memory: TreeMemory,
 ): Promise<StepOutcome> {
-  const { push, pull } = context.plan.spec
+  const { plan } = context
+  const { push, pull } = plan.spec
   const proven = new Map<ByteName, Fingerprint>()
   for (const [direction, leg] of [
     ['push', push],
@@ -46,6 +48,9 @@ export async function verify(
     const checked = await compare(dependencies, context, sideOf(direction, context, memory))
     const problem = (direction === 'push' ? await changesOf(memory) : null) ?? mismatch(context, memory, checked)
     if (problem !== null) return problem
+    const unfinished =
+      plan.spec.verify.mode === 'full' ? await sanityCheck(direction, dependencies, context, memory) : null
+    if (unfinished !== null) return unfinished
     for (const [name, fingerprint] of checked.remote) proven.set(`${direction}/${name}`, fingerprint)
   }
   return prove(dependencies, context, proven)
@@ -101,6 +106,19 @@ async function compare(
     .map((entry) => entry.name)
     .filter((name) => local.get(name) === undefined || local.get(name) !== remote.get(name))
   return { remote, wrong }
+}
+
+/** Everything verified also means: nothing missing, and nothing there that should be gone (S0.75). */
+async function sanityCheck(
+  direction: 'push' | 'pull',
+  dependencies: TreeDependencies,
+  context: StepContext,
+  memory: TreeMemory,
+): Promise<StepOutcome | null> {
+  const left = await leftToDo(direction, { dependencies, context, memory })
+  if (left === null) return { kind: 'retry', diagnosis: transferIncomplete([], ['a last dry run did not end well']) }
+  if (left.length === 0) return null
+  return { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: verifyMismatch(context.node.name, left.slice(0, 100)) }
 }
 
 /** The next try compares content, so that a file whose size and time lie is sent after all. */
