@@ -4,6 +4,7 @@ import type { Authority } from '../../../shared/model/certificate.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
+import { CliEquivalent } from '../../components/CliEquivalent.tsx'
 import { CopyButton } from '../../components/CopyButton.tsx'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { saveBlob } from '../../components/saveBlob.ts'
@@ -67,6 +68,7 @@ function AuthorityCard({ authority }: { readonly authority: Authority }) {
             Save trusted_user_ca.pub
           </Button>
         </div>
+        <CliEquivalent command="lockstep ca export" />
       </div>
     </section>
   )

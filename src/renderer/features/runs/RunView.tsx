@@ -4,7 +4,7 @@ import type { RunId } from '../../../shared/model/ids.ts'
 import { isFinal, type Run } from '../../../shared/model/run.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { Button } from '../../components/Button.tsx'
-import { CliEquivalent } from '../../components/CliEquivalent.tsx'
+import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { EmptyState } from '../../components/EmptyState.tsx'
@@ -173,7 +173,11 @@ function ResyncDialog({ run, onClose }: { readonly run: Run; readonly onClose: (
       busy={resync.isPending}
       error={resync.error === null ? null : toErrorBody(resync.error)}
       onConfirm={() => resync.mutate({ runs: [run], key }, { onSuccess: done })}
-    />
+    >
+      <CliEquivalent
+        command={`lockstep push --plan ${shellQuote(run.planName)} --node ${shellQuote(run.nodeName)} --wait`}
+      />
+    </DecisionDialog>
   )
 }
 
