@@ -3,6 +3,7 @@ import { useLink } from './api/LinkContext.tsx'
 import { ConnectionBanner } from './ConnectionBanner.tsx'
 import { EmptyState } from './components/EmptyState.tsx'
 import { ErrorBoundary } from './components/ErrorBoundary.tsx'
+import { useStateNotices } from './features/notices/useStateNotices.ts'
 import { Palette } from './features/palette/Palette.tsx'
 import { VaultGate } from './features/settings/VaultGate.tsx'
 import { ShortcutSheet } from './features/shortcuts/ShortcutSheet.tsx'
@@ -21,6 +22,7 @@ export function App() {
   const route = useRoute()
   useGlobalShortcuts()
   useDesktopCommands()
+  useStateNotices()
   return (
     <div className="flex h-full">
       <Rail current={route.view} />
