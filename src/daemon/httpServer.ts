@@ -80,6 +80,8 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   }
 
   server.on('upgrade', (request, socket, head) => {
+    // Nobody else listens yet, and an error without a listener ends the process.
+    socket.on('error', () => socket.destroy())
     if (isOurPage(request, port()) && isSignedIn(request)) options.channels.upgrade(request, socket, head)
     else socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
   })

@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, request, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -135,6 +135,21 @@ describe('the console over loopback', () => {
     expect(await upgrade('/rpc', { origin: 'https://evil.example', cookie })).toBe(403)
     expect(await upgrade('/terminal/01900000-0000-7000-8000-000000000000', { origin })).toBe(403)
     expect(await upgrade('/elsewhere', { origin, cookie })).toBe(0)
+  })
+
+  it('survives a client that breaks off while its upgrade is refused', async () => {
+    const request = `GET /rpc HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
+    for (let index = 0; index < 100; index += 1) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(port, '127.0.0.1', () => {
+          socket.write(request + 'z'.repeat(200_000))
+          setImmediate(() => socket.resetAndDestroy())
+        })
+        socket.on('error', () => undefined)
+        socket.once('close', () => resolve())
+      })
+    }
+    expect(await ask('/healthz')).toMatchObject({ status: 200 })
   })
 
   it('the socket is for its user alone, answers calls and makes links', async () => {
