@@ -98,6 +98,35 @@ function changesTheWayThere(before: FleetNode, after: FleetNode): boolean {
   )
 }
 
+/** Another machine, or another home on it: nothing that was read back speaks for it. */
+function meansAnotherPlace(before: FleetNode, after: FleetNode): boolean {
+  return before.address !== after.address || before.port !== after.port || before.user !== after.user
+}
+
+function withoutObservations(node: FleetNode): FleetNode {
+  return {
+    ...node,
+    status: 'pending_sync',
+    statusReason: null,
+    consecutiveFailures: 0,
+    lastSyncAt: null,
+    reachability: { status: 'unknown' },
+    certificate: null,
+    plans: node.plans.map((plan) => ({ ...plan, observed: null, driftSince: null })),
+  }
+}
+
+/** A run that proved one machine must not make another one green. */
+async function refuseWhileWorking(transaction: StoreTransaction, node: FleetNode): Promise<void> {
+  const working = (await transaction.listOpenRuns()).filter((run) => run.nodeId === node.id && run.status !== 'halted')
+  if (working.length === 0) return
+  throw new AppError(
+    'PRECONDITION_FAILED',
+    `${node.name} has ${working.length} run(s) at work. Cancel them first, or wait, then change where it is.`,
+    { data: { runs: working.map((run) => run.id) } },
+  )
+}
+
 /** Fields of a patch that were given; an absent field and `undefined` mean the same: keep. */
 function definedFields(patch: NodePatch): Partial<NodeInput> {
   return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))
@@ -158,7 +187,10 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
       const before = await resolveNode(transaction, reference)
       if (patch.name !== undefined) await refuseTakenName(transaction, patch.name, before.id)
       const plans = await transaction.listPlans()
-      const after = assignPlans({ ...before, ...definedFields(patch), updatedAt: nowMs }, plans)
+      const patched = { ...before, ...definedFields(patch), updatedAt: nowMs }
+      const elsewhere = meansAnotherPlace(before, patched)
+      if (elsewhere) await refuseWhileWorking(transaction, before)
+      const after = assignPlans(elsewhere ? withoutObservations(patched) : patched, plans)
       await transaction.saveNode(after)
       await transaction.appendAudit([
         {

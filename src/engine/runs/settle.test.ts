@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { aNode } from '../../../test/fakes/aNode.ts'
 import { aDiagnosis, aRun } from '../../../test/fakes/aRun.ts'
+import { computeTile } from '../../core/fleet/health.ts'
 import { type Surroundings, settleNode } from './settle.ts'
 
 const around: Surroundings = { nowMs: 9_000, errorAfterFailures: 3, otherFailures: [], cycleAlreadyFailed: false }
@@ -21,7 +22,28 @@ const proof = {
 }
 const failure = aDiagnosis()
 
+const observed = { revision: 1, digest: 'd'.repeat(64), verifiedAt: 1_000, runId: aRun().id }
+const pushed = [{ state: 'PUSH_SYNC', attempt: 1, enteredAt: 1, leftAt: 2, outcome: 'interrupted' }]
+
 describe('a node after a run', () => {
+  it('stays out of step when a run was cut while it wrote and another plan succeeds afterwards', () => {
+    const other = { ...plan, planId: '01900000-0000-7000-8000-0000000000ff', observed, driftSince: null }
+    const before = aNode({ plans: [{ ...plan, observed, driftSince: null }, other], lastSyncAt: 1, status: 'active' })
+    const cancellation = { by: 'tester', requestedAt: 2, stopConfirmed: true }
+    const cut = settleNode(before, aRun({ status: 'canceled', cancellation, visits: pushed, startedAt: 1 }), around)
+    const after = settleNode(cut, aRun({ planId: other.planId, status: 'succeeded', proof, startedAt: 1 }), around)
+    expect(computeTile(after, 10_000)).toMatchObject({ fill: 'pending', drift: true })
+    const proven = settleNode(after, aRun({ status: 'succeeded', proof, startedAt: 1 }), around)
+    expect(computeTile(proven, 10_000).fill).toBe('in-step')
+  })
+
+  it('keeps what was read back when a run ended before it wrote', () => {
+    const before = aNode({ plans: [{ ...plan, observed, driftSince: null }] })
+    const visits = [{ ...pushed[0], outcome: 'skipped' }]
+    const settled = settleNode(before, aRun({ status: 'failed', failure, visits, startedAt: 1 }), around)
+    expect(settled.plans[0]?.driftSince).toBeNull()
+  })
+
   it('S1.62 is active after a proven run, with what was read back and no drift', () => {
     const node = settleNode(
       aNode({ plans: [plan], consecutiveFailures: 2, status: 'error' }),

@@ -19,7 +19,7 @@ export function settleNode(node: FleetNode, run: Run, around: Surroundings): Fle
   const seen: FleetNode = {
     ...node,
     lastAttemptAt: run.startedAt === null ? node.lastAttemptAt : around.nowMs,
-    plans: node.plans.map((plan) => settlePlan(plan, run)),
+    plans: node.plans.map((plan) => settlePlan(plan, run, around.nowMs)),
   }
   switch (run.status) {
     case 'succeeded':
@@ -40,9 +40,12 @@ export function settleNode(node: FleetNode, run: Run, around: Surroundings): Fle
 }
 
 /** Observed is what was read back, never what was sent. */
-function settlePlan(plan: PlanState, run: Run): PlanState {
+function settlePlan(plan: PlanState, run: Run, nowMs: number): PlanState {
   if (plan.planId !== run.planId) return plan
-  const seen = { ...plan, lastRunId: run.id }
+  // Written and not proven: what was read back before is not what lies there now. It stays that way until a run of
+  // this very plan proves otherwise; the success of another plan on the node does not.
+  const unproven = run.status !== 'succeeded' && plan.observed !== null && wrote(run)
+  const seen = { ...plan, lastRunId: run.id, driftSince: unproven ? (plan.driftSince ?? nowMs) : plan.driftSince }
   if (run.status !== 'succeeded' || run.proof === null) return seen
   const observed = {
     revision: run.planRevision,
@@ -51,6 +54,13 @@ function settlePlan(plan: PlanState, run: Run): PlanState {
     runId: run.id,
   }
   return { ...seen, observed, driftSince: null }
+}
+
+function wrote(run: Run): boolean {
+  return run.visits.some(
+    ({ state, outcome }) =>
+      (state === 'PUSH_SYNC' || state === 'PULL_SYNC') && outcome !== 'skipped' && outcome !== 'halted',
+  )
 }
 
 function succeeded(node: FleetNode, { nowMs, otherFailures }: Surroundings): FleetNode {

@@ -191,6 +191,18 @@ describe('a fleet, from the engine on', () => {
     expect(await test.client.audit.verify()).toMatchObject({ intact: true })
   }, 60_000)
 
+  it('a node that is moved to another address is not green before it was verified there', async () => {
+    const name = names[0] as string
+    const { port } = await test.node(name)
+    await test.client.nodes.update({ node: name, patch: { port: port === 1 ? 2 : 1 } })
+    const moved = await test.node(name)
+    expect(computeTile(moved, Date.now()).fill).not.toBe('in-step')
+    expect(moved).toMatchObject({ status: 'pending_sync', certificate: null })
+    expect(moved.plans.every((plan) => plan.observed === null)).toBe(true)
+    await test.client.nodes.update({ node: name, patch: { port } })
+    expect((await test.node(name)).plans.every((plan) => plan.observed === null)).toBe(true)
+  }, 60_000)
+
   it('demo down leaves no node, no plan and no file', async () => {
     const status = await test.client.demo.down()
     expect(status).toMatchObject({ up: false, nodes: [] })
