@@ -280,7 +280,15 @@ function halt(run: Run, event: EventOf<'stepHalted'>, context: Context): Transit
 
 function approve(run: Run, event: EventOf<'approved'>, { nowMs }: Context): Transition {
   if (run.status !== 'halted' || run.halt?.reason !== event.reason) return unchanged(run)
-  const approval = { reason: event.reason, by: event.by, at: nowMs }
+  const filesDeleted = run.halt.deletePreview?.filesDeleted
+  const approval = {
+    reason: event.reason,
+    by: event.by,
+    at: nowMs,
+    planRevision: run.planRevision,
+    state: run.state,
+    ...(filesDeleted === undefined ? {} : { filesDeleted }),
+  }
   const next: Run = {
     ...run,
     status: 'queued',

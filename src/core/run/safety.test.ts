@@ -33,4 +33,14 @@ describe('safety stops', () => {
     expect(isApproved(approvals, 'mass-delete')).toBe(true)
     expect(isApproved(approvals, 'source-empty')).toBe(false)
   })
+
+  it('U35 an approval holds for the plan, the direction and the number of deletes that were shown, and no more', () => {
+    const shown = { planRevision: 3, state: 'PUSH_SYNC', filesDeleted: 100 } as const
+    const approvals = [{ reason: 'mass-delete', by: 'eva', at: 1, ...shown }] as const
+    expect(isApproved(approvals, 'mass-delete', shown)).toBe(true)
+    expect(isApproved(approvals, 'mass-delete', { ...shown, filesDeleted: 99 })).toBe(true)
+    expect(isApproved(approvals, 'mass-delete', { ...shown, filesDeleted: 101 })).toBe(false)
+    expect(isApproved(approvals, 'mass-delete', { ...shown, planRevision: 4 })).toBe(false)
+    expect(isApproved(approvals, 'mass-delete', { ...shown, state: 'PULL_SYNC' })).toBe(false)
+  })
 })

@@ -1,9 +1,24 @@
 import type { DeleteLimits } from '../../shared/model/plan.ts'
-import type { DeletePreview, HaltApproval, HaltReason } from '../../shared/model/run.ts'
+import type { DeletePreview, HaltApproval, HaltReason, RunState } from '../../shared/model/run.ts'
 
-/** Did a person lift this safety stop for this run? */
-export function isApproved(approvals: readonly HaltApproval[], reason: HaltReason): boolean {
-  return approvals.some((approval) => approval.reason === reason)
+/**
+ * Did a person lift this safety stop for this run? What was shown is what was approved: the same revision of the plan,
+ * the same direction, and no more deletes than the preview named.
+ */
+export function isApproved(
+  approvals: readonly HaltApproval[],
+  reason: HaltReason,
+  now: { readonly planRevision?: number; readonly state?: RunState; readonly filesDeleted?: number } = {},
+): boolean {
+  const covers = <Value>(approved: Value | undefined, asked: Value | undefined): boolean =>
+    approved === undefined || asked === undefined || approved === asked
+  return approvals.some(
+    (approval) =>
+      approval.reason === reason &&
+      covers(approval.planRevision, now.planRevision) &&
+      (reason !== 'mass-delete' || covers(approval.state, now.state)) &&
+      (now.filesDeleted ?? 0) <= (approval.filesDeleted ?? Number.POSITIVE_INFINITY),
+  )
 }
 
 /** A source without files must not reach a side that has some: emptied mounts look like this (U35). */

@@ -104,7 +104,15 @@ export const Halt = z.object({
 export type Halt = z.infer<typeof Halt>
 
 /** A safety stop that a person has lifted for this one run. */
-export const HaltApproval = z.object({ reason: HaltReason, by: z.string(), at: EpochMs })
+export const HaltApproval = z.object({
+  reason: HaltReason,
+  by: z.string(),
+  at: EpochMs,
+  /** What the person was shown, so that the word holds for that and nothing larger. */
+  planRevision: z.number().int().positive().optional(),
+  state: RunState.optional(),
+  filesDeleted: z.number().int().nonnegative().optional(),
+})
 export type HaltApproval = z.infer<typeof HaltApproval>
 
 export const RunTrigger = z.enum(['operator', 'reconcile'])

@@ -151,7 +151,11 @@ async function previewDeletes(
     `would delete ${tally.filesDeleted} files and ${tally.directoriesDeleted} directories of ${preview.filesOnTarget} entries`,
   )
   const allowed =
-    isApproved(context.run.approvals, 'mass-delete') || !mustHaltForDeletes(preview, context.plan.spec.deleteLimits)
+    isApproved(context.run.approvals, 'mass-delete', {
+      planRevision: context.run.planRevision,
+      state: context.run.state,
+      filesDeleted: preview.filesDeleted,
+    }) || !mustHaltForDeletes(preview, context.plan.spec.deleteLimits)
   if (allowed) return { deletes: tally.filesDeleted + tally.directoriesDeleted }
   const receiver = step.direction === 'push' ? context.node.name : 'this machine'
   return {
