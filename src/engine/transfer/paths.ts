@@ -10,7 +10,8 @@ export function localDirectory(path: string, nodeName: string): string {
       data: { field: 'name' },
     })
   }
-  const named = path.replaceAll('{node}', nodeName)
+  // By function: `$` in a name is a character, not a pattern of replaceAll.
+  const named = path.replaceAll('{node}', () => nodeName)
   return withoutTrailingSlashes(named.startsWith('~/') ? join(homedir(), named.slice(2)) : named)
 }
 
@@ -40,5 +41,8 @@ export function overlaps(left: string, right: string): boolean {
 }
 
 function withoutTrailingSlashes(path: string): string {
-  return path.replace(/\/+(\.?\/*)*$/, '')
+  // No expression for this: alternatives of slashes and dots cost exponential time on long rows of them.
+  let end = path.length
+  while (path.endsWith('/', end) || path.endsWith('/.', end)) end -= path.endsWith('/', end) ? 1 : 2
+  return path.slice(0, end)
 }

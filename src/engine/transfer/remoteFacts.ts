@@ -17,7 +17,7 @@ export interface RemoteDirectoryFacts {
   readonly status: 'ok' | 'missing' | 'not-a-directory' | 'refused'
   /** What the system said when it refused. */
   readonly complaint: string
-  /** Physical path, links resolved; `safe` is false for the root and the home directory itself. */
+  /** Physical path, links resolved; `safe` is false for the home directory and whatever it lies in. */
   readonly resolved: string
   readonly safe: boolean
   readonly hasFiles: boolean
@@ -42,7 +42,8 @@ ask() {
   e=$(cd "$2" 2>&1) || { say "$1.status" refused; say "$1.complaint" "$e"; return; }
   p=$(cd "$2" && pwd -P)
   say "$1.resolved" "$p"
-  if [ "$p" = / ] || [ "$p" = "$(cd "$HOME" && pwd -P)" ]; then say "$1.unsafe" yes; fi
+  h=$(cd "$HOME" && pwd -P)
+  case "$h/" in "\${p%/}"/*) say "$1.unsafe" yes ;; esac
   if [ "$3" = target ] && [ ! -w "$2" ]; then
     e=$(touch -c "$2" 2>&1) || { say "$1.status" refused; say "$1.complaint" "$e"; return; }
   fi

@@ -58,10 +58,7 @@ export const DirectoryPath = z
     (path) => path.replaceAll('/', '').replace(/^\.+$/, '') !== '',
     'the root directory is not a valid target or source',
   )
-  .refine(
-    (path) => path !== '~' && path !== '~/',
-    'name a directory below the home directory, not the home directory itself',
-  )
+  .refine((path) => !/^~[/.]*$/.test(path), 'name a directory below the home directory, not the home directory itself')
 
 export const LabelKey = z
   .string()

@@ -4,7 +4,7 @@ import type { DiagnoseFailure, OpenSshAccess, SshPool, StoreReader } from '../..
 import type { Manifest } from '../../../transfer/manifest.ts'
 
 export interface TreeDependencies {
-  readonly store: Pick<StoreReader, 'recentDeleteShares' | 'listRuns'>
+  readonly store: Pick<StoreReader, 'recentDeleteShares' | 'listRuns' | 'listNodes'>
   readonly clock: Clock
   readonly sshPool: SshPool
   readonly openSsh: OpenSshAccess

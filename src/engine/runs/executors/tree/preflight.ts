@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
-import { access, mkdir, readdir, stat, statfs } from 'node:fs/promises'
+import { access, mkdir, readdir, realpath, stat, statfs } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { withLogin } from '../../../../core/fleet/observe.ts'
 import {
   diskFull,
@@ -52,7 +53,10 @@ export async function preflight(
     await endLeftoverProcesses(dependencies, context)
     memory.manifest = await checkLocalSource(context)
     const facts = await checkNode(dependencies, context)
-    memory.receiverWasEmpty = { push: facts.target?.hasFiles === false, pull: await checkLocalTarget(context) }
+    memory.receiverWasEmpty = {
+      push: facts.target?.hasFiles === false,
+      pull: await checkLocalTarget(dependencies, context),
+    }
     checkEmptySources(context, memory, facts)
     await checkFreeSpace({ dependencies, context, memory, facts })
     return { kind: 'done', learned, patch: { warnings } }
@@ -177,13 +181,14 @@ function checkRemoteSource(facts: RemoteDirectoryFacts, judge: Judge & { readonl
 }
 
 /** @returns true when the directory is there and empty. */
-async function checkLocalTarget({ plan, node }: StepContext): Promise<boolean> {
+async function checkLocalTarget({ store }: TreeDependencies, { plan, node }: StepContext): Promise<boolean> {
   if (plan.spec.pull === null) return false
   const directory = localDirectory(plan.spec.pull.target, node.name)
+  if (!plan.spec.pull.target.includes('{node}')) await refuseSharedCopy(store, plan, directory)
   try {
     await mkdir(directory, { recursive: true })
     await access(directory, constants.W_OK | constants.X_OK)
-    return (await readdir(directory)).length === 0
+    if (!(await holdsHome(directory))) return (await readdir(directory)).length === 0
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     return refuse(
@@ -194,11 +199,41 @@ async function checkLocalTarget({ plan, node }: StepContext): Promise<boolean> {
       ),
     )
   }
+  return refuse(
+    unexpected(
+      'PRECONDITION_FAILED',
+      `${directory} is your home directory or holds it. Name a directory of its own in the plan.`,
+    ),
+  )
+}
+
+/** Nodes and selectors change after a plan was applied: a second node here would overwrite the copy of the first. */
+async function refuseSharedCopy(
+  store: TreeDependencies['store'],
+  plan: StepContext['plan'],
+  directory: string,
+): Promise<void> {
+  const nodes = (await store.listNodes()).filter((node) => node.plans.some(({ planId }) => planId === plan.id))
+  if (nodes.length <= 1) return
+  const sentence = `${nodes.length} nodes would be pulled into ${directory} and overwrite each other. Put {node} into the target of the pull.`
+  refuse(
+    unexpected(
+      'PRECONDITION_FAILED',
+      sentence,
+      nodes.slice(0, 20).map(({ name }) => name),
+    ),
+  )
+}
+
+/** Deletes and overwriting in there would reach everything of the person that runs us. */
+async function holdsHome(directory: string): Promise<boolean> {
+  const [target, home] = await Promise.all([realpath(directory), realpath(homedir())])
+  return target === '/' || target === home || home.startsWith(`${target}/`)
 }
 
 function checkEmptySources(context: StepContext, { manifest, receiverWasEmpty }: TreeMemory, facts: RemoteFacts): void {
   const { run, node, plan } = context
-  if (isApproved(run.approvals, 'source-empty')) return
+  if (isApproved(run.approvals, 'source-empty', { planRevision: run.planRevision })) return
   if (
     manifest !== null &&
     mustHaltForEmptySource({ sourceFiles: manifest.files, receiverHasFiles: facts.target?.hasFiles ?? false })
