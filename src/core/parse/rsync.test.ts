@@ -148,4 +148,17 @@ describe('exit codes (U34)', () => {
     ].join('\n')
     expect(filesComplainedAbout(stderr)).toEqual(['/srv/a\\x0ab', '/srv/d2/.ok.sUjIIA', '/srv/gone'])
   })
+
+  it('keeps no more than a line in memory when a sender never ends its line', () => {
+    let longest = 0
+    let received = 0
+    const output = new RsyncOutput((_line, raw) => {
+      longest = Math.max(longest, raw.length)
+      received += raw.length
+    })
+    for (let index = 0; index < 64; index += 1) output.push(Buffer.alloc(16 * 1024, 'x'))
+    output.end()
+    expect(received).toBe(1024 * 1024)
+    expect(longest).toBeLessThan(128 * 1024)
+  })
 })

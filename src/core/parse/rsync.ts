@@ -97,6 +97,9 @@ export class RsyncOutput {
   readonly #decoder = new TextDecoder()
   #rest = ''
 
+  /** Longer than any line with a name in it: a sender that never ends its line must not fill our memory. */
+  static readonly #longestLine = 64 * 1024
+
   constructor(onLine: (line: RsyncLine, raw: string) => void) {
     this.#onLine = onLine
   }
@@ -105,6 +108,10 @@ export class RsyncOutput {
     const pieces = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split(/[\r\n]/)
     this.#rest = pieces.pop() ?? ''
     for (const piece of pieces) this.#emit(piece)
+    if (this.#rest.length > RsyncOutput.#longestLine) {
+      this.#onLine({ kind: 'text', text: this.#rest }, this.#rest)
+      this.#rest = ''
+    }
   }
 
   end(): void {
