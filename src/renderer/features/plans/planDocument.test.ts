@@ -39,6 +39,16 @@ describe('plan document', () => {
     expect(parsePlanDocument('a: 1\na: 2\n').problems[0]?.line).toBe(2)
   })
 
+  it('survives aliases that lead nowhere or to too much', () => {
+    const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\n${'bcdefg'
+      .split('')
+      .map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdef'[index]}`).join(', ')}]`)
+      .join('\n')}\n`
+    expect(parsePlanDocument(bomb)).toMatchObject({ plans: [], problems: [{ line: null }] })
+    expect(parsePlanDocument('name: *nowhere\n').plans).toEqual([])
+    expect(parsePlanDocument('name: *nowhere\n').problems.length).toBeGreaterThan(0)
+  })
+
   it('refuses two plans of one name', () => {
     expect(parsePlanDocument(`${plan('a')}---\n${plan('a')}`).problems[0]?.message).toContain('same name')
   })

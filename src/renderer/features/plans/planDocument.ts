@@ -31,7 +31,12 @@ export function parsePlanDocument(text: string): ParsedPlans {
     problems.push(...document.errors.map((error) => syntaxProblem(error, lines)))
     if (document.errors.length > 0 || document.contents === null) continue
     const inList = isSeq(document.contents)
-    const values: readonly unknown[] = inList ? (document.toJS() as unknown[]) : [document.toJS()]
+    const value = resolve(document)
+    if (value === undefined) {
+      problems.push({ line: null, where: '', message: 'the aliases in this document cannot be resolved' })
+      continue
+    }
+    const values: readonly unknown[] = inList ? (value as unknown[]) : [value]
     for (const [index, value] of values.entries()) {
       number += 1
       const checked = PlanInput.safeParse(value)
@@ -56,6 +61,15 @@ const syntaxProblem = (error: YAMLError, lines: LineCounter): PlanProblem => ({
   where: '',
   message: error.message,
 })
+
+/** Undefined where an alias leads nowhere, or to too much. */
+function resolve(document: Document): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch {
+    return undefined
+  }
+}
 
 /** The line of the deepest part of the path that is there: a missing field is shown at what should hold it. */
 function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number {
