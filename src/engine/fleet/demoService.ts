@@ -69,7 +69,11 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
       name: demoPlanName,
       kind: 'tree',
       selector: `label.${demoLabel.key}:${demoLabel.value}`,
-      spec: { push: { source: description.sourceDirectory, target: description.targetDirectory }, delete: true },
+      spec: {
+        push: { source: description.sourceDirectory, target: description.targetDirectory },
+        delete: true,
+        verify: { mode: 'full' },
+      },
     })
     if ((await store.findPlanByName(demoPlanName)) === null) await plans.apply([plan], operator)
   }
