@@ -35,11 +35,15 @@ function render(owner: string, status: EngineStatus, fills: Fills): string {
     ['version', status.version],
     ['since', owner === 'embedded' ? null : isoTime(status.startedAt)],
     ['key vault', `${status.vault.description}${status.vault.unlocked ? '' : ' (not unlocked)'}`],
-    [
-      'reconcile',
-      `every ${status.reconcile.intervalMs / 1_000} s, last ${isoTimeOr(status.reconcile.lastAt, 'never')}, next ${isoTimeOr(status.reconcile.nextAt, 'when an engine serves')}`,
-    ],
+    ['reconcile', reconcileWords(owner, status)],
     ['nodes', `${status.counts.nodes}${shown.length === 0 ? '' : `: ${shown.join(', ')}`}`],
     ['runs', `${status.counts.runsRunning} running, ${status.counts.runsQueued} queued`],
   ])
+}
+
+/** When the last one was is known to an engine that serves only. */
+function reconcileWords(owner: string, { reconcile }: EngineStatus): string {
+  const every = `every ${reconcile.intervalMs / 1_000} s`
+  if (owner === 'embedded') return `${every}, while an engine serves`
+  return `${every}, last ${isoTimeOr(reconcile.lastAt, 'never')}, next ${isoTimeOr(reconcile.nextAt, 'when an engine serves')}`
 }

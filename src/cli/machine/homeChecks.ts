@@ -74,7 +74,6 @@ export async function vaultCheck({ home }: CliContext): Promise<CheckResult> {
 }
 
 const sqliteMagic = 'SQLite format 3\0'
-const userVersionOffset = 60
 
 /** The header is read as a file; then the engine that every command uses says whether it takes the database. */
 export async function databaseCheck(context: CliContext): Promise<CheckResult> {
@@ -90,7 +89,7 @@ export async function databaseCheck(context: CliContext): Promise<CheckResult> {
     }
   }
   await context.withEngine({}, (client) => client.system.status())
-  return { status: 'ok', detail: `${sizeWords(found.size)}, schema version ${header.readUInt32BE(userVersionOffset)}` }
+  return { status: 'ok', detail: `${databaseFile}, ${sizeWords(found.size)}` }
 }
 
 async function readHeader(path: string): Promise<Buffer> {
