@@ -51,4 +51,8 @@ export class RunsPage {
     await this.page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Runs' }).click()
     await expect(this.page.getByRole('heading', { name: 'Runs', exact: true })).toBeVisible()
   }
+
+  row(nodeName: string): Locator {
+    return this.table.getByRole('row').filter({ hasText: nodeName }).first()
+  }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from '../fixtures/console.ts'
 import { demoInStep } from '../fixtures/demo.ts'
+import { CertificatesPage } from '../pages/certificates.ts'
 import { NodeDrawer } from '../pages/drawer.ts'
 import { FleetPage } from '../pages/fleet.ts'
 
@@ -47,4 +48,8 @@ test('a renewal is done only when the node has let us in with it', async ({ cons
   expect(after?.serial).not.toBe(before)
   expect(after?.acceptedAt).not.toBeNull()
   await shot('renewed')
+  const certificates = new CertificatesPage(console)
+  await certificates.open()
+  await expect(certificates.row('worker-01')).toContainText('accepted')
+  await expect(certificates.row('worker-01')).toContainText(after?.serial ?? 'no serial')
 })

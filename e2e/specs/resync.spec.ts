@@ -4,7 +4,7 @@ import { Decision } from '../pages/decision.ts'
 import { NodeDrawer } from '../pages/drawer.ts'
 import { FleetPage } from '../pages/fleet.ts'
 import { Palette } from '../pages/palette.ts'
-import { RunPage } from '../pages/runs.ts'
+import { RunPage, RunsPage } from '../pages/runs.ts'
 
 test.describe.configure({ mode: 'serial' })
 
@@ -35,6 +35,9 @@ test('the run shows its eleven states, its output and what was proven', async ({
     run.proof?.digest.slice(0, 8) ?? 'no proof',
   )
   await shot('run-succeeded')
+  const history = new RunsPage(console)
+  await history.open()
+  await expect(history.row('worker-01')).toContainText('succeeded')
 })
 
 test('all nodes at once, with the blast radius named first', async ({ console, engine, shot }) => {

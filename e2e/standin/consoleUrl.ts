@@ -2,7 +2,6 @@
  * Chromium aborts navigation to a scheme it does not know. `app://console/x` is therefore `https://console/x` in the
  * page: a secure, standard origin that no name server answers for. Everything outside this folder sees `app:`.
  */
-export const pageOrigin = 'https://console'
 
 /** A host name without a dot cannot be on the internet. */
 export function isTranslated(url: URL): boolean {
