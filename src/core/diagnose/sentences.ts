@@ -99,7 +99,8 @@ export function cause(code: Cause, sentence: string, details: CauseDetails): Dia
     code,
     sentence,
     short: details.short ?? shape.short,
-    evidence: [...new Set(details.evidence.map((line) => line.trim()).filter((line) => line !== ''))],
+    // A banner or a last word of a hostile node may be as long as a packet.
+    evidence: [...new Set(details.evidence.map((line) => line.trim().slice(0, 1_000)).filter((line) => line !== ''))],
     nextAction: details.nextAction ?? shape.nextAction,
     transient: details.transient ?? shape.transient,
   }

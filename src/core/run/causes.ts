@@ -20,12 +20,22 @@ interface Words {
   readonly transient?: boolean
 }
 
+const mostLines = 100
+const longestLine = 1_000
+
+/** A node may say as much as it likes; what is kept with the run, the node and every event about them is bounded. */
+export function boundedEvidence(lines: readonly string[]): string[] {
+  const kept = lines.slice(0, mostLines)
+  const bounded = kept.map((line) => (line.length > longestLine ? `${line.slice(0, longestLine)}…` : line))
+  return lines.length > mostLines ? [...bounded, `and ${lines.length - mostLines} lines more`] : bounded
+}
+
 /** One cause with its words; not transient and without evidence unless said. */
 export function runCause(
   code: ErrorCode,
   { sentence, short, evidence = [], nextAction = resync, transient = false }: Words,
 ): Diagnosis {
-  return { code, sentence, short, evidence: [...evidence], nextAction, transient }
+  return { code, sentence, short, evidence: boundedEvidence(evidence), nextAction, transient }
 }
 
 export const sourceMissing = (directory: string, evidence: readonly string[] = []): Diagnosis =>

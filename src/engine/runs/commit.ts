@@ -1,12 +1,13 @@
 import { type RunEvent, type Transition, transition } from '../../core/run/machine.ts'
 import { AppError } from '../../shared/errors.ts'
-import type { RunId } from '../../shared/model/ids.ts'
+import type { PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import { isFinal, type Run } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
+import { normalizedRemoteDirectory, overlaps } from '../transfer/paths.ts'
 import type { NodeLesson } from './executor.ts'
 import type { RunServiceDependencies } from './runService.ts'
-import { settleNode } from './settle.ts'
+import { settleNode, wrote } from './settle.ts'
 
 type CommitDependencies = Pick<RunServiceDependencies, 'store' | 'logs' | 'clock' | 'config'>
 
@@ -87,12 +88,34 @@ async function settled(node: FleetNode, { dependencies, transaction, run }: Upda
     statuses: ['failed'],
     limit: 2,
   })
-  return settleNode(node, run, {
-    nowMs: dependencies.clock.nowMs(),
+  const overwritten = await plansOverwrittenBy(run, node, transaction)
+  const nowMs = dependencies.clock.nowMs()
+  const plans = node.plans.map((plan) =>
+    overwritten.has(plan.planId) ? { ...plan, driftSince: plan.driftSince ?? nowMs } : plan,
+  )
+  return settleNode({ ...node, plans }, run, {
+    nowMs,
     errorAfterFailures: dependencies.config.errorAfterFailures,
     otherFailures,
     cycleAlreadyFailed: failedBefore.some((other) => other.id !== run.id),
   })
+}
+
+/** Other plans of the node whose directory lies in, or around, the one this run has changed: their proof is void. */
+async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreTransaction): Promise<Set<PlanId>> {
+  const { filesTransferred, filesDeleted } = run.summary ?? { filesTransferred: 1, filesDeleted: 0 }
+  const written = (await transaction.getPlan(run.planId))?.spec.push?.target
+  if (written === undefined || !wrote(run)) return new Set()
+  if (run.status === 'succeeded' && filesTransferred + filesDeleted === 0) return new Set()
+  const overwritten = new Set<PlanId>()
+  for (const { planId, observed } of node.plans) {
+    if (planId === run.planId || observed === null) continue
+    const spec = (await transaction.getPlan(planId))?.spec
+    const theirs = [spec?.push?.target, spec?.pull?.source].filter((directory) => directory !== undefined)
+    const target = normalizedRemoteDirectory(written)
+    if (theirs.some((directory) => overlaps(target, normalizedRemoteDirectory(directory)))) overwritten.add(planId)
+  }
+  return overwritten
 }
 
 /** Which run works on the node, which one waits for a person, and whether something is locked. */

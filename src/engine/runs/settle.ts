@@ -56,7 +56,8 @@ function settlePlan(plan: PlanState, run: Run, nowMs: number): PlanState {
   return { ...seen, observed, driftSince: null }
 }
 
-function wrote(run: Run): boolean {
+/** True when the run may have changed files on either side. */
+export function wrote(run: Run): boolean {
   return run.visits.some(
     ({ state, outcome }) =>
       (state === 'PUSH_SYNC' || state === 'PULL_SYNC') && outcome !== 'skipped' && outcome !== 'halted',

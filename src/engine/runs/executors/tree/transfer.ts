@@ -1,5 +1,5 @@
 import { displayName, filesComplainedAbout, type RsyncLine, rsyncSeverity } from '../../../../core/parse/rsync.ts'
-import { massDelete, runCause, transferIncomplete } from '../../../../core/run/causes.ts'
+import { boundedEvidence, massDelete, runCause, transferIncomplete } from '../../../../core/run/causes.ts'
 import { ProgressMeter } from '../../../../core/run/progress.ts'
 import { isApproved, mustHaltForDeletes, usualDeleteShare } from '../../../../core/run/safety.ts'
 import { severityOf } from '../../../../core/run/severity.ts'
@@ -268,7 +268,7 @@ function warningsOf(result: RsyncResult, tally: Tally): StepContext['run']['warn
     warnings.push({
       code: 'FILES_VANISHED',
       message: 'Files vanished from the source while it was sent.',
-      evidence: filesComplainedAbout(result.stderr),
+      evidence: boundedEvidence(filesComplainedAbout(result.stderr)),
     })
   }
   if (tally.skippedSpecial > 0) {

@@ -1,0 +1,83 @@
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { computeTile } from '../../../src/core/fleet/health.ts'
+import { createRunRig, type RunRig, writeTree } from '../../support/runRig.ts'
+import { sshdMissing } from '../../support/sshd.ts'
+
+describe.skipIf(sshdMissing !== null)(
+  `what must never be green or lost${sshdMissing === null ? '' : ` (skipped: ${sshdMissing})`}`,
+  () => {
+    let rig: RunRig
+
+    beforeAll(async () => {
+      rig = await createRunRig()
+    })
+    afterAll(() => rig.dispose())
+
+    const fillNow = async (): Promise<string> => computeTile(await rig.freshNode(), Date.now()).fill
+
+    it('a plan whose files another plan has deleted is not green any more', async () => {
+      const outer = join(rig.local, 'outer')
+      const inner = join(rig.local, 'inner')
+      const target = join(rig.remote, 'nested')
+      await writeTree(outer, { a: '1' })
+      await writeTree(inner, { b: '2' })
+      await rig.plan({ push: { source: outer, target }, delete: true }, 'outer')
+      await rig.plan({ push: { source: inner, target: join(target, 'inner') } }, 'inner')
+      expect(await rig.run({ plan: 'outer' })).toMatchObject({ status: 'succeeded' })
+      expect(await rig.run({ plan: 'inner' })).toMatchObject({ status: 'succeeded' })
+      expect(await rig.run({ plan: 'outer' })).toMatchObject({ status: 'succeeded', summary: { filesDeleted: 1 } })
+      expect(await fillNow()).toBe('pending')
+    })
+
+    it('U35 deletes grown since a person approved them ask again', async () => {
+      const source = join(rig.local, 'few')
+      const target = join(rig.remote, 'many')
+      const files = (from: number, to: number): Record<string, string> =>
+        Object.fromEntries(Array.from({ length: to - from }, (_, index) => [`f${from + index}`, 'x']))
+      await writeTree(source, { keep: '1' })
+      await writeTree(target, files(0, 20))
+      await rig.plan({ push: { source, target }, delete: true }, 'shrink')
+      const halted = await rig.run({ plan: 'shrink' })
+      expect(halted).toMatchObject({ status: 'halted', halt: { deletePreview: { filesDeleted: 20 } } })
+      await writeTree(target, files(20, 40))
+      await rig.service.approve(halted.id, 'mass-delete', 'tester')
+      const again = await rig.until(
+        halted.id,
+        (run) => run.halt?.deletePreview?.filesDeleted === 40 || run.status === 'succeeded',
+      )
+      expect(again).toMatchObject({ status: 'halted' })
+      expect(await readFile(join(target, 'f0'), 'utf8')).toBe('x')
+      await rig.service.approve(halted.id, 'mass-delete', 'tester')
+      expect(await rig.until(halted.id, (run) => run.status === 'succeeded')).toMatchObject({ status: 'succeeded' })
+    })
+
+    it('U35 a target that holds the home directory of the login user is refused', async () => {
+      const source = join(rig.local, 'whole')
+      await writeTree(source, { a: '1' })
+      await mkdir(join(rig.remote, 'home'), { recursive: true })
+      await rig.plan({ push: { source, target: rig.remote } }, 'around home')
+      expect(await rig.run({ plan: 'around home' })).toMatchObject({
+        status: 'failed',
+        failure: { code: 'REMOTE_PATH_INVALID' },
+      })
+    })
+
+    it('a second node never overwrites the copy that was pulled from the first', async () => {
+      const logs = join(rig.remote, 'logs')
+      const copy = join(rig.local, 'copy')
+      await writeTree(logs, { a: '1' })
+      await rig.plan({ pull: { source: logs, target: copy } }, 'shared copy')
+      expect(await rig.run({ plan: 'shared copy' })).toMatchObject({ status: 'succeeded' })
+      await rm(join(logs, 'a'))
+      await writeTree(logs, { b: '2' })
+      const second = await rig.addNode({ name: 'second' })
+      expect(await rig.run({ plan: 'shared copy', node: second.name })).toMatchObject({
+        status: 'failed',
+        failure: { code: 'PRECONDITION_FAILED' },
+      })
+      expect(await readFile(join(copy, 'a'), 'utf8')).toBe('1')
+    })
+  },
+)
