@@ -3,8 +3,8 @@ import type { RunId } from '../../shared/model/ids.ts'
 import { isFinal, type Run, runStates } from '../../shared/model/run.ts'
 import { commitEvent } from './commit.ts'
 import type { Coordinator } from './coordinator.ts'
+import type { RunServiceDependencies } from './dependencies.ts'
 import type { PlanExecutor } from './executor.ts'
-import type { RunServiceDependencies } from './runService.ts'
 
 /** From this state on something of ours may run on the node. */
 const firstRemoteState = runStates.indexOf('PRE_FLIGHT_CHECK')

@@ -5,8 +5,8 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import { isFinal, type Run } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
 import { normalizedRemoteDirectory, overlaps } from '../transfer/paths.ts'
+import type { RunServiceDependencies } from './dependencies.ts'
 import type { NodeLesson } from './executor.ts'
-import type { RunServiceDependencies } from './runService.ts'
 import { settleNode, wrote } from './settle.ts'
 
 type CommitDependencies = Pick<RunServiceDependencies, 'store' | 'logs' | 'clock' | 'config'>

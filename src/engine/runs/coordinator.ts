@@ -7,10 +7,10 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { isFinal, type Run, type RunState } from '../../shared/model/run.ts'
 import { commitEvent } from './commit.ts'
+import type { RunServiceDependencies } from './dependencies.ts'
 import type { PlanExecutor, StepContext, StepOutcome } from './executor.ts'
 import { ProgressFeed } from './progressFeed.ts'
 import { RunOutput } from './runOutput.ts'
-import type { RunServiceDependencies } from './runService.ts'
 import { doState, takeLocks } from './steps.ts'
 
 /** What a run needs in memory from its first step to its last; the next process makes a new one. */

@@ -1,7 +1,7 @@
 import type { RunId } from '../../shared/model/ids.ts'
 import { isFinal } from '../../shared/model/run.ts'
 import { commitEvent } from './commit.ts'
-import type { RunServiceDependencies } from './runService.ts'
+import type { RunServiceDependencies } from './dependencies.ts'
 
 /**
  * Brings the store in order after a stop or a crash: attempts that were cut are marked, their runs queue again under

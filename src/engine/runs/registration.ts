@@ -7,7 +7,7 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Run } from '../../shared/model/run.ts'
 import type { StoreReader, StoreTransaction } from '../ports.ts'
-import type { PushRequest, RunServiceDependencies } from './runService.ts'
+import type { PushRequest, RunServiceDependencies } from './dependencies.ts'
 
 type Registration = Pick<RunServiceDependencies, 'store' | 'clock' | 'ids'>
 

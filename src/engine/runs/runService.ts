@@ -1,51 +1,13 @@
-import type { Clock } from '../../platform/clock.ts'
-import type { IdSource } from '../../platform/ids.ts'
-import type { Logger } from '../../platform/logger.ts'
-import type { PushTargets } from '../../shared/contract/runs.ts'
 import { AppError } from '../../shared/errors.ts'
-import type { BatchId, IdempotencyKey, RunId } from '../../shared/model/ids.ts'
-import type { HaltReason, Run, RunProgress, RunTrigger } from '../../shared/model/run.ts'
-import type { DiagnoseFailure, Identities, LogStore, OpenSshAccess, SshPool, Store } from '../ports.ts'
+import type { BatchId, RunId } from '../../shared/model/ids.ts'
+import type { HaltReason, Run } from '../../shared/model/run.ts'
 import { Cancellations } from './cancellation.ts'
 import { commitEvent } from './commit.ts'
 import { Coordinator } from './coordinator.ts'
+import type { PushRequest, RunServiceDependencies } from './dependencies.ts'
 import { createTreeExecutor } from './executors/tree/treeExecutor.ts'
 import { recoverRuns } from './recovery.ts'
 import { registerRuns } from './registration.ts'
-
-/** The part of the settings that runs obey; `Config` of `platform/config.ts` fits. */
-export interface RunConfig {
-  readonly maxParallelRuns: number
-  /** Failed cycles in a row after which a node is `error` (D12). */
-  readonly errorAfterFailures: number
-  /** Between the tries of a run (S1.74). */
-  readonly retryDelayMs: number
-  readonly certificate: { readonly minValidSeconds: number; readonly lifetimeSeconds: number }
-}
-
-export interface RunServiceDependencies {
-  readonly store: Store
-  readonly logs: LogStore
-  readonly clock: Clock
-  readonly ids: IdSource
-  readonly identities: Identities
-  readonly sshPool: SshPool
-  readonly openSsh: OpenSshAccess
-  readonly diagnose: DiagnoseFailure
-  readonly config: RunConfig
-  readonly logger: Logger
-  /** At most four times a second for each run, and the last value always. */
-  readonly publishProgress: (runId: RunId, progress: RunProgress) => void
-}
-
-export interface PushRequest {
-  readonly idempotencyKey: IdempotencyKey
-  /** Ids or names; none means every plan. */
-  readonly plans: readonly string[]
-  readonly targets: PushTargets
-  readonly trigger: RunTrigger
-  readonly requestedBy: string
-}
 
 /** Registers runs, works on them and brings them through crashes. */
 export interface RunService {

@@ -4,8 +4,8 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import type { Run, RunState } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
 import { overlaps } from '../transfer/paths.ts'
+import type { RunServiceDependencies } from './dependencies.ts'
 import { diagnosisOf, outcomeOf, type PlanExecutor, type StepContext, type StepOutcome } from './executor.ts'
-import type { RunServiceDependencies } from './runService.ts'
 
 /** How long a run waits for a lock before it looks again by itself; a release wakes it at once. */
 const lockPollMs = 30_000

@@ -4,8 +4,8 @@ import { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { LoginProof, Store } from '../ports.ts'
+import type { SchedulerDependencies } from './dependencies.ts'
 import { needsSync, reconcileKey } from './reconcile.ts'
-import type { SchedulerDependencies } from './scheduler.ts'
 
 const probesAtOnce = 16
 const probeTimeoutMs = 10_000

@@ -1,7 +1,7 @@
 import { selects } from '../../core/fleet/assignment.ts'
 import { IdempotencyKey } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { SchedulerDependencies } from './scheduler.ts'
+import type { SchedulerDependencies } from './dependencies.ts'
 
 /** When the next cycle is due. A clock that was set back does not push it away further than one interval. */
 export function nextDueMs(plannedMs: number, nowMs: number, intervalMs: number): number {

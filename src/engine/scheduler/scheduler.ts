@@ -1,22 +1,8 @@
-import type { Clock, Timer } from '../../platform/clock.ts'
-import type { IdSource } from '../../platform/ids.ts'
-import type { Logger } from '../../platform/logger.ts'
+import type { Timer } from '../../platform/clock.ts'
 import { toAppError } from '../../shared/errors.ts'
-import type { Identities, SshPool, Store } from '../ports.ts'
-import type { RunService } from '../runs/runService.ts'
+import type { SchedulerDependencies } from './dependencies.ts'
 import { probeUnreachable } from './probe.ts'
 import { nextDueMs, registerReconcile } from './reconcile.ts'
-
-export interface SchedulerDependencies {
-  readonly store: Store
-  readonly clock: Clock
-  readonly ids: IdSource
-  readonly sshPool: Pick<SshPool, 'login'>
-  readonly identities: Pick<Identities, 'ensureMany'>
-  readonly runs: Pick<RunService, 'push'>
-  readonly config: { readonly reconcileIntervalMs: number; readonly unreachableProbeIntervalMs: number }
-  readonly logger: Logger
-}
 
 /** Decides when the fleet is brought in step without anybody asking. */
 export interface Scheduler {

@@ -1,0 +1,41 @@
+import type { Clock } from '../../platform/clock.ts'
+import type { IdSource } from '../../platform/ids.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { PushTargets } from '../../shared/contract/runs.ts'
+import type { IdempotencyKey, RunId } from '../../shared/model/ids.ts'
+import type { RunProgress, RunTrigger } from '../../shared/model/run.ts'
+import type { DiagnoseFailure, Identities, LogStore, OpenSshAccess, SshPool, Store } from '../ports.ts'
+
+/** The part of the settings that runs obey; `Config` of `platform/config.ts` fits. */
+export interface RunConfig {
+  readonly maxParallelRuns: number
+  /** Failed cycles in a row after which a node is `error` (D12). */
+  readonly errorAfterFailures: number
+  /** Between the tries of a run (S1.74). */
+  readonly retryDelayMs: number
+  readonly certificate: { readonly minValidSeconds: number; readonly lifetimeSeconds: number }
+}
+
+export interface RunServiceDependencies {
+  readonly store: Store
+  readonly logs: LogStore
+  readonly clock: Clock
+  readonly ids: IdSource
+  readonly identities: Identities
+  readonly sshPool: SshPool
+  readonly openSsh: OpenSshAccess
+  readonly diagnose: DiagnoseFailure
+  readonly config: RunConfig
+  readonly logger: Logger
+  /** At most four times a second for each run, and the last value always. */
+  readonly publishProgress: (runId: RunId, progress: RunProgress) => void
+}
+
+export interface PushRequest {
+  readonly idempotencyKey: IdempotencyKey
+  /** Ids or names; none means every plan. */
+  readonly plans: readonly string[]
+  readonly targets: PushTargets
+  readonly trigger: RunTrigger
+  readonly requestedBy: string
+}
