@@ -1,4 +1,4 @@
-import { expect, test } from '../fixtures/console.ts'
+import { test } from '../fixtures/console.ts'
 import { demoInStep } from '../fixtures/demo.ts'
 import { FleetPage } from '../pages/fleet.ts'
 import { RunPage } from '../pages/runs.ts'

@@ -79,11 +79,11 @@ function Segment({ segment, proven, onChoose }: SegmentProps) {
       <Tooltip content={visits.length > 1 ? `${label}, entered ${visits.length} times` : label}>
         <button
           type="button"
-          aria-label={`Show ${state} in the log`}
           disabled={visits.length === 0}
           onClick={() => onChoose(state)}
           className="flex min-w-0 flex-1 flex-col gap-1 text-left"
         >
+          <span className="sr-only">Show in the log:</span>
           <span
             className={classNames(
               'relative block h-2.5 w-full overflow-hidden rounded-sm border',
