@@ -24,7 +24,7 @@ export async function waitForRuns(client: EngineClient, options: WaitOptions): P
   const board = new Board(options.runs, options.onSettled)
   while (!board.isSettled) {
     options.signal.throwIfAborted()
-    const ended = await follow(client, board, options.signal)
+    const ended = await follow(client, board)
     options.signal.throwIfAborted()
     if (ended === 'closed')
       throw new AppError('ENGINE_UNAVAILABLE', 'The engine stopped while its runs were waited for.')
@@ -73,8 +73,9 @@ class Board {
   }
 }
 
-async function follow(client: EngineClient, board: Board, signal: AbortSignal): Promise<'settled' | 'gap' | 'closed'> {
-  for await (const message of await client.system.watch({ afterSeq: board.headSeq }, { signal })) {
+/** Ends with the connection: an abort would be sent over a socket that the interruption may have closed by then. */
+async function follow(client: EngineClient, board: Board): Promise<'settled' | 'gap' | 'closed'> {
+  for await (const message of await client.system.watch({ afterSeq: board.headSeq })) {
     if (message.kind === 'gap') return 'gap'
     if (message.kind === 'event' && message.event.change.kind === 'run.saved') board.take(message.event.change.run)
     if (board.isSettled) return 'settled'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { RunFilter } from '../../shared/contract/runs.ts'
+import { type LogChunk, RunFilter } from '../../shared/contract/runs.ts'
 import { BatchId, RunId } from '../../shared/model/ids.ts'
 import { HaltReason, type Run, RunStatus } from '../../shared/model/run.ts'
 import type { CliContext, Runner } from '../context.ts'
@@ -7,6 +7,7 @@ import { parseInput } from '../errors.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
 import { integerBetween, wordOf, wordsOf } from '../input/options.ts'
 import { renderRun, renderRuns } from '../output/runs.ts'
+import { followLog, logFrom } from '../runLog.ts'
 
 interface ListOptions {
   readonly node?: string
@@ -87,35 +88,21 @@ interface LogText {
   readonly complete: boolean
 }
 
-async function log({ withEngine, output, signal }: CliContext, runId: RunId, follow: boolean): Promise<void> {
+async function log({ withEngine, output }: CliContext, runId: RunId, follow: boolean): Promise<void> {
   await withEngine({}, async (client) => {
     const parts: Buffer[] = []
-    let totalBytes = 0
-    let complete = false
-    const take = (chunk: {
-      readonly base64: string
-      readonly totalBytes: number
-      readonly complete: boolean
-    }): void => {
+    let last: LogChunk | null = null
+    for await (const chunk of follow ? followLog(client, runId) : logFrom(client, runId, 0)) {
       const bytes = Buffer.from(chunk.base64, 'base64')
       if (output.isJson) parts.push(bytes)
       else output.raw(bytes)
-      totalBytes = chunk.totalBytes
-      complete = chunk.complete
+      last = chunk
     }
-    if (follow) for await (const chunk of await client.runs.followLog({ runId }, { signal })) take(chunk)
-    else for await (const chunk of pages()) take(chunk)
+    const { totalBytes = 0, complete = false } = last ?? {}
     if (output.isJson) {
       output.value<LogText>({ runId, text: Buffer.concat(parts).toString('utf8'), totalBytes, complete }, () => '')
-    }
-
-    async function* pages() {
-      for (let offset = 0; ; ) {
-        const chunk = await client.runs.log({ runId, offset })
-        yield chunk
-        if (chunk.nextOffset === offset || chunk.nextOffset >= chunk.totalBytes) return
-        offset = chunk.nextOffset
-      }
+    } else if (follow && !complete) {
+      output.note('The run is halted and waits for a person; "lockstep runs show" says why.')
     }
   })
 }
@@ -123,6 +110,7 @@ async function log({ withEngine, output, signal }: CliContext, runId: RunId, fol
 async function cancel({ withEngine, output }: CliContext, runId: RunId): Promise<ExitCode> {
   const ended = await withEngine({}, (client) => client.runs.cancel({ runId }))
   output.value(ended, renderRun)
+  if (ended.cancellation === null) output.note(`There was nothing to cancel: the run had ${ended.status}.`)
   return ended.cancellation?.stopConfirmed === false ? exitCodes.failed : exitCodes.ok
 }
 

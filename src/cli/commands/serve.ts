@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type RunningDaemon, serve } from '../../daemon/serve.ts'
+import type { RunningDaemon } from '../../daemon/serve.ts'
 import { requestLoginLink } from '../../daemon/socketClient.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { CliContext, Runner } from '../context.ts'
@@ -52,6 +52,7 @@ async function serveUntilStopped(context: CliContext, options: ServeCommandOptio
   const { home, version, passphrase, output, signal } = context
   if (options.nodes !== undefined && !options.demo)
     throw new AppError('INVALID_INPUT', '--nodes goes with --demo only.')
+  const { serve } = await import('../../daemon/serve.ts')
   const daemon = await serve({
     home,
     version,

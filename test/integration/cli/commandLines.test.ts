@@ -70,7 +70,9 @@ function endOfExpression(text: string, start: number): number {
 function shownCommands(): string[] {
   return filesBelow('src/renderer', /\.tsx?$/).flatMap((file) => {
     const source = readFileSync(file, 'utf8')
-    const literals = [...source.matchAll(/[`"']lockstep (?=[a-z])/g)].map(({ index }) => filledIn(literalFrom(source, index)))
+    const literals = [...source.matchAll(/[`"']lockstep (?=[a-z])/g)].map(({ index }) =>
+      filledIn(literalFrom(source, index)),
+    )
     const prose = [...source.matchAll(/: (lockstep [a-z][^\n<"'`]*)/g)].map(([, command = '']) => command)
     return [...literals, ...prose]
   })
@@ -80,7 +82,9 @@ function shownCommands(): string[] {
 function advisedCommands(): string[] {
   return ['src/core', 'src/engine', 'src/daemon', 'src/demo', 'src/platform'].flatMap((directory) =>
     filesBelow(directory, /\.ts$/).flatMap((file) =>
-      [...readFileSync(file, 'utf8').matchAll(/(?:"|<code>)(lockstep [a-z][^"$<]*)(?:"|<)/g)].map(([, command = '']) => command),
+      [...readFileSync(file, 'utf8').matchAll(/(?:"|<code>)(lockstep [a-z][^"$<]*)(?:"|<)/g)].map(
+        ([, command = '']) => command,
+      ),
     ),
   )
 }
@@ -90,7 +94,9 @@ function documentedCommands(): string[] {
   return [join(root, 'README.md'), ...filesBelow('docs', /\.md$/)].flatMap((file) => {
     const text = readFileSync(file, 'utf8').replace(/\\\n\s*/g, ' ')
     const inline = [...text.matchAll(/`(?:bin\/)?(lockstep [a-z][^`\n]*)`/g)].map(([, command = '']) => command)
-    const lines = [...text.matchAll(/^(?: {2,})?(?:bin\/)?(lockstep [a-z][^\n]*)$/gm)].map(([, command = '']) => command)
+    const lines = [...text.matchAll(/^(?: {2,})?(?:bin\/)?(lockstep [a-z][^\n]*)$/gm)].map(
+      ([, command = '']) => command,
+    )
     return [...inline, ...lines]
   })
 }

@@ -83,7 +83,11 @@ export interface Daemon {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-export async function serveDaemon(home: string, args: readonly string[] = [], options: CliOptions = {}): Promise<Daemon> {
+export async function serveDaemon(
+  home: string,
+  args: readonly string[] = [],
+  options: CliOptions = {},
+): Promise<Daemon> {
   const child = start(home, ['serve', ...args], options)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
