@@ -86,8 +86,12 @@ function forkEngine(): EngineProcessHandle<MessagePortMain> {
   }
 }
 
+/** macOS hands over the link that started the app before the app is ready. */
+let earlyLink: string | null = null
+
 function openLink(hash: string | null): void {
   if (app.isReady()) windows.show(hash ?? undefined)
+  else earlyLink = hash ?? earlyLink
 }
 
 function start(): void {
@@ -112,7 +116,7 @@ function start(): void {
   app.setAsDefaultProtocolClient(deepLinkScheme)
   powerMonitor.on('resume', () => engine.wake())
   engine.start()
-  windows.open(findDeepLink(process.argv) ?? '')
+  windows.open(findDeepLink(process.argv) ?? earlyLink ?? '')
 }
 
 /** Once: the first request to quit is put off until the engine has come to rest. */
