@@ -4,7 +4,7 @@ import { commonHeaders, consolePage, readConsole } from '../platform/consolePage
 import { AppError } from '../shared/errors.ts'
 import type { Auth } from './auth.ts'
 import type { EngineChannels } from './engineChannels.ts'
-import { cookieOf, isForUs, isOurPage } from './requestChecks.ts'
+import { cookieOf, isForUs, isNavigation, isOurPage } from './requestChecks.ts'
 
 export interface HttpServerOptions {
   /** 0 takes any free one. */
@@ -61,6 +61,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     if (url.pathname === '/healthz')
       return void response.writeHead(200, { ...commonHeaders, 'content-type': 'text/plain' }).end('ok\n')
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
+    if (url.pathname === '/login' && !isNavigation(request)) return refuse(response, 403)
     if (url.pathname === '/login') return login(response, url.searchParams.get('token') ?? '')
     if (!isSignedIn(request)) return sendPage(response, 401, signInPage)
     const file = await readConsole(url.pathname, options.consoleDirectory)

@@ -23,8 +23,8 @@ export interface PassphraseSource {
 
 export interface HostVault {
   readonly keyVault: KeyVault
-  /** Takes a passphrase that came through the contract; absent when the vault asks for none. */
-  readonly acceptPassphrase?: (passphrase: string) => void
+  /** Takes a passphrase that came through the contract, null forgets it; absent when the vault asks for none. */
+  readonly acceptPassphrase?: (passphrase: string | null) => void
 }
 
 const demoPassphraseFile = (home: HomePaths): string => join(home.home, 'demo-passphrase')

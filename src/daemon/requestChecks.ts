@@ -16,6 +16,12 @@ export function isOurPage(request: IncomingMessage, port: number): boolean {
   return isForUs(request, port) && request.headers.origin !== undefined
 }
 
+/** A picture or script on somebody's page must not use up the tries of the person with the link. */
+export function isNavigation(request: IncomingMessage): boolean {
+  const mode = request.headers['sec-fetch-mode']
+  return mode === undefined || mode === 'navigate'
+}
+
 export function cookieOf(request: IncomingMessage, name: string): string | undefined {
   for (const part of (request.headers.cookie ?? '').split(';')) {
     const [key, ...value] = part.trim().split('=')

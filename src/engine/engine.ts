@@ -37,8 +37,8 @@ export interface EngineDependencies {
   readonly home: HomePaths
   readonly host: EngineHost
   readonly keyVault: KeyVault
-  /** Takes a passphrase that came through the contract, for vaults that ask for one. */
-  readonly acceptPassphrase?: (passphrase: string) => void
+  /** Takes a passphrase that came through the contract, for vaults that ask for one; null forgets it again. */
+  readonly acceptPassphrase?: (passphrase: string | null) => void
   readonly logger: Logger
   readonly version: string
   readonly clock?: Clock
@@ -202,7 +202,13 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
       throw new AppError('PRECONDITION_FAILED', `This engine needs no passphrase: ${keyVault.describe()}.`)
     }
     dependencies.acceptPassphrase(passphrase)
-    await vault.open()
+    try {
+      await vault.open()
+    } catch (error) {
+      // A wrong one must not stand in the way of the file or the next try.
+      dependencies.acceptPassphrase(null)
+      throw error
+    }
     scheduler.wake()
   }
 

@@ -27,6 +27,7 @@ export function registerRuns(
   const batchId = batchOf(request.idempotencyKey)
   return store.transact(async (transaction) => {
     const known = await transaction.listRuns({ batchId, limit: 1_000_000 })
+    await refuseOtherRequest(transaction, request, batchId)
     if (known.length > 0) return { batchId, runs: known.reverse() }
     const assignments = await withoutOpenRuns(
       transaction,
@@ -43,8 +44,37 @@ export function registerRuns(
       // A person gives a node in `error` another chance; it is pending until that chance is taken (D12, S1.69).
       if (request.trigger === 'operator' && node.status === 'error') await leaveError(transaction, node.id)
     }
+    await recordPush(transaction, request, { batchId, runs: runs.length, nowMs: clock.nowMs() })
     return { batchId, runs }
   })
+}
+
+const requestSetting = (batchId: BatchId): string => `push.request.${batchId}`
+const requestHash = ({ plans, targets }: PushRequest): string => sha256(JSON.stringify([plans, targets]))
+
+/** A key is for one question: with another one it would answer with runs that nobody asked for now. */
+async function refuseOtherRequest(transaction: StoreReader, request: PushRequest, batchId: BatchId): Promise<void> {
+  const before = await transaction.getSetting(requestSetting(batchId))
+  if (before === null || before === requestHash(request)) return
+  throw new AppError(
+    'CONFLICT',
+    'This idempotency key was used for other plans or nodes. Make a new key for a new push.',
+    { data: { field: 'idempotencyKey' } },
+  )
+}
+
+/** What a person asked for stays on record; reconcile asks all the time and leaves its runs. */
+async function recordPush(
+  transaction: StoreTransaction,
+  request: PushRequest,
+  { batchId, runs, nowMs }: { readonly batchId: BatchId; readonly runs: number; readonly nowMs: number },
+): Promise<void> {
+  if (request.trigger !== 'operator') return
+  await transaction.setSetting(requestSetting(batchId), requestHash(request))
+  const { plans, targets, requestedBy: actor } = request
+  await transaction.appendAudit([
+    { at: nowMs, actor, action: 'run.push', subject: batchId, detail: { plans: [...plans], targets, runs } },
+  ])
 }
 
 async function leaveError(transaction: StoreTransaction, nodeId: NodeId): Promise<void> {

@@ -209,6 +209,31 @@ describe('the console over loopback', () => {
     }
   })
 
+  it('pictures on a page of somebody else use up no tries', async () => {
+    for (let tries = 0; tries < 12; tries += 1) {
+      expect(await ask('/login?token=x', { 'sec-fetch-mode': 'no-cors' })).toMatchObject({ status: 403 })
+    }
+    expect(await signIn()).toMatch(/^lockstep_/)
+  })
+
+  it('a passphrase that was wrong does not stand in the way of the next try', async () => {
+    const other = homePaths(await mkdtemp(join(tmpdir(), 'ls-http-')))
+    const first = await serve({ home: other, port: 0, passphrase: {}, version: 'test' })
+    const connection = await connectSocket(other)
+    await connection?.client.system.unlock({ passphrase: 'the right passphrase' })
+    await connection?.close()
+    await first.stop()
+    const second = await serve({ home: other, port: 0, passphrase: {}, version: 'test' })
+    const again = await connectSocket(other)
+    await expect(again?.client.system.unlock({ passphrase: 'the wrong passphrase' })).rejects.toMatchObject({
+      code: 'VAULT_PASSPHRASE_WRONG',
+    })
+    expect((await again?.client.system.unlock({ passphrase: 'the right passphrase' }))?.vault.unlocked).toBe(true)
+    await again?.close()
+    await second.stop()
+    await rm(other.home, { recursive: true, force: true })
+  })
+
   it('ten wrong links make even right ones wait', async () => {
     for (let tries = 0; tries < 10; tries += 1) await ask(`/login?token=wrong-${tries}`)
     const link = new URL(daemon.newLoginLink())

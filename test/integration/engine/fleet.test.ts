@@ -85,6 +85,12 @@ describe('a fleet, from the engine on', () => {
     expect(second.map((run) => run.id).sort()).toEqual(first.map((run) => run.id).sort())
     expect(first.map((run) => run.summary?.filesTransferred)).toEqual(first.map(() => 0))
     expect(first.every((run) => run.proof !== null)).toBe(true)
+    // The whole tree is hashed on every node, so all of them prove the same digest.
+    expect(new Set(first.map((run) => run.proof?.digest)).size).toBe(1)
+    const one = { kind: 'nodes' as const, nodes: [names[0] as string] }
+    await expect(test.client.runs.push({ idempotencyKey: key, targets: one })).rejects.toMatchObject({
+      code: 'CONFLICT',
+    })
   }, 60_000)
 
   it('S1.63, S1.72, S1.40 a silent node says why, holds nobody up, and turns green by itself when it is back', async () => {

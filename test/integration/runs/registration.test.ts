@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { PushRequest } from '../../../src/engine/runs/runService.ts'
+import type { PushRequest } from '../../../src/engine/runs/dependencies.ts'
 import { IdempotencyKey } from '../../../src/shared/model/ids.ts'
 import type { FleetNode } from '../../../src/shared/model/node.ts'
 import { createRunRig, type RunRig } from '../../support/runRig.ts'
