@@ -1,5 +1,5 @@
-import { createServer } from 'node:net'
 import { randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
 import { AppError } from '../shared/errors.ts'
 
 /** Below the range from which systems take the ports of outgoing connections. */
@@ -19,8 +19,12 @@ type BindResult = 'free' | 'taken' | 'no-such-address'
 function tryBind(endpoint: FreeEndpoint): Promise<BindResult> {
   return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRNOTAVAIL' ? 'no-such-address' : 'taken'))
-    server.listen({ host: endpoint.address, port: endpoint.port, exclusive: true }, () => server.close(() => resolve('free')))
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code === 'EADDRNOTAVAIL' ? 'no-such-address' : 'taken'),
+    )
+    server.listen({ host: endpoint.address, port: endpoint.port, exclusive: true }, () =>
+      server.close(() => resolve('free')),
+    )
   })
 }
 
@@ -31,7 +35,10 @@ const randomPort = (): number => randomInt(firstPort, lastPort + 1)
  * taken, 127.0.0.1 where the system has no such address.
  * @param avoid `address:port` of nodes that exist but may not run now
  */
-export async function findFreeEndpoint(preferred: FreeEndpoint | { readonly address: string }, avoid: ReadonlySet<string>): Promise<FreeEndpoint> {
+export async function findFreeEndpoint(
+  preferred: FreeEndpoint | { readonly address: string },
+  avoid: ReadonlySet<string>,
+): Promise<FreeEndpoint> {
   let address = preferred.address
   let port = 'port' in preferred ? preferred.port : randomPort()
   for (let index = 0; index < tries; index += 1) {

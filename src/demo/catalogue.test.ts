@@ -19,6 +19,8 @@ describe('catalogue of demo nodes', () => {
   })
 
   it('has every kind that syncs among the first twelve', () => {
-    expect(new Set(catalogue(12).map((entry) => entry.kind))).toEqual(new Set(['laptop', 'vps', 'worker', 'storage', 'vm']))
+    expect(new Set(catalogue(12).map((entry) => entry.kind))).toEqual(
+      new Set(['laptop', 'vps', 'worker', 'storage', 'vm']),
+    )
   })
 })

@@ -10,11 +10,38 @@ export interface CatalogueEntry {
 
 /** The mix repeats every twelve nodes, so that even a small fleet has something of everything. */
 const mix: readonly NodeKind[] = [
-  'laptop', 'vps', 'worker', 'vps', 'storage', 'worker',
-  'laptop', 'vps', 'worker', 'vm', 'vps', 'storage',
+  'laptop',
+  'vps',
+  'worker',
+  'vps',
+  'storage',
+  'worker',
+  'laptop',
+  'vps',
+  'worker',
+  'vm',
+  'vps',
+  'storage',
 ]
 
-const people = ['ada', 'boris', 'chen', 'dilek', 'emeka', 'frida', 'goran', 'hana', 'ivo', 'jun', 'kaja', 'luis', 'mina', 'noor', 'otto', 'priya']
+const people = [
+  'ada',
+  'boris',
+  'chen',
+  'dilek',
+  'emeka',
+  'frida',
+  'goran',
+  'hana',
+  'ivo',
+  'jun',
+  'kaja',
+  'luis',
+  'mina',
+  'noor',
+  'otto',
+  'priya',
+]
 const sites = ['fra', 'ams', 'nyc', 'sgp', 'waw', 'gru', 'syd', 'cpt']
 
 const twoDigits = (number: number): string => String(number).padStart(2, '0')

@@ -5,7 +5,7 @@ import { exec } from '../platform/exec.ts'
 import { parsePublicKeyLine } from '../platform/openssh/publicKey.ts'
 import { AppError } from '../shared/errors.ts'
 import type { DemoFault, DemoNode, DemoStatus } from '../shared/model/demo.ts'
-import { findFreeEndpoint, type FreeEndpoint } from './addresses.ts'
+import { type FreeEndpoint, findFreeEndpoint } from './addresses.ts'
 import { catalogue } from './catalogue.ts'
 import { assertFaultPossible, proveFault } from './faults.ts'
 import { type NodeRecord, readFleetFile, writeFleetFile } from './fleetFile.ts'
@@ -80,7 +80,9 @@ export class DemoFleet {
   describeForRegistration(): Promise<DemoRegistration> {
     return this.#exclusively(async (fleet) => {
       const nodes = await readFleetFile(fleet)
-      const keys = nodes.map(async ({ name }) => [name, await readPublicKeyLine(fleet.node(name).originalHostKey)] as const)
+      const keys = nodes.map(
+        async ({ name }) => [name, await readPublicKeyLine(fleet.node(name).originalHostKey)] as const,
+      )
       const hostKeys = new Map(await Promise.all(keys))
       return { user: loginUser(), principal: demoPrincipal, sourceDirectory: fleet.source, targetDirectory, hostKeys }
     })
@@ -95,7 +97,10 @@ export class DemoFleet {
     return { up: nodes.length > 0 && nodes.every((node) => node.running || node.fault === 'offline'), nodes }
   }
 
-  async #up(fleet: FleetLayout, options: { readonly nodes: number; readonly trustedUserCa: string }): Promise<DemoStatus> {
+  async #up(
+    fleet: FleetLayout,
+    options: { readonly nodes: number; readonly trustedUserCa: string },
+  ): Promise<DemoStatus> {
     const authority = assertAuthority(options.trustedUserCa)
     const programs = { sshd: await findSshd(), user: loginUser(), sshVersion: await readSshVersion() }
     await mkdir(fleet.directory, { recursive: true, mode: 0o700 })
@@ -111,7 +116,11 @@ export class DemoFleet {
   /** Ends what is left of these nodes and starts them anew. */
   async #restart(fleet: FleetLayout, nodes: readonly NodeRecord[], programs?: Programs): Promise<void> {
     if (nodes.length === 0) return
-    const { sshd, ...options } = programs ?? { sshd: await findSshd(), user: loginUser(), sshVersion: await readSshVersion() }
+    const { sshd, ...options } = programs ?? {
+      sshd: await findSshd(),
+      user: loginUser(),
+      sshVersion: await readSshVersion(),
+    }
     await endNodes(fleet, nodes)
     const queue = new PQueue({ concurrency: startConcurrency })
     const start = async (node: NodeRecord): Promise<void> => {
@@ -156,7 +165,10 @@ export class DemoFleet {
   async #change(fleet: FleetLayout, wanted: NodeRecord): Promise<void> {
     const nodes = await readFleetFile(fleet)
     const node = { ...wanted, internalPort: wanted.fault === 'slow' ? await internalPort(wanted, nodes) : null }
-    await writeFleetFile(fleet, nodes.map((each) => (each.name === node.name ? node : each)))
+    await writeFleetFile(
+      fleet,
+      nodes.map((each) => (each.name === node.name ? node : each)),
+    )
     await this.#restart(fleet, [node])
   }
 
@@ -164,8 +176,15 @@ export class DemoFleet {
     const nodes = await readFleetFile(fleet)
     const node = nodes.find((each) => each.name === name)
     if (node !== undefined) return node
-    if (nodes.length === 0) throw new AppError('PRECONDITION_FAILED', 'There is no demo fleet. Start one: lockstep demo up')
-    throw new AppError('NOT_FOUND', `No demo node is called ${JSON.stringify(name)}. There are: ${nodes.slice(0, 20).map((each) => each.name).join(', ')}${nodes.length > 20 ? ', …' : ''}`)
+    if (nodes.length === 0)
+      throw new AppError('PRECONDITION_FAILED', 'There is no demo fleet. Start one: lockstep demo up')
+    throw new AppError(
+      'NOT_FOUND',
+      `No demo node is called ${JSON.stringify(name)}. There are: ${nodes
+        .slice(0, 20)
+        .map((each) => each.name)
+        .join(', ')}${nodes.length > 20 ? ', …' : ''}`,
+    )
   }
 }
 
@@ -200,7 +219,9 @@ function assertAuthority(line: string): string {
     parsePublicKeyLine(line)
     return line.trim()
   } catch (error) {
-    throw new AppError('INVALID_INPUT', 'The authority that demo nodes shall trust is not a public key line.', { cause: error })
+    throw new AppError('INVALID_INPUT', 'The authority that demo nodes shall trust is not a public key line.', {
+      cause: error,
+    })
   }
 }
 
@@ -238,7 +259,9 @@ async function endNodes(fleet: FleetLayout, nodes: readonly NodeRecord[]): Promi
 }
 
 const couldNotEnd = (pids: readonly number[]): AppError =>
-  new AppError('STOP_NOT_CONFIRMED', `These processes of the demo fleet did not end: ${pids.join(', ')}.`, { data: { pids } })
+  new AppError('STOP_NOT_CONFIRMED', `These processes of the demo fleet did not end: ${pids.join(', ')}.`, {
+    data: { pids },
+  })
 
 /** @see DemoFleet */
 export const createDemoFleet = (options: DemoFleetOptions): DemoFleet => new DemoFleet(options)

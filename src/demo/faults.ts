@@ -6,19 +6,32 @@ import { fakeClockEnvironment } from './programs.ts'
 
 /** Runs a command as a session of the node would, without logging in. */
 const inSession = (layout: NodeLayout, command: string) =>
-  exec({ command: '/bin/sh', args: [layout.session], env: { SSH_ORIGINAL_COMMAND: command }, timeoutMs: 20_000, okExitCodes: 'any' })
+  exec({
+    command: '/bin/sh',
+    args: [layout.session],
+    env: { SSH_ORIGINAL_COMMAND: command },
+    timeoutMs: 20_000,
+    okExitCodes: 'any',
+  })
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
 
 /** Proves that a session really finds its disk full; the node's files must be written for that fault. */
 async function proveFullDisk(layout: NodeLayout): Promise<void> {
   const entered = await inSession(layout, 'true')
-  const written = entered.exitCode === 0 ? await inSession(layout, 'echo x > "$HOME/.probe"; status=$?; rm -f "$HOME/.probe"; exit $status') : entered
+  const written =
+    entered.exitCode === 0
+      ? await inSession(layout, 'echo x > "$HOME/.probe"; status=$?; rm -f "$HOME/.probe"; exit $status')
+      : entered
   if (entered.exitCode === 0 && written.exitCode !== 0 && /No space left|I\/O error/i.test(written.stderr)) return
   const reason = lastLine(written.stderr) || 'a session could still write'
-  throw new AppError('UNSUPPORTED', `This system does not let an ordinary process mount a full disk of its own (${reason}). Try the fault as root, or where user namespaces are permitted.`, {
-    data: { fault: 'disk-full', reason },
-  })
+  throw new AppError(
+    'UNSUPPORTED',
+    `This system does not let an ordinary process mount a full disk of its own (${reason}). Try the fault as root, or where user namespaces are permitted.`,
+    {
+      data: { fault: 'disk-full', reason },
+    },
+  )
 }
 
 /** What must hold before a node is broken this way. Throws with the reason, and what to do, when it does not. */

@@ -10,7 +10,10 @@ const blockBytes = 8
 function privateSection(publicRaw: Buffer, seed: Buffer, comment: string): Buffer {
   const check = randomBytes(4).readUInt32BE()
   const writer = new WireWriter().u32(check).u32(check).string('ssh-ed25519').string(publicRaw)
-  const body = writer.string(Buffer.concat([seed, publicRaw])).string(comment).bytes()
+  const body = writer
+    .string(Buffer.concat([seed, publicRaw]))
+    .string(comment)
+    .bytes()
   const padding = (blockBytes - (body.length % blockBytes)) % blockBytes
   return Buffer.concat([body, Buffer.from(Array.from({ length: padding }, (_, index) => index + 1))])
 }
@@ -21,7 +24,10 @@ function newOpenSshKey(comment: string): { readonly privateFile: string; readonl
   const publicBlob = ed25519Blob(privateKey)
   const seed = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url')
   const container = new WireWriter().raw(magic).string('none').string('none').string('').u32(1)
-  const bytes = container.string(publicBlob).string(privateSection(ed25519Raw(privateKey), seed, comment)).bytes()
+  const bytes = container
+    .string(publicBlob)
+    .string(privateSection(ed25519Raw(privateKey), seed, comment))
+    .bytes()
   const lines = bytes.toString('base64').match(/.{1,70}/g) ?? []
   const privateFile = `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join('\n')}\n-----END OPENSSH PRIVATE KEY-----\n`
   return { privateFile, publicLine: `${formatPublicKeyLine(publicBlob, comment)}\n` }

@@ -59,9 +59,11 @@ function nodeLayout(directory: string): NodeLayout {
 
 /** @param directory absolute; control characters are refused, since sshd_config could not express them. */
 export function fleetLayout(directory: string): FleetLayout {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what is refused here
   if (/[\u0000-\u001f\u007f"]/.test(directory)) {
-    throw new AppError('INVALID_INPUT', 'The demo fleet cannot live below a directory whose name holds a quote, a line break or a control character. Choose another home.')
+    throw new AppError(
+      'INVALID_INPUT',
+      'The demo fleet cannot live below a directory whose name holds a quote, a line break or a control character. Choose another home.',
+    )
   }
   return {
     directory,

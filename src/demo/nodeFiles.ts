@@ -1,12 +1,16 @@
 import { access, mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { replaceFile } from './replaceFile.ts'
+import type { NodeRecord } from './fleetFile.ts'
 import { writeHostKey } from './hostKey.ts'
 import type { FleetLayout, NodeLayout } from './layout.ts'
-import type { NodeRecord } from './fleetFile.ts'
 import { fullDiskScript, principalsFile, sessionScript, sshdConfig } from './nodeTemplates.ts'
+import { replaceFile } from './replaceFile.ts'
 
-const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false)
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
 
 async function ensureHostKey(node: NodeRecord, layout: NodeLayout): Promise<void> {
   if (!(await exists(`${layout.originalHostKey}.pub`))) await writeHostKey(layout.originalHostKey, `root@${node.name}`)
@@ -31,12 +35,21 @@ async function ensureLasting(node: NodeRecord, layout: NodeLayout): Promise<void
 }
 
 /** Writes what the node's sshd reads, as its fault wants it. Safe to repeat. */
-export async function writeNodeFiles(node: NodeRecord, fleet: FleetLayout, options: { readonly user: string; readonly sshVersion: number }): Promise<void> {
+export async function writeNodeFiles(
+  node: NodeRecord,
+  fleet: FleetLayout,
+  options: { readonly user: string; readonly sshVersion: number },
+): Promise<void> {
   const layout = fleet.node(node.name)
-  if (node.fault !== 'host-key-changed') await Promise.all([rm(layout.hostKey, { force: true }), rm(`${layout.hostKey}.pub`, { force: true })])
+  if (node.fault !== 'host-key-changed')
+    await Promise.all([rm(layout.hostKey, { force: true }), rm(`${layout.hostKey}.pub`, { force: true })])
   await ensureLasting(node, layout)
   await replaceFile(layout.principals, principalsFile(node, options.user), 0o600)
   await replaceFile(layout.session, sessionScript(node, layout), 0o700)
   await replaceFile(layout.fullDisk, fullDiskScript(layout), 0o700)
-  await replaceFile(layout.sshdConfig, sshdConfig(node, fleet, { ...options, hostKey: servedHostKey(node, layout) }), 0o600)
+  await replaceFile(
+    layout.sshdConfig,
+    sshdConfig(node, fleet, { ...options, hostKey: servedHostKey(node, layout) }),
+    0o600,
+  )
 }

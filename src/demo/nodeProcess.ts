@@ -1,8 +1,8 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { isSameProcessAlive, type ProcessIdentity } from '../platform/processIdentity.ts'
 import { spawnDetached } from '../platform/spawnDetached.ts'
@@ -45,11 +45,19 @@ async function logTail(layout: NodeLayout): Promise<string> {
 async function startFailed(node: NodeRecord, layout: NodeLayout): Promise<AppError> {
   const reason = await logTail(layout)
   if (/Address already in use/.test(reason)) {
-    return new AppError('ADDRESS_IN_USE', `Demo node ${node.name} cannot listen on ${node.address}:${node.port}: another program does. Stop that program, or run "lockstep demo down" and up again.`, {
-      data: { address: node.address, port: node.port },
-    })
+    return new AppError(
+      'ADDRESS_IN_USE',
+      `Demo node ${node.name} cannot listen on ${node.address}:${node.port}: another program does. Stop that program, or run "lockstep demo down" and up again.`,
+      {
+        data: { address: node.address, port: node.port },
+      },
+    )
   }
-  return new AppError('PROGRAM_FAILED', `The sshd of demo node ${node.name} did not start: ${reason || 'it wrote no reason'}`, { data: { node: node.name } })
+  return new AppError(
+    'PROGRAM_FAILED',
+    `The sshd of demo node ${node.name} did not start: ${reason || 'it wrote no reason'}`,
+    { data: { node: node.name } },
+  )
 }
 
 async function waitUntil(ready: () => Promise<boolean> | boolean, process: ProcessIdentity): Promise<boolean> {
@@ -85,10 +93,15 @@ async function startSshd(node: NodeRecord, layout: NodeLayout, sshd: string): Pr
 
 /** Beside this module as source, beside or above it as a bundle. */
 function slowLinkProgram(): string {
-  const candidates = ['./slowLink.ts', './slowLink.js', '../slowLink.js'].map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  const candidates = ['./slowLink.ts', './slowLink.js', '../slowLink.js'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  )
   const found = candidates.find((path) => existsSync(path))
   if (found !== undefined) return found
-  throw new AppError('UNSUPPORTED', 'This build has no slow link program; use the command line to make a demo node slow.')
+  throw new AppError(
+    'UNSUPPORTED',
+    'This build has no slow link program; use the command line to make a demo node slow.',
+  )
 }
 
 async function startSlowLink(node: NodeRecord, layout: NodeLayout, sshd: ProcessIdentity): Promise<void> {

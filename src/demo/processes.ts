@@ -104,7 +104,10 @@ const killDeadlineMs = 10_000
  * until a look finds nobody, since a server may fork while we look.
  * @returns the processes that would not go
  */
-export async function endProcesses(filter: NodeFilter, known: readonly ProcessIdentity[]): Promise<readonly ProcessIdentity[]> {
+export async function endProcesses(
+  filter: NodeFilter,
+  known: readonly ProcessIdentity[],
+): Promise<readonly ProcessIdentity[]> {
   const deadlineMs = performance.now() + killDeadlineMs
   for (;;) {
     const found = findProcesses(filter, known).filter(isSameProcessAlive)

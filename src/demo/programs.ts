@@ -10,7 +10,13 @@ async function findProgram(name: string): Promise<string | null> {
   const directories = [...systemDirectories, ...(process.env.PATH ?? '').split(delimiter)]
   for (const directory of directories.filter((each) => each.startsWith('/'))) {
     const path = join(directory, name)
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path
   }
   return null
 }
@@ -19,7 +25,9 @@ async function findProgram(name: string): Promise<string | null> {
 export async function findSshd(): Promise<string> {
   const path = await findProgram('sshd')
   if (path !== null) return path
-  throw new AppError('PROGRAM_MISSING', 'The demo fleet needs sshd. Install it: apt-get install openssh-server', { data: { program: 'sshd' } })
+  throw new AppError('PROGRAM_MISSING', 'The demo fleet needs sshd. Install it: apt-get install openssh-server', {
+    data: { program: 'sshd' },
+  })
 }
 
 /** @returns e.g. 9.2; 0 when it cannot be told */
@@ -35,10 +43,18 @@ const clockAhead = '+2d'
 /** @returns the environment that makes a program see a clock two days ahead. */
 export async function fakeClockEnvironment(): Promise<Record<string, string>> {
   const faketime = await findProgram('faketime')
-  const printenv = await exec({ command: faketime ?? 'faketime', args: ['-f', clockAhead, 'printenv', 'LD_PRELOAD'], timeoutMs: 10_000 }).catch(() => null)
+  const printenv = await exec({
+    command: faketime ?? 'faketime',
+    args: ['-f', clockAhead, 'printenv', 'LD_PRELOAD'],
+    timeoutMs: 10_000,
+  }).catch(() => null)
   const library = printenv?.stdout.trim() ?? ''
   if (library === '') {
-    throw new AppError('PROGRAM_MISSING', 'A clock that runs ahead needs faketime. Install it: apt-get install faketime', { data: { program: 'faketime' } })
+    throw new AppError(
+      'PROGRAM_MISSING',
+      'A clock that runs ahead needs faketime. Install it: apt-get install faketime',
+      { data: { program: 'faketime' } },
+    )
   }
   return { LD_PRELOAD: library, FAKETIME: clockAhead, FAKETIME_DONT_FAKE_MONOTONIC: '1', DONT_FAKE_MONOTONIC: '1' }
 }
@@ -47,5 +63,8 @@ export async function fakeClockEnvironment(): Promise<Record<string, string>> {
 export function loginUser(): string {
   const { username, shell } = userInfo()
   if (shell === null || !/^(nologin|false)$/.test(basename(shell))) return username
-  throw new AppError('PRECONDITION_FAILED', `The demo fleet logs in as ${username}, whose shell is ${shell}. Run it as a user with a login shell.`)
+  throw new AppError(
+    'PRECONDITION_FAILED',
+    `The demo fleet logs in as ${username}, whose shell is ${shell}. Run it as a user with a login shell.`,
+  )
 }

@@ -7,7 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises'
  * Arguments: address, port to listen on, port to forward to, one-way delay in ms, bytes per second each way.
  */
 
-const [address = '', listenPort, forwardPort, delayMs, bytesPerSecond] = process.argv.slice(2, 7).map((text, index) => (index === 0 ? text : Number(text))) as [string, number, number, number, number]
+const [address = '', listenPort, forwardPort, delayMs, bytesPerSecond] = process.argv
+  .slice(2, 7)
+  .map((text, index) => (index === 0 ? text : Number(text))) as [string, number, number, number, number]
 
 /** Delays every chunk and lets through no more than the rate; what is not taken pushes back on the sender. */
 function slowly(): Transform {

@@ -11,7 +11,8 @@ interface SourceFile {
 /** Bytes that do not compress and are the same on every machine. */
 function noise(seed: string, sizeBytes: number): Uint8Array {
   const blocks: Buffer[] = []
-  for (let index = 0; index * 32 < sizeBytes; index += 1) blocks.push(createHash('sha256').update(`${seed}:${index}`).digest())
+  for (let index = 0; index * 32 < sizeBytes; index += 1)
+    blocks.push(createHash('sha256').update(`${seed}:${index}`).digest())
   return Buffer.concat(blocks).subarray(0, sizeBytes)
 }
 
@@ -20,7 +21,10 @@ const range = (count: number): readonly number[] => Array.from({ length: count }
 const siteFiles = (): readonly SourceFile[] =>
   range(60).map((number) => ({
     path: `sites/site-${String(number).padStart(3, '0')}/site.conf`,
-    content: `# site ${number}\nserver_name site-${number}.example.net;\nroot /srv/www/site-${number};\naccess_log off;\n`.repeat(4),
+    content:
+      `# site ${number}\nserver_name site-${number}.example.net;\nroot /srv/www/site-${number};\naccess_log off;\n`.repeat(
+        4,
+      ),
   }))
 
 const pageFiles = (): readonly SourceFile[] =>
@@ -30,10 +34,17 @@ const pageFiles = (): readonly SourceFile[] =>
   }))
 
 const assetFiles = (): readonly SourceFile[] =>
-  range(40).map((number) => ({ path: `www/assets/image-${number}.bin`, content: noise(`asset ${number}`, 8_192 + number * 512) }))
+  range(40).map((number) => ({
+    path: `www/assets/image-${number}.bin`,
+    content: noise(`asset ${number}`, 8_192 + number * 512),
+  }))
 
 const scriptFiles = (): readonly SourceFile[] =>
-  range(20).map((number) => ({ path: `bin/task-${number}.sh`, content: `#!/bin/sh\n# task ${number}\nexec true\n`, mode: 0o755 }))
+  range(20).map((number) => ({
+    path: `bin/task-${number}.sh`,
+    content: `#!/bin/sh\n# task ${number}\nexec true\n`,
+    mode: 0o755,
+  }))
 
 /** Names that break careless quoting. Everybody's disk has some of them. */
 const oddNames = [
@@ -64,7 +75,8 @@ const oddNames = [
   'x'.repeat(200),
 ]
 
-const oddFiles = (): readonly SourceFile[] => oddNames.map((name, index) => ({ path: `odd names/${name}`, content: `odd ${index}\n` }))
+const oddFiles = (): readonly SourceFile[] =>
+  oddNames.map((name, index) => ({ path: `odd names/${name}`, content: `odd ${index}\n` }))
 
 const singleFiles = (): readonly SourceFile[] => [
   { path: 'README.md', content: '# Edge configuration\n\nDelivered to every node of the demo fleet.\n' },
@@ -83,7 +95,13 @@ async function writeSourceFile(root: string, file: SourceFile): Promise<void> {
 
 /** Creates the tree that the seeded plan delivers: some 270 files, 3 MB. What exists already is left alone. */
 export async function ensureSourceTree(directory: string): Promise<void> {
-  if (await access(directory).then(() => true, () => false)) return
+  if (
+    await access(directory).then(
+      () => true,
+      () => false,
+    )
+  )
+    return
   const temporary = `${directory}.new`
   await rm(temporary, { recursive: true, force: true })
   const files = [...singleFiles(), ...siteFiles(), ...pageFiles(), ...assetFiles(), ...scriptFiles(), ...oddFiles()]

@@ -63,7 +63,6 @@ export const PlanInput = z.discriminatedUnion('kind', [
   }),
 ])
 export type PlanInput = z.infer<typeof PlanInput>
-export type PlanKind = PlanInput['kind']
 
 export const Plan = z.object({
   id: PlanId,

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 
 /** Characters that no name, address or path of ours may hold: they end lines, records or strings elsewhere. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what is refused here
 const controlCharacters = /[\u0000-\u001f\u007f]/
 
 const byteLength = (text: string): number => new TextEncoder().encode(text).length
