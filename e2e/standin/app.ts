@@ -33,7 +33,9 @@ class App extends EventEmitter {
       version: string
     }
     this.#paths.set('home', homedir()).set('temp', tmpdir()).set('appData', join(homedir(), '.config'))
-    this.#paths.set('userData', join(homedir(), '.config', this.#package.name)).set('exe', process.execPath)
+    this.#paths
+      .set('userData', process.env.STANDIN_USER_DATA ?? join(homedir(), '.config', this.#package.name))
+      .set('exe', process.execPath)
     this.#ready = new Promise((resolve) => setImmediate(() => this.#becomeReady(resolve)))
     onSecondInstance(
       () => this.getPath('userData'),

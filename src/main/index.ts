@@ -43,10 +43,22 @@ const place: PagePlace =
     : { origin: new URL(developmentUrl).origin, url: developmentUrl }
 const resources = join(app.getAppPath(), 'resources')
 
-// One app for each home: its lock, its window state and Chromium's files lie in the home.
-const userData = join(home.home, 'desktop')
-mkdirSync(userData, { recursive: true, mode: 0o700 })
-app.setPath('userData', userData)
+/**
+ * One app for each home: its lock, its window state and Chromium's files lie in the home. Where that cannot be written
+ * the window opens all the same, because it is what tells the person so.
+ */
+function placeUserData(): string {
+  const directory = join(home.home, 'desktop')
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    app.setPath('userData', directory)
+  } catch {
+    // The engine meets the same obstacle and names it.
+  }
+  return app.getPath('userData')
+}
+
+const userData = placeUserData()
 app.enableSandbox()
 protocol.registerSchemesAsPrivileged([consoleSchemePrivileges])
 
