@@ -7,6 +7,8 @@ import type { EngineClient } from '../shared/contract/index.ts'
 import { AppError } from '../shared/errors.ts'
 
 const handshakeTimeoutMs = 5_000
+/** Also where no socket can be at all, below a file or at too long a path: whoever takes the home says that better. */
+const nobodyThere = ['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'EINVAL']
 
 export interface SocketClient {
   readonly client: EngineClient
@@ -21,7 +23,7 @@ export function connectSocket(home: HomePaths): Promise<SocketClient | null> {
   })
   return new Promise((resolve, reject) => {
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(null)
+      if (nobodyThere.includes(error.code ?? '')) resolve(null)
       else reject(noAnswer(home, error))
     })
     socket.once('open', () => resolve(clientOver(socket)))
