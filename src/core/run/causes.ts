@@ -89,6 +89,16 @@ export const verifyMismatch = (nodeName: string, names: readonly string[]): Diag
     evidence: names,
   })
 
+export const countDiffers = (
+  nodeName: string,
+  count: { readonly expected: number; readonly found: number },
+): Diagnosis =>
+  runCause('VERIFY_MISMATCH', {
+    sentence: `${nodeName} holds ${count.found} files and links where ${count.expected} were sent. Something else writes there.`,
+    short: 'other files there',
+    evidence: [`sent ${count.expected}`, `found ${count.found}`],
+  })
+
 export const transferIncomplete = (names: readonly string[], evidence: readonly string[]): Diagnosis =>
   runCause('TRANSFER_INCOMPLETE', {
     sentence: `rsync could not transfer everything${names.length === 0 ? '' : `: ${names.length} ${names.length === 1 ? 'file' : 'files'}, first ${names[0]}`}. Correct the permissions or exclude them.`,

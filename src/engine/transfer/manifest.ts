@@ -21,6 +21,8 @@ export interface Manifest {
   readonly entries: readonly ManifestEntry[]
   readonly files: number
   readonly totalBytes: number
+  /** Devices, sockets and pipes lie there too; no transfer takes them along. */
+  readonly holdsSpecials: boolean
 }
 
 /** Entries looked at between two turns of the event loop. */
@@ -42,9 +44,11 @@ export async function readManifest(
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Manifest> {
   const listed: ListedEntry[] = []
+  let holdsSpecials = false
   const lines = new LineReader((line) => {
     const entry = parseListLine(line)
-    if (entry !== null) listed.push(entry)
+    if (entry === null) holdsSpecials = true
+    else listed.push(entry)
   })
   const result = await exec({
     command: 'rsync',
@@ -57,7 +61,7 @@ export async function readManifest(
   })
   lines.end()
   if (result.exitCode !== 0) throw notListed(directory, result.stderr)
-  return complete(directory, listed)
+  return { ...(await complete(directory, listed)), holdsSpecials }
 }
 
 function notListed(directory: string, stderr: string): AppError {
@@ -65,7 +69,7 @@ function notListed(directory: string, stderr: string): AppError {
   return new AppError('SOURCE_MISSING', `${directory} cannot be read completely.`, { data: { evidence } })
 }
 
-async function complete(directory: string, listed: readonly ListedEntry[]): Promise<Manifest> {
+async function complete(directory: string, listed: readonly ListedEntry[]): Promise<Omit<Manifest, 'holdsSpecials'>> {
   const entries: ManifestEntry[] = []
   let totalBytes = 0
   let files = 0

@@ -71,8 +71,9 @@ describe.each(shells)('through %s as login shell', (shell) => {
       timeoutMs: 1,
     })
     expect(wanted).toHaveLength(9)
-    expect(remote).toEqual(local)
-    expect(remote.get('link')).toBe('-> new\nline')
+    expect(remote.fingerprints).toEqual(local)
+    expect(remote.entries).toBe(9)
+    expect(remote.fingerprints.get('link')).toBe('-> new\nline')
   })
 
   it('says what it finds of directories', async () => {

@@ -5,9 +5,11 @@ import type { SshPool } from '../ports.ts'
 import type { Fingerprint } from './manifest.ts'
 import { shellRemoteDirectory } from './paths.ts'
 import { remoteScript } from './remoteShell.ts'
+import { partialDirectory } from './rsyncArguments.ts'
 import type { SampledEntry } from './sample.ts'
 
 /** Marks the part of the output that is ours; whatever a login shell prints comes before. */
+const entriesMark = 'lockstep-entries'
 const linksMark = 'lockstep-links-begin'
 const hashesMark = 'lockstep-hashes-begin'
 const endMark = 'lockstep-hashes-end'
@@ -18,6 +20,8 @@ const endMark = 'lockstep-hashes-end'
  */
 const hashScript = (directory: string, linksBytes: number, filesBytes: number): string => `
 cd ${shellRemoteDirectory(directory)} || exit 3
+echo ${entriesMark} $(find . -type d -name ${partialDirectory} -prune -o \\( -type f -o -type l \\) -print0 2>/dev/null |
+  tr -dc '\\000' | wc -c)
 if command -v sha256sum >/dev/null 2>&1; then h=sha256sum; else h="shasum -a 256"; fi
 echo ${linksMark}
 if [ ${linksBytes} -gt 0 ]; then
@@ -31,9 +35,17 @@ echo ${endMark}
 
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 
+/** What a node says of a directory. */
+export interface RemoteAnswer {
+  /** A file that is missing or unreadable over there is missing here. */
+  readonly fingerprints: ReadonlyMap<ByteName, Fingerprint>
+  /** Files and links that the directory holds, whoever put them there; unfinished files of transfers not counted. */
+  readonly entries: number
+}
+
 /**
- * What the node itself says of these files, read back in one round trip. A file that is missing or unreadable over
- * there is missing in the answer.
+ * What the node itself says of these files and of their directory, read back in one round trip. Always asked, also
+ * for no files at all: that a directory is there and empty is for the node to say, too.
  * @throws AppError REMOTE_PATH_INVALID, REMOTE_PROGRAM_MISSING, REMOTE_COMMAND_FAILED, or what the pool throws
  */
 export async function fingerprintRemote(
@@ -45,7 +57,7 @@ export async function fingerprintRemote(
     readonly timeoutMs: number
     readonly signal?: AbortSignal
   },
-): Promise<Map<ByteName, Fingerprint>> {
+): Promise<RemoteAnswer> {
   const files = request.entries.filter((entry) => entry.type === 'file').map((entry) => entry.name)
   const links = request.entries.filter((entry) => entry.type === 'symlink').map((entry) => entry.name)
   const filesData = namesData(files)
@@ -73,6 +85,9 @@ function namesData(names: readonly ByteName[]): Buffer {
   return Buffer.from(names.map((name) => `./${name}\0`).join(''), 'latin1')
 }
 
+/** `wc` of some systems pads; nothing of ours stands between this line and the links. */
+const countPattern = new RegExp(`${entriesMark} +(\\d+)\\n$`)
+
 interface Asked {
   readonly files: readonly ByteName[]
   readonly links: readonly ByteName[]
@@ -81,10 +96,11 @@ interface Asked {
   readonly exitCode: number | null
 }
 
-function readAnswer(text: string, asked: Asked): Map<ByteName, Fingerprint> {
+function readAnswer(text: string, asked: Asked): RemoteAnswer {
   const links = text.indexOf(`${linksMark}\n`)
   const hashes = text.indexOf(`${hashesMark}\n`, links)
-  if (links < 0 || hashes < 0 || !text.endsWith(`${endMark}\n`)) throw noAnswer(asked)
+  const entries = text.slice(0, Math.max(0, links)).match(countPattern)?.[1]
+  if (entries === undefined || hashes < 0 || !text.endsWith(`${endMark}\n`)) throw noAnswer(asked)
   const found = readHashes(text.slice(hashes + hashesMark.length + 1, -endMark.length - 1), asked.files)
   const answers = text.slice(links + linksMark.length + 1, hashes).split('\n')
   for (const [index, name] of asked.links.entries()) {
@@ -92,7 +108,7 @@ function readAnswer(text: string, asked: Asked): Map<ByteName, Fingerprint> {
     // `readlink` adds a line break and our script a dot; line breaks are shown as \u0001.
     if (answer?.endsWith('\u0001.') === true) found.set(name, `-> ${answer.slice(0, -2).replaceAll('\u0001', '\n')}`)
   }
-  return found
+  return { fingerprints: found, entries: Number(entries) }
 }
 
 /**

@@ -188,6 +188,18 @@ describe.skipIf(sshdMissing !== null)(
       expect(await readFile(join(target, 'precious'), 'utf8')).toBe('kept')
     })
 
+    it('S0.73 an empty push is green only by what the node says of its directory', async () => {
+      await rig.plan({ push: { source, target } })
+      const run = await rig.run()
+      expect(run).toMatchObject({ status: 'succeeded', proof: { filesVerified: 0 } })
+      await writeTree(target, { theirs: 'x' })
+      const halted = await rig.run()
+      await rig.service.approve(halted.id, 'source-empty', 'ann')
+      const again = await rig.until(halted.id)
+      expect(again.status).toBe('succeeded')
+      expect(again.proof?.digest).not.toBe(run.proof?.digest)
+    })
+
     it('with delete the target ends byte-identical, and excluded files stay', async () => {
       await writeTree(source, { a: '1', b: '2' })
       await writeTree(target, { old: 'gone', 'dir/old2': 'gone', 'keep.log': 'excluded' })

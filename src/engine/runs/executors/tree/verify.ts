@@ -1,13 +1,8 @@
 import { type ByteName, displayName } from '../../../../core/parse/rsync.ts'
-import { sourceChanged, transferIncomplete, verifyMismatch } from '../../../../core/run/causes.ts'
-import {
-  changedSince,
-  type Fingerprint,
-  type FingerprintCache,
-  fingerprintAllLocal,
-} from '../../../transfer/manifest.ts'
+import { countDiffers, sourceChanged, transferIncomplete, verifyMismatch } from '../../../../core/run/causes.ts'
+import { changedSince, type FingerprintCache, fingerprintAllLocal } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
-import { fingerprintRemote } from '../../../transfer/remoteVerify.ts'
+import { fingerprintRemote, type RemoteAnswer } from '../../../transfer/remoteVerify.ts'
 import { chooseSample, digestOf, type SampledEntry } from '../../../transfer/sample.ts'
 import type { StepContext, StepOutcome } from '../../executor.ts'
 import { commandTimeoutMs, type TreeDependencies, type TreeMemory } from './memory.ts'
@@ -17,7 +12,7 @@ import { leftToDo } from './transfer.ts'
 const slowestHashBytesPerMs = 10_000
 
 interface Checked {
-  readonly remote: ReadonlyMap<ByteName, Fingerprint>
+  readonly remote: RemoteAnswer
   readonly wrong: readonly ByteName[]
 }
 
@@ -27,6 +22,8 @@ interface Side {
   readonly entries: readonly SampledEntry[]
   readonly transferred: ReadonlySet<ByteName>
   readonly totalBytes: number
+  /** Files and links the node must hold; null where it may hold others as well. */
+  readonly expected: number | null
 }
 
 /** VERIFY: what the node says of its files must be what we have of them; only that makes a tile green (S0.73-75). */
@@ -37,7 +34,7 @@ export async function verify(
 ): Promise<StepOutcome> {
   const { plan } = context
   const { push, pull } = plan.spec
-  const proven = new Map<ByteName, Fingerprint>()
+  const proven: Proven = { facts: new Map(), files: 0 }
   for (const [direction, leg] of [
     ['push', push],
     ['pull', pull],
@@ -45,15 +42,32 @@ export async function verify(
     if (leg === null) continue
     const changed = direction === 'push' ? await changesOf(memory) : null
     if (changed !== null) return changed
-    const checked = await compare(dependencies, context, sideOf(direction, context, memory))
-    const problem = (direction === 'push' ? await changesOf(memory) : null) ?? mismatch(context, memory, checked)
+    const side = sideOf(direction, context, memory)
+    const checked = await compare(dependencies, context, side)
+    const problem =
+      (direction === 'push' ? await changesOf(memory) : null) ??
+      mismatch(context, memory, checked) ??
+      miscount(context, side, checked)
     if (problem !== null) return problem
     const unfinished =
       plan.spec.verify.mode === 'full' ? await sanityCheck(direction, dependencies, context, memory) : null
     if (unfinished !== null) return unfinished
-    for (const [name, fingerprint] of checked.remote) proven.set(`${direction}/${name}`, fingerprint)
+    take(proven, direction, checked.remote)
   }
   return prove(dependencies, context, proven)
+}
+
+/** What goes into the digest: all of it said by the node. */
+interface Proven {
+  readonly facts: Map<string, string>
+  files: number
+}
+
+function take(proven: Proven, direction: 'push' | 'pull', { fingerprints, entries }: RemoteAnswer): void {
+  // No file has this key: theirs hold a slash.
+  proven.facts.set(direction, `holds ${entries}`)
+  for (const [name, fingerprint] of fingerprints) proven.facts.set(`${direction}/${name}`, fingerprint)
+  proven.files += fingerprints.size
 }
 
 function sideOf(direction: 'push' | 'pull', { plan, node }: StepContext, memory: TreeMemory): Side {
@@ -66,6 +80,7 @@ function sideOf(direction: 'push' | 'pull', { plan, node }: StepContext, memory:
       entries: memory.pullEntries,
       transferred: memory.received,
       totalBytes: 0,
+      expected: null,
     }
   }
   const { manifest } = memory
@@ -76,6 +91,8 @@ function sideOf(direction: 'push' | 'pull', { plan, node }: StepContext, memory:
     entries: manifest.entries,
     transferred: memory.sent,
     totalBytes: manifest.totalBytes,
+    // Without deletes, or with excludes, what else lies there is none of our business.
+    expected: plan.spec.delete && plan.spec.excludes.length === 0 && !manifest.holdsSpecials ? manifest.files : null,
   }
 }
 
@@ -98,13 +115,11 @@ async function compare(
   const timeoutMs = commandTimeoutMs + Math.ceil(side.totalBytes / slowestHashBytesPerMs)
   const [local, remote] = await Promise.all([
     fingerprintAllLocal(side.local, sample, { cache: fingerprints, signal }),
-    sample.length === 0
-      ? new Map<ByteName, Fingerprint>()
-      : fingerprintRemote(sshPool, node, { directory: side.remote, entries: sample, timeoutMs, signal }),
+    fingerprintRemote(sshPool, node, { directory: side.remote, entries: sample, timeoutMs, signal }),
   ])
   const wrong = sample
     .map((entry) => entry.name)
-    .filter((name) => local.get(name) === undefined || local.get(name) !== remote.get(name))
+    .filter((name) => local.get(name) === undefined || local.get(name) !== remote.fingerprints.get(name))
   return { remote, wrong }
 }
 
@@ -143,16 +158,23 @@ function mismatch({ node, log }: StepContext, memory: TreeMemory, { wrong }: Che
   }
 }
 
-function prove(
-  { clock }: TreeDependencies,
-  { run, plan, log }: StepContext,
-  proven: ReadonlyMap<ByteName, Fingerprint>,
-): StepOutcome {
-  const digest = digestOf(proven)
-  log(`verified ${proven.size} files, digest ${digest}`)
+/** With deletes the node holds what was sent and nothing else, as far as a count can tell. */
+function miscount({ node, log }: StepContext, { expected }: Side, { remote }: Checked): StepOutcome | null {
+  if (expected === null || expected === remote.entries) return null
+  log(`${node.name} holds ${remote.entries} files and links, not ${expected}`)
+  return {
+    kind: 'retry',
+    from: 'PRE_FLIGHT_CHECK',
+    diagnosis: countDiffers(node.name, { expected, found: remote.entries }),
+  }
+}
+
+function prove({ clock }: TreeDependencies, { run, plan, log }: StepContext, proven: Proven): StepOutcome {
+  const digest = digestOf(proven.facts)
+  log(`verified ${proven.files} files, digest ${digest}`)
   const proof = {
     digest,
-    filesVerified: proven.size,
+    filesVerified: proven.files,
     verify: plan.spec.verify,
     verifiedAt: clock.nowMs(),
     certificateSerial: run.certificateSerial ?? '',
