@@ -12,7 +12,7 @@ export interface ConnectOptions {
   readonly home: HomePaths
   /** What to do when nobody owns the home. */
   readonly whenUnowned: 'embed' | 'fail'
-  /** An embedded engine also works on runs and watches the fleet; without it it answers and registers only. */
+  /** An embedded engine also works on runs; without it it answers and registers only. It never reconciles by itself. */
   readonly work: boolean
   readonly passphrase: PassphraseSource
   readonly version: string
@@ -62,7 +62,8 @@ async function takeHome(options: ConnectOptions): Promise<OwnedEngine | null> {
 async function embed(owned: OwnedEngine, { home, work }: ConnectOptions): Promise<EngineConnection> {
   try {
     const socket = await serveSocket(owned.engine, { path: home.engineSocket })
-    if (work) await owned.engine.start()
+    // A command does what it was asked, for as long as it takes: looking after the fleet is a daemon's work.
+    if (work) await owned.engine.start({ watch: false })
     return {
       client: createRouterClient(owned.engine.router, { context: { caller: localCaller('embedded') } }),
       owner: 'embedded',

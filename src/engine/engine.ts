@@ -52,8 +52,8 @@ export interface Engine {
   readonly router: EngineRouter
   /** New with every engine: a client that sees another one knows that it restarted. */
   readonly instanceId: string
-  /** Recovers open runs, then begins to reconcile. */
-  start(): Promise<void>
+  /** Recovers open runs and works on them; with `watch` (the default) also looks after the fleet unasked. */
+  start(options?: { readonly watch?: boolean }): Promise<void>
   /** Lets nothing new begin, marks what is in flight as interrupted, closes everything. Safe to repeat. */
   stop(): Promise<void>
   /** Raw terminal bytes: whole frames of `shared/terminalFrames.ts`. */
@@ -228,10 +228,10 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     reconcileNow: () => scheduler.reconcileNow(),
   })
 
-  async function start(): Promise<void> {
+  async function start({ watch = true }: { readonly watch?: boolean } = {}): Promise<void> {
     await vault.tryOpen()
     await runs.start()
-    await scheduler.start()
+    if (watch) await scheduler.start()
     logger.info({ instanceId, host: dependencies.host }, 'engine started')
   }
 
