@@ -1,3 +1,4 @@
+import { existsSync, watch, writeFileSync } from 'node:fs'
 import {
   chmod,
   lstat,
@@ -207,6 +208,67 @@ describe.skipIf(sshdMissing !== null)(
       const run = await rig.run()
       expect(run).toMatchObject({ status: 'succeeded', summary: { filesDeleted: 2 } })
       expect((await readdir(target)).sort()).toEqual(['a', 'b', 'keep.log'])
+    })
+
+    it('S0.75 a file that keeps coming back after a push that deletes is not green, though no sample names it', async () => {
+      await writeTree(source, { a: '1' })
+      await writeTree(target, { a: '1', intruder: 'x' })
+      // With excludes no count can tell.
+      await rig.plan({
+        push: { source, target },
+        delete: true,
+        excludes: ['*.log'],
+        verify: { mode: 'sample', files: 1 },
+      })
+      const intruder = join(target, 'intruder')
+      const watcher = watch(target, () => {
+        if (!existsSync(intruder)) writeFileSync(intruder, 'back again')
+      })
+      try {
+        expect(await rig.run()).toMatchObject({
+          status: 'failed',
+          failure: { code: 'VERIFY_MISMATCH', evidence: ['intruder'] },
+        })
+      } finally {
+        watcher.close()
+      }
+    })
+
+    it('a push that deletes and finds nothing to do asks rsync once and reads the files back', async () => {
+      await writeTree(source, { a: '1', 'b/c': '2' })
+      for (const mode of [{ mode: 'sample', files: 1 }, { mode: 'full' }] as const) {
+        await rig.plan({ push: { source, target }, delete: true, verify: mode })
+        const first = await rig.run()
+        expect(first.status).toBe('succeeded')
+        if (mode.mode === 'sample') expect(await rig.log(first.id)).toContain('last dry run')
+        const run = await rig.run()
+        expect(run).toMatchObject({
+          status: 'succeeded',
+          summary: { filesTotal: 2, filesTransferred: 0, filesDeleted: 0 },
+          proof: { filesVerified: mode.mode === 'full' ? 2 : 1 },
+        })
+        const log = await rig.log(run.id)
+        expect(log).toContain('no second rsync')
+        expect(log).not.toContain('$ rsync ')
+        expect(log).not.toContain('last dry run')
+      }
+      await writeTree(source, { a: '2' })
+      expect(await rig.run()).toMatchObject({ status: 'succeeded', summary: { filesTransferred: 1 } })
+      expect(await readFile(join(target, 'a'), 'utf8')).toBe('2')
+    })
+
+    it('a pull that deletes and finds nothing to do still reads every file back', async () => {
+      const from = join(rig.remote, `from ${number}`)
+      await writeTree(from, { a: '1', 'b/c': '2' })
+      await rig.plan({
+        pull: { source: from, target: join(rig.local, `into ${number}`) },
+        delete: true,
+        verify: { mode: 'full' },
+      })
+      expect(await rig.run()).toMatchObject({ status: 'succeeded', proof: { filesVerified: 2 } })
+      const again = await rig.run()
+      expect(again).toMatchObject({ status: 'succeeded', proof: { filesVerified: 2 } })
+      expect(await rig.log(again.id)).toContain('no second rsync')
     })
 
     it('U35 F76 an empty source halts before anything is lost, and goes on only when a person says so', async () => {

@@ -22,6 +22,8 @@ export interface TreeMemory {
   readonly received: Set<ByteName>
   /** Size and time agreed but content did not: compare content this time. */
   compareContent: boolean
+  /** The dry run of this try found both sides equal, nothing to delete included: no second one has to say so. */
+  nothingToDo: { push: boolean; pull: boolean }
   /** Before the first try of this run the receiving directory held no file. */
   receiverWasEmpty: { push: boolean; pull: boolean }
 }
@@ -32,6 +34,7 @@ export const createTreeMemory = (): TreeMemory => ({
   pullEntries: [],
   received: new Set(),
   compareContent: false,
+  nothingToDo: { push: false, pull: false },
   receiverWasEmpty: { push: false, pull: false },
 })
 

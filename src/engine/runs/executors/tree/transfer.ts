@@ -28,16 +28,20 @@ class Tally {
   filesDeleted = 0
   directoriesDeleted = 0
   skippedSpecial = 0
+  /** Lines about something that is not as on the other side. */
+  changes = 0
 
   take(line: RsyncLine): void {
     if (line.kind === 'stat') {
       this.stats.set(line.name, line.value)
       if (line.regular !== null) this.stats.set(`${line.name} (regular)`, line.regular)
     } else if (line.kind === 'delete') this.#takeDelete(line)
+    else if (line.kind === 'item') this.changes += isEqual(line) ? 0 : 1
     else if (line.kind === 'text' && line.text.startsWith('skipping non-regular file')) this.skippedSpecial += 1
   }
 
   #takeDelete(line: Extract<RsyncLine, { kind: 'delete' }>): void {
+    this.changes += 1
     if (line.isDirectory) this.directoriesDeleted += 1
     else this.filesDeleted += 1
     if (this.deletedPaths.length < 1000) this.deletedPaths.push(displayName(line.name))
@@ -100,13 +104,14 @@ export async function measureTransfer(direction: Direction, step: Omit<Step, 'di
 
 /**
  * What rsync would still do after a transfer, deletes included; null when it could not say. Lists both trees once
- * more, so it is asked only where the plan wants everything verified.
+ * more, so it is asked only where a sample cannot tell.
  */
 export async function leftToDo(direction: Direction, step: Omit<Step, 'direction'>): Promise<string[] | null> {
   const { delete: deletes } = step.context.plan.spec
   const described = await describeTransfer({ ...step, direction })
   const transfer = { ...described, dryRun: true, listEqual: false, deletes: deletes ? { atMost: null } : null }
   const left: string[] = []
+  step.context.log(`last dry run: is anything left to do (${direction})?`)
   const result = await runRsync({
     args: rsyncArguments(transfer),
     signal: step.context.signal,
@@ -119,12 +124,14 @@ export async function leftToDo(direction: Direction, step: Omit<Step, 'direction
   return result.exitCode === 0 ? left : null
 }
 
-/** PUSH_SYNC and PULL_SYNC: a dry run first when deletes are on, then the transfer (S0.66-72). */
+/** PUSH_SYNC and PULL_SYNC: a dry run first when deletes are on, then the transfer if there is any (S0.66-72). */
 export async function transferStep(step: Step): Promise<StepOutcome> {
   const transfer = await describeTransfer(step)
+  step.memory.nothingToDo[step.direction] = false
   if (!step.context.plan.spec.delete) return runTransfer(step, transfer)
   const preview = await previewDeletes(step, transfer)
   if ('outcome' in preview) return preview.outcome
+  if (preview.nothingToDo !== null) return preview.nothingToDo()
   return runTransfer(step, { ...transfer, deletes: { atMost: preview.deletes } })
 }
 
@@ -132,12 +139,22 @@ export async function transferStep(step: Step): Promise<StepOutcome> {
 async function previewDeletes(
   step: Step,
   transfer: RsyncTransfer,
-): Promise<{ readonly deletes: number } | { readonly outcome: StepOutcome }> {
+): Promise<
+  { readonly deletes: number; readonly nothingToDo: (() => StepOutcome) | null } | { readonly outcome: StepOutcome }
+> {
   const { context, dependencies } = step
   const tally = new Tally()
-  const args = rsyncArguments({ ...transfer, dryRun: true, listEqual: false, deletes: { atMost: null } })
+  const entries: TreeMemory['pullEntries'] = []
+  const args = rsyncArguments({ ...transfer, dryRun: true, deletes: { atMost: null } })
   context.log('dry run first: the plan deletes')
-  const result = await runRsync({ args, signal: context.signal, onLine: (line) => tally.take(line) })
+  const result = await runRsync({
+    args,
+    signal: context.signal,
+    onLine: (line) => {
+      tally.take(line)
+      if (line.kind === 'item' && isContent(line)) entries.push({ type: line.type, name: line.name })
+    },
+  })
   const problem = judge(step, result, { allowPartial: true })
   if (problem !== null) return { outcome: problem }
   const shares = await dependencies.store.recentDeleteShares(context.plan.id, context.node.id, 20)
@@ -156,11 +173,29 @@ async function previewDeletes(
       state: context.run.state,
       filesDeleted: preview.filesDeleted,
     }) || !mustHaltForDeletes(preview, context.plan.spec.deleteLimits)
-  if (allowed) return { deletes: tally.filesDeleted + tally.directoriesDeleted }
+  if (allowed) {
+    const unchanged = result.exitCode === 0 && tally.changes === 0
+    return {
+      deletes: tally.filesDeleted + tally.directoriesDeleted,
+      nothingToDo: unchanged ? () => doneWithoutTransfer(step, { result, tally, entries }) : null,
+    }
+  }
   const receiver = step.direction === 'push' ? context.node.name : 'this machine'
   return {
     outcome: { kind: 'halt', reason: 'mass-delete', diagnosis: massDelete(preview, receiver), deletePreview: preview },
   }
+}
+
+/** The dry run has looked at everything: a transfer would do no more than look again. */
+function doneWithoutTransfer(
+  { direction, context, memory }: Step,
+  seen: { readonly result: RsyncResult; readonly tally: Tally; readonly entries: TreeMemory['pullEntries'] },
+): StepOutcome {
+  context.log('nothing to send and nothing to delete: 0 files transferred, no second rsync')
+  memory.nothingToDo[direction] = true
+  if (direction === 'pull') memory.pullEntries = seen.entries
+  const summary = addToSummary(context.run.summary, seen.tally)
+  return { kind: 'done', patch: { summary, warnings: warningsOf(seen.result, seen.tally) } }
 }
 
 async function runTransfer(step: Step, transfer: RsyncTransfer): Promise<StepOutcome> {
@@ -187,8 +222,16 @@ async function runTransfer(step: Step, transfer: RsyncTransfer): Promise<StepOut
   return { kind: 'done', patch: { summary, warnings: warningsOf(result, tally) } }
 }
 
+type Item = Extract<RsyncLine, { kind: 'item' }>
+
+const isContent = (line: Item): line is Item & { type: 'file' | 'symlink' } =>
+  line.type === 'file' || line.type === 'symlink'
+
+/** Named only because we asked for what is equal, too. */
+const isEqual = ({ change }: Item): boolean => /^\.. +$/.test(change)
+
 function remember({ direction, memory }: Step, line: RsyncLine): void {
-  if (line.kind !== 'item' || (line.type !== 'file' && line.type !== 'symlink')) return
+  if (line.kind !== 'item' || !isContent(line)) return
   const changed = !line.change.startsWith('.')
   if (direction === 'push') {
     if (changed) memory.sent.add(line.name)

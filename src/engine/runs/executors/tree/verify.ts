@@ -49,8 +49,9 @@ export async function verify(
       mismatch(context, memory, checked) ??
       miscount(context, side, checked)
     if (problem !== null) return problem
-    const unfinished =
-      plan.spec.verify.mode === 'full' ? await sanityCheck(direction, dependencies, context, memory) : null
+    const unfinished = mustLookOnceMore(direction, context, memory)
+      ? await sanityCheck(direction, dependencies, context, memory)
+      : null
     if (unfinished !== null) return unfinished
     take(proven, direction, checked.remote)
   }
@@ -121,6 +122,15 @@ async function compare(
     .map((entry) => entry.name)
     .filter((name) => local.get(name) === undefined || local.get(name) !== remote.fingerprints.get(name))
   return { remote, wrong }
+}
+
+/**
+ * A sample says nothing of files that should be gone: after a push that deletes, a last dry run does (S0.75). What a
+ * node writes into the source of a pull meanwhile is no fault, so there only `full` asks.
+ */
+function mustLookOnceMore(direction: 'push' | 'pull', { plan }: StepContext, { nothingToDo }: TreeMemory): boolean {
+  if (nothingToDo[direction]) return false
+  return plan.spec.verify.mode === 'full' || (direction === 'push' && plan.spec.delete)
 }
 
 /** Everything verified also means: nothing missing, and nothing there that should be gone (S0.75). */
