@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { formatPlanDocument } from '../../core/parse/planDocument.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Runner } from '../context.ts'
-import { planDocument, readPlans } from '../input/plans.ts'
+import { readPlans } from '../input/plans.ts'
 import { readText } from '../input/readText.ts'
 import { printable, printableLine } from '../output/printable.ts'
 import { renderTable } from '../output/table.ts'
@@ -85,4 +86,4 @@ function renderList(plans: readonly Plan[]): string {
 }
 
 const renderPlan = (plan: Plan): string =>
-  `# revision ${plan.revision} of ${isoTime(plan.updatedAt)}, digest ${plan.digest}\n${printable(planDocument(plan))}`
+  `# revision ${plan.revision} of ${isoTime(plan.updatedAt)}, digest ${plan.digest}\n${printable(formatPlanDocument([plan]))}`

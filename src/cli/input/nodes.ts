@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { readYamlDocuments, type YamlDocument } from '../../core/parse/yamlDocuments.ts'
 import { NodeInput, type NodeKind } from '../../shared/model/node.ts'
 import type { FieldProblem } from '../errors.ts'
-import { type ReadDocument, readDocuments, refuseProblems } from './documents.ts'
+import { placeOf, refuseProblems } from './documents.ts'
 
 /** A node as the lists of the node registry give it (S1.15-21). What was once reported is not taken over as true. */
 const ListedNode = z.strictObject({
@@ -72,10 +73,12 @@ function registryList(list: string, items: unknown): Entry[] {
  * @throws AppError INVALID_INPUT naming document, line and field of every mistake
  */
 export function readNodes(text: string, what: string): NodeInput[] {
-  const read = readDocuments(text)
-  if (!read.ok) return refuseProblems(what, read.problems)
+  const read = readYamlDocuments(text)
   const nodes: NodeInput[] = []
-  const problems: FieldProblem[] = []
+  const problems: FieldProblem[] = read.problems.map((problem) => ({
+    field: placeOf(problem),
+    message: problem.message,
+  }))
   const seen = new Set<string>()
   for (const document of read.documents) {
     const entries = entriesOf(document.value)
@@ -98,20 +101,20 @@ export function readNodes(text: string, what: string): NodeInput[] {
 }
 
 function problemsOf(
-  document: ReadDocument,
+  document: YamlDocument,
   base: readonly PropertyKey[],
   issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
 ): FieldProblem[] {
   return issues.map((issue) => {
     const path = [...base, ...issue.path]
     return {
-      field: `document ${document.number}, line ${document.lineOf(path)}, ${path.map(String).join('.')}`,
+      field: placeOf({ document: document.number, line: document.lineOf(path), path }),
       message: issue.message,
     }
   })
 }
 
-const doubleName = (document: ReadDocument, path: readonly PropertyKey[]): FieldProblem => ({
-  field: `document ${document.number}, line ${document.lineOf(path)}, ${path.map(String).join('.')}.name`,
+const doubleName = (document: YamlDocument, path: readonly PropertyKey[]): FieldProblem => ({
+  field: placeOf({ document: document.number, line: document.lineOf(path), path: [...path, 'name'] }),
   message: 'another node here has the same name',
 })

@@ -1,5 +1,7 @@
-import { type Document, isSeq, LineCounter, parseAllDocuments, stringify, type YAMLError } from 'yaml'
-import { type Plan, PlanInput } from '../../../shared/model/plan.ts'
+import { readPlanDocument } from '../../../core/parse/planDocument.ts'
+import type { Plan, PlanInput } from '../../../shared/model/plan.ts'
+
+export { formatPlanDocument } from '../../../core/parse/planDocument.ts'
 
 /** What is wrong with a document, where a person can find it. */
 export interface PlanProblem {
@@ -16,86 +18,15 @@ export interface ParsedPlans {
   readonly problems: readonly PlanProblem[]
 }
 
-/**
- * Reads plans as `lockstep plans apply` takes them: one plan a document, several documents, or lists of plans.
- * Never throws: mistakes come back with line and field.
- */
+/** Reads what is in the editor; mistakes from the top down. Never throws. */
 export function parsePlanDocument(text: string): ParsedPlans {
-  const lines = new LineCounter()
-  const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
-  const documents = Array.isArray(parsed) ? parsed : []
-  const plans: PlanInput[] = []
-  const problems: PlanProblem[] = []
-  let number = 0
-  for (const document of documents) {
-    problems.push(...document.errors.map((error) => syntaxProblem(error, lines)))
-    if (document.errors.length > 0 || document.contents === null) continue
-    const inList = isSeq(document.contents)
-    const value = resolve(document)
-    if (value === undefined) {
-      problems.push({ line: null, where: '', message: 'the aliases in this document cannot be resolved' })
-      continue
-    }
-    const values: readonly unknown[] = inList ? (value as unknown[]) : [value]
-    for (const [index, value] of values.entries()) {
-      number += 1
-      const checked = PlanInput.safeParse(value)
-      if (checked.success) plans.push(checked.data)
-      else {
-        const base = inList ? [index] : []
-        problems.push(
-          ...checked.error.issues.map((issue) => ({
-            line: lineOf(document, [...base, ...issue.path], lines),
-            where: [`plan ${number}`, issue.path.join('.')].filter((part) => part !== '').join(', '),
-            message: issue.message,
-          })),
-        )
-      }
-    }
-  }
-  return { plans, problems: [...problems, ...doubles(plans)].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
-}
-
-const syntaxProblem = (error: YAMLError, lines: LineCounter): PlanProblem => ({
-  line: lines.linePos(error.pos[0]).line,
-  where: '',
-  message: error.message,
-})
-
-/** Undefined where an alias leads nowhere, or to too much. */
-function resolve(document: Document): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 100 })
-  } catch {
-    return undefined
-  }
-}
-
-/** The line of the deepest part of the path that is there: a missing field is shown at what should hold it. */
-function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length) as string[], true)
-    const start = (node as { readonly range?: readonly number[] | null } | null | undefined)?.range?.[0]
-    if (start !== undefined) return lines.linePos(start).line
-  }
-  return 1
-}
-
-function doubles(plans: readonly PlanInput[]): PlanProblem[] {
-  const seen = new Set<string>()
-  return plans.flatMap((plan) => {
-    const again = seen.has(plan.name)
-    seen.add(plan.name)
-    return again ? [{ line: null, where: plan.name, message: 'two plans in this document have the same name' }] : []
-  })
-}
-
-/** The document that gives this plan again. */
-export function formatPlanDocument(plans: readonly (PlanInput | Plan)[]): string {
-  return stringify(
-    plans.map(({ name, kind, selector, spec }) => ({ name, kind, selector, spec })),
-    { lineWidth: 0 },
-  )
+  const { plans, problems } = readPlanDocument(text)
+  const shown = problems.map(({ line, plan, field, message }) => ({
+    line,
+    where: plan === null ? '' : [`plan ${plan}`, field].filter((part) => part !== '').join(', '),
+    message,
+  }))
+  return { plans, problems: shown.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) }
 }
 
 export const newPlanDocument = `# One plan or a list of plans; the same form as: lockstep plans apply -f plans.yaml
