@@ -12,7 +12,11 @@ import { isSameProcessAlive, readProcessIdentity } from '../../../src/platform/p
 import type { DemoNode } from '../../../src/shared/model/demo.ts'
 import { type FleetUnderTest, fleetUnderTest, makeAuthority, nodeNamed } from './harness.ts'
 
-async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined, timeoutMs = 20_000): Promise<T> {
+async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+  timeoutMs = 20_000,
+): Promise<T> {
   const deadlineMs = performance.now() + timeoutMs
   for (;;) {
     const found = await look()
@@ -24,7 +28,8 @@ async function until<T>(what: string, look: () => Promise<T | undefined> | T | u
 
 const processesOf = (test: FleetUnderTest) => findProcesses((directory) => directory.startsWith(test.directory), [])
 
-const serverPid = async (node: DemoNode): Promise<number> => Number(await readFile(join(node.directory, 'run', 'sshd.pid'), 'utf8'))
+const serverPid = async (node: DemoNode): Promise<number> =>
+  Number(await readFile(join(node.directory, 'run', 'sshd.pid'), 'utf8'))
 
 let test: FleetUnderTest
 
@@ -52,13 +57,21 @@ describe('demo fleet', { timeout: 120_000 }, () => {
 
   it('passes exit code, standard input and arguments through untouched', async () => {
     const [node] = (await up(1)).nodes as [DemoNode]
-    const result = await test.ssh(node, [`cat; printf '<%s>' 'a  b' "\\$x" 'it'"'"'s'; exit 7`], { stdin: 'line one\nline two\n' })
+    const result = await test.ssh(node, [`cat; printf '<%s>' 'a  b' "\\$x" 'it'"'"'s'; exit 7`], {
+      stdin: 'line one\nline two\n',
+    })
     expect(result).toMatchObject({ exitCode: 7, stdout: "line one\nline two\n<a  b><$x><it's>" })
   })
 
   it('gives terminals a prompt that names the node', async () => {
     const [node] = (await up(1)).nodes as [DemoNode]
-    const result = await exec({ command: 'ssh', args: ['-tt', ...(await test.sshArguments(node))], stdin: 'cd /\nexit\n', timeoutMs: 30_000, okExitCodes: 'any' })
+    const result = await exec({
+      command: 'ssh',
+      args: ['-tt', ...(await test.sshArguments(node))],
+      stdin: 'cd /\nexit\n',
+      timeoutMs: 30_000,
+      okExitCodes: 'any',
+    })
     expect(result.stdout).toContain(`${node.name}:~$ `)
     expect(result.stdout).toContain(`${node.name}:/$ `)
   })
@@ -69,11 +82,25 @@ describe('demo fleet', { timeout: 120_000 }, () => {
     const arguments_ = await test.sshArguments(node)
     const destination = arguments_.at(-1) ?? ''
     const shell = ['ssh', ...arguments_.slice(0, -1)].map((word) => `"${word}"`).join(' ')
-    await exec({ command: 'rsync', args: ['-a', '-s', '--mkpath', '-e', shell, `${sourceDirectory}/`, `${destination}:${targetDirectory.slice(2)}/`], timeoutMs: 60_000 })
-    const difference = await exec({ command: 'diff', args: ['-r', '--no-dereference', sourceDirectory, join(node.directory, 'home', targetDirectory.slice(2))], timeoutMs: 30_000 })
+    await exec({
+      command: 'rsync',
+      args: ['-a', '-s', '--mkpath', '-e', shell, `${sourceDirectory}/`, `${destination}:${targetDirectory.slice(2)}/`],
+      timeoutMs: 60_000,
+    })
+    const difference = await exec({
+      command: 'diff',
+      args: ['-r', '--no-dereference', sourceDirectory, join(node.directory, 'home', targetDirectory.slice(2))],
+      timeoutMs: 30_000,
+    })
     expect(difference.stdout).toBe('')
-    expect(await readdir(join(sourceDirectory, 'odd names'))).toEqual(expect.arrayContaining(['line\nbreak.txt', '-rf', '日本語.txt', "it's quoted.txt"]))
-    const files = await exec({ command: 'find', args: [sourceDirectory, '-type', 'f', '-printf', '.'], timeoutMs: 30_000 })
+    expect(await readdir(join(sourceDirectory, 'odd names'))).toEqual(
+      expect.arrayContaining(['line\nbreak.txt', '-rf', '日本語.txt', "it's quoted.txt"]),
+    )
+    const files = await exec({
+      command: 'find',
+      args: [sourceDirectory, '-type', 'f', '-printf', '.'],
+      timeoutMs: 30_000,
+    })
     expect(files.stdout.length).toBeGreaterThan(250)
   })
 
@@ -81,7 +108,9 @@ describe('demo fleet', { timeout: 120_000 }, () => {
     const first = await up(3)
     const pids = await Promise.all(first.nodes.map(serverPid))
     process.kill(pids[1] as number, 'SIGKILL')
-    await until('the server to die', async () => ((await test.fleet.status()).nodes[1]?.running === false ? true : undefined))
+    await until('the server to die', async () =>
+      (await test.fleet.status()).nodes[1]?.running === false ? true : undefined,
+    )
     expect((await test.fleet.status()).up).toBe(false)
     const second = await up(5)
     expect(second.up).toBe(true)
@@ -104,7 +133,9 @@ describe('demo fleet', { timeout: 120_000 }, () => {
   })
 
   it('refuses an authority that is no public key', async () => {
-    await expect(test.fleet.up({ nodes: 1, trustedUserCa: 'PermitRootLogin yes' })).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    await expect(test.fleet.up({ nodes: 1, trustedUserCa: 'PermitRootLogin yes' })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    })
   })
 
   it('takes simultaneous calls one after another', async () => {
@@ -116,7 +147,10 @@ describe('demo fleet', { timeout: 120_000 }, () => {
   it('names the nodes there are when asked for another one', async () => {
     await expect(test.fleet.fault('ada-laptop', 'offline')).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
     await up(1)
-    await expect(test.fleet.fault('../ada-laptop', 'offline')).rejects.toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('ada-laptop') as string })
+    await expect(test.fleet.fault('../ada-laptop', 'offline')).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('ada-laptop') as string,
+    })
   })
 })
 
@@ -134,7 +168,9 @@ describe('faults of demo nodes are real', { timeout: 120_000 }, () => {
 
   it('offline refuses connections and ends open sessions with what they started', async () => {
     const [node] = (await up(1)).nodes as [DemoNode]
-    const session = spawn('ssh', [...(await test.sshArguments(node)), 'echo $$; sleep 300 & wait'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const session = spawn('ssh', [...(await test.sshArguments(node)), 'echo $$; sleep 300 & wait'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     const [line] = (await once(session.stdout, 'data')) as [Buffer]
     const remote = readProcessIdentity(Number(line.toString()))
     if (remote === undefined) throw new Error('the session is gone before it was ended')
@@ -163,7 +199,9 @@ describe('faults of demo nodes are real', { timeout: 120_000 }, () => {
 
   it('disk-full lets everything be read and nothing be written', async () => {
     const node = await broken('disk-full')
-    const result = await test.ssh(node, ['cat ~/README >/dev/null && echo readable; mkdir -p ~/sync/edge-config || echo x > ~/file'])
+    const result = await test.ssh(node, [
+      'cat ~/README >/dev/null && echo readable; mkdir -p ~/sync/edge-config || echo x > ~/file',
+    ])
     expect(result.stdout).toBe('readable\n')
     expect(result.stderr).toContain('No space left on device')
     expect(result.exitCode).not.toBe(0)
@@ -175,7 +213,9 @@ describe('faults of demo nodes are real', { timeout: 120_000 }, () => {
   it('D4 wrong-principal refuses our certificate because of its principal', async () => {
     const node = await broken('wrong-principal')
     expect((await test.ssh(node, ['true'])).stderr).toContain('Permission denied')
-    expect(await readFile(join(node.directory, 'sshd.log'), 'utf8')).toContain('does not contain an authorized principal')
+    expect(await readFile(join(node.directory, 'sshd.log'), 'utf8')).toContain(
+      'does not contain an authorized principal',
+    )
     await healed()
   })
 
@@ -209,7 +249,9 @@ describe('demo fleet down', { timeout: 120_000 }, () => {
     const status = await up(3)
     const node = nodeNamed(status, 'ada-laptop')
     await test.fleet.fault('edge-fra-1', 'slow')
-    const session = spawn('ssh', [...(await test.sshArguments(node)), 'echo ready; sleep 300'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const session = spawn('ssh', [...(await test.sshArguments(node)), 'echo ready; sleep 300'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     await once(session.stdout, 'data')
     process.kill(await serverPid(node), 'SIGKILL')
     await rm(join(test.directory, 'home', 'demo', 'fleet.json'))
@@ -247,7 +289,9 @@ describe('demo fleet down', { timeout: 120_000 }, () => {
       await createDemoFleet({ directory: process.argv[1] }).up({ nodes: 40, trustedUserCa: process.argv[2] })`
     const directory = join(test.directory, 'home', 'demo')
     await mkdir(join(test.directory, 'home'), { recursive: true })
-    const starter = spawn(process.execPath, ['--input-type=module', '-e', program, directory, test.authority], { stdio: 'ignore' })
+    const starter = spawn(process.execPath, ['--input-type=module', '-e', program, directory, test.authority], {
+      stdio: 'ignore',
+    })
     await until('the first servers', () => (processesOf(test).length >= 3 ? true : undefined))
     starter.kill('SIGKILL')
     await once(starter, 'exit')
@@ -263,7 +307,10 @@ describe('demo fleet down', { timeout: 120_000 }, () => {
     await until('the server to die', async () => ((await test.fleet.status()).up ? undefined : true))
     const bystander = spawn('sleep', ['300'], { stdio: 'ignore' })
     await once(bystander, 'spawn')
-    await writeFile(join(node.directory, 'run', 'processes.json'), JSON.stringify([{ pid: bystander.pid, startTime: 'before:1' }]))
+    await writeFile(
+      join(node.directory, 'run', 'processes.json'),
+      JSON.stringify([{ pid: bystander.pid, startTime: 'before:1' }]),
+    )
     expect((await test.fleet.status()).nodes[0]?.running).toBe(false)
     expect((await up(1)).up).toBe(true)
     expect(bystander.exitCode ?? bystander.signalCode).toBeNull()
