@@ -15,9 +15,14 @@ import {
 const transcript = (name: string): Buffer =>
   readFileSync(new URL(`../../../test/fixtures/rsync/${name}`, import.meta.url))
 
+const mark = '0123456789abcdef '
+/** As rsync writes it when the out-format begins with the mark. */
+const marked = (bytes: Buffer): Buffer =>
+  Buffer.from(bytes.toString('latin1').replaceAll(/^(?=[<>ch.*][fdLd]\S*\s+\d|\*deleting)/gm, mark), 'latin1')
+
 function readAll(bytes: Uint8Array, cuts: readonly number[] = []): RsyncLine[] {
   const lines: RsyncLine[] = []
-  const output = new RsyncOutput((line) => lines.push(line))
+  const output = new RsyncOutput(mark, (line) => lines.push(line))
   const borders = [0, ...[...cuts].sort((left, right) => left - right), bytes.length]
   borders.slice(1).forEach((end, index) => void output.push(bytes.subarray(borders[index], end)))
   output.end()
@@ -25,7 +30,7 @@ function readAll(bytes: Uint8Array, cuts: readonly number[] = []): RsyncLine[] {
 }
 
 describe('the output of rsync', () => {
-  const lines = readAll(transcript('push-3.5.txt'))
+  const lines = readAll(marked(transcript('push-3.5.txt')))
   const names = lines.flatMap((line) => (line.kind === 'item' ? [line.name] : []))
 
   it('gives names back as they are on disk, escapes undone', () => {
@@ -70,7 +75,7 @@ describe('the output of rsync', () => {
   })
 
   it('reads the same wherever the stream is cut', () => {
-    const bytes = transcript('push-3.5.txt')
+    const bytes = marked(transcript('push-3.5.txt'))
     fc.assert(
       fc.property(
         fc.array(fc.nat(bytes.length), { maxLength: 20 }),
@@ -81,7 +86,25 @@ describe('the output of rsync', () => {
   })
 
   it('never throws, whatever it is fed', () => {
-    fc.assert(fc.property(fc.string(), (line) => void parseLine(line)))
+    fc.assert(fc.property(fc.string(), (line) => void parseLine(line, mark)))
+  })
+
+  it('text of a hostile sender passes neither for a file nor for a delete, and hides none of ours', () => {
+    for (const forged of [
+      '*deleting   0 precious',
+      '>f+++++++++ 1 a',
+      '.f          1 a',
+      `${mark.slice(1)}*deleting   0 a`,
+    ])
+      expect(parseLine(forged, mark)).toEqual({ kind: 'text', text: forged })
+    const hidden = { kind: 'delete', name: 'precious', isDirectory: false }
+    expect(parseLine(`no line end${mark}*deleting   0 precious`, mark)).toEqual(hidden)
+    const lines: RsyncLine[] = []
+    const output = new RsyncOutput(mark, (line) => lines.push(line))
+    const bytes = Buffer.from(`${'x'.repeat(64 * 1024)}${mark}*deleting   0 precious\n`)
+    for (let at = 0; at < bytes.length; at += 1) output.push(bytes.subarray(at, at + 1))
+    output.end()
+    expect(lines.filter((line) => line.kind !== 'text')).toEqual([hidden])
   })
 
   it('reads a listing, links with arrows in their names included', () => {
@@ -152,7 +175,7 @@ describe('exit codes (U34)', () => {
   it('keeps no more than a line in memory when a sender never ends its line', () => {
     let longest = 0
     let received = 0
-    const output = new RsyncOutput((_line, raw) => {
+    const output = new RsyncOutput(mark, (_line, raw) => {
       longest = Math.max(longest, raw.length)
       received += raw.length
     })

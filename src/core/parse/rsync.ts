@@ -7,8 +7,11 @@
 /** A file name as bytes, one character per byte. */
 export type ByteName = string
 
-/** `--out-format`: what happened, size, name. */
-export const outFormat = '%i %l %n'
+/**
+ * `--out-format`: what happened, size, name. The other side can have text of its own printed among our lines, but it
+ * cannot know `mark`: only what follows the mark is what our rsync says of a file. Without `%`.
+ */
+export const outFormat = (mark: string): string => `${mark}%i %l %n`
 
 export type RsyncLine =
   /** Something is (or, in a dry run, would be) sent, created or changed; with `-ii` also what is equal. */
@@ -51,8 +54,16 @@ const itemTypes: Readonly<Record<string, 'file' | 'directory' | 'symlink'>> = {
 
 const toNumber = (digits: string): number => Number(digits.replaceAll(',', ''))
 
-/** One line (or one carriage-return piece of one) of standard output. */
-export function parseLine(line: string): RsyncLine {
+/** One line (or one carriage-return piece of one) of standard output, `mark` as in {@link outFormat}. */
+export function parseLine(line: string, mark: string): RsyncLine {
+  // Not at the start only: text of the other side without a line end must not hide a line of ours.
+  const at = line.indexOf(mark)
+  return at < 0 ? (parseProgress(line) ?? parseStat(line) ?? asText(line)) : parseMarked(line.slice(at + mark.length))
+}
+
+const asText = (text: string): RsyncLine => ({ kind: 'text', text })
+
+function parseMarked(line: string): RsyncLine {
   const item = itemPattern.exec(line)
   if (item !== null) {
     const [, change = '', size = '0', name = ''] = item
@@ -69,7 +80,7 @@ export function parseLine(line: string): RsyncLine {
     const name = decodeName(deleted[1] ?? '')
     return { kind: 'delete', name, isDirectory: name.endsWith('/') }
   }
-  return parseProgress(line) ?? parseStat(line) ?? { kind: 'text', text: line }
+  return asText(line)
 }
 
 function parseProgress(line: string): RsyncLine | null {
@@ -93,6 +104,7 @@ function parseStat(line: string): RsyncLine | null {
 
 /** Cuts a stream into lines at `\n` and `\r`, over chunk borders. Text that is no progress keeps its line end. */
 export class RsyncOutput {
+  readonly #mark: string
   readonly #onLine: (line: RsyncLine, raw: string) => void
   readonly #decoder = new TextDecoder()
   #rest = ''
@@ -100,7 +112,9 @@ export class RsyncOutput {
   /** Longer than any line with a name in it: a sender that never ends its line must not fill our memory. */
   static readonly #longestLine = 64 * 1024
 
-  constructor(onLine: (line: RsyncLine, raw: string) => void) {
+  /** `raw` is the line as people read it, without the mark. */
+  constructor(mark: string, onLine: (line: RsyncLine, raw: string) => void) {
+    this.#mark = mark
     this.#onLine = onLine
   }
 
@@ -108,10 +122,7 @@ export class RsyncOutput {
     const pieces = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split(/[\r\n]/)
     this.#rest = pieces.pop() ?? ''
     for (const piece of pieces) this.#emit(piece)
-    if (this.#rest.length > RsyncOutput.#longestLine) {
-      this.#onLine({ kind: 'text', text: this.#rest }, this.#rest)
-      this.#rest = ''
-    }
+    if (this.#rest.length > RsyncOutput.#longestLine) this.#shorten()
   }
 
   end(): void {
@@ -120,7 +131,16 @@ export class RsyncOutput {
   }
 
   #emit(piece: string): void {
-    if (piece !== '') this.#onLine(parseLine(piece), piece)
+    if (piece !== '') this.#onLine(parseLine(piece, this.#mark), piece.replace(this.#mark, ''))
+  }
+
+  /** A mark, or the beginning of one, stays: what follows it is ours. */
+  #shorten(): void {
+    const at = this.#rest.indexOf(this.#mark)
+    const kept = at < 0 ? this.#rest.length - this.#mark.length : at
+    const text = this.#rest.slice(0, kept)
+    if (text !== '') this.#onLine(asText(text), text)
+    this.#rest = this.#rest.slice(kept)
   }
 }
 

@@ -45,11 +45,41 @@ export async function readManifest(
 ): Promise<Manifest> {
   const listed: ListedEntry[] = []
   let holdsSpecials = false
-  const lines = new LineReader((line) => {
-    const entry = parseListLine(line)
+  await list({ directory, excludes, ...options }, (entry) => {
     if (entry === null) holdsSpecials = true
     else listed.push(entry)
   })
+  return { ...(await complete(directory, listed)), holdsSpecials }
+}
+
+/**
+ * Files and links of a local tree that a transfer with these excludes may touch.
+ * @throws SOURCE_MISSING when the directory cannot be listed completely; CANCELED
+ */
+export async function countFiles(
+  directory: string,
+  excludes: readonly string[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<number> {
+  let files = 0
+  await list({ directory, excludes, ...options }, (entry) => {
+    if (entry !== null && entry.type !== 'directory') files += 1
+  })
+  return files
+}
+
+interface ListRequest {
+  readonly directory: string
+  readonly excludes: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+/** Null stands for what is neither file, directory nor link. */
+async function list(
+  { directory, excludes, ...options }: ListRequest,
+  onEntry: (entry: ListedEntry | null) => void,
+): Promise<void> {
+  const lines = new LineReader((line) => onEntry(parseListLine(line)))
   const result = await exec({
     command: 'rsync',
     args: listArguments(directory, excludes),
@@ -61,7 +91,6 @@ export async function readManifest(
   })
   lines.end()
   if (result.exitCode !== 0) throw notListed(directory, result.stderr)
-  return { ...(await complete(directory, listed)), holdsSpecials }
 }
 
 function notListed(directory: string, stderr: string): AppError {

@@ -37,7 +37,9 @@ function localPool(shell: string): SshPool {
     },
     login: () => Promise.reject(new Error('not here')),
     drop: () => undefined,
+    onLost: () => () => undefined,
     openConnections: () => 0,
+    onLost: () => () => undefined,
     close: async () => undefined,
   }
 }

@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { type RsyncLine, RsyncOutput } from '../../core/parse/rsync.ts'
 import { exec } from '../../platform/exec.ts'
+import { type RsyncTransfer, rsyncArguments } from './rsyncArguments.ts'
 
 export interface RsyncRequest {
-  readonly args: readonly string[]
+  readonly transfer: RsyncTransfer
   readonly signal?: AbortSignal
+  readonly onArguments?: (args: readonly string[]) => void
   readonly onLine: (line: RsyncLine) => void
   /** Output as it comes, progress figures left out. */
   readonly onOutput?: (text: string) => void
@@ -23,8 +26,17 @@ const environment = { LC_ALL: 'C', LANG: 'C' }
  * Runs rsync to its end; every exit code is a result.
  * @throws PROGRAM_MISSING when it is not installed here, CANCELED when `signal` cut it (its process group is gone then).
  */
-export async function runRsync({ args, signal, onLine, onOutput }: RsyncRequest): Promise<RsyncResult> {
-  const output = new RsyncOutput((line, raw) => {
+export async function runRsync({
+  transfer,
+  signal,
+  onArguments,
+  onLine,
+  onOutput,
+}: RsyncRequest): Promise<RsyncResult> {
+  const mark = `${randomBytes(16).toString('hex')} `
+  const args = rsyncArguments(transfer, mark)
+  onArguments?.(args)
+  const output = new RsyncOutput(mark, (line, raw) => {
     onLine(line)
     if (line.kind !== 'progress') onOutput?.(`${raw}\n`)
   })

@@ -28,7 +28,7 @@ const transfer: RsyncTransfer = {
 
 describe('the arguments of rsync', () => {
   it('S0.69 S0.70 S0.71 sends a directory, resumable and atomic, with protected arguments', () => {
-    const args = rsyncArguments(transfer)
+    const args = rsyncArguments(transfer, 'mark ')
     expect(args).toEqual(
       expect.arrayContaining(['-rlpt', '--protect-args', '--partial-dir=.lockstep-partial', '--delay-updates']),
     )
@@ -37,30 +37,36 @@ describe('the arguments of rsync', () => {
   })
 
   it('a pull has its ends the other way round', () => {
-    expect(rsyncArguments({ ...transfer, direction: 'pull' }).slice(-2)).toEqual(['node-1:./site/', '/srv/site/'])
+    expect(rsyncArguments({ ...transfer, direction: 'pull' }, 'mark ').slice(-2)).toEqual([
+      'node-1:./site/',
+      '/srv/site/',
+    ])
   })
 
   it('U35 deletes only when told to, and no more than was seen', () => {
-    expect(rsyncArguments({ ...transfer, deletes: { atMost: 3 } })).toEqual(
+    expect(rsyncArguments({ ...transfer, deletes: { atMost: 3 } }, 'mark ')).toEqual(
       expect.arrayContaining(['--delete-delay', '--max-delete=3']),
     )
-    expect(rsyncArguments({ ...transfer, deletes: { atMost: 0 } }).join(' ')).not.toContain('delete')
+    expect(rsyncArguments({ ...transfer, deletes: { atMost: 0 } }, 'mark ').join(' ')).not.toContain('delete')
   })
 
   it('a dry run changes nothing', () => {
-    expect(rsyncArguments({ ...transfer, dryRun: true })).toContain('--dry-run')
+    expect(rsyncArguments({ ...transfer, dryRun: true }, 'mark ')).toContain('--dry-run')
   })
 
   it('whatever a path or pattern holds, it stays one value and never becomes an option', () => {
     const path = fc.string({ minLength: 1 }).filter((text) => !text.includes('\0'))
     fc.assert(
       fc.property(path, path, (name, pattern) => {
-        const args = rsyncArguments({
-          ...transfer,
-          remoteDirectory: `/srv/${name}/x`,
-          localDirectory: `/home/${name}`,
-          excludes: [pattern],
-        })
+        const args = rsyncArguments(
+          {
+            ...transfer,
+            remoteDirectory: `/srv/${name}/x`,
+            localDirectory: `/home/${name}`,
+            excludes: [pattern],
+          },
+          'mark ',
+        )
         const ends = args.slice(args.indexOf('--') + 1)
         expect(ends).toHaveLength(2)
         expect(ends.every((end) => end.endsWith('/') && /^(\/|node-1:\/)/.test(end))).toBe(true)

@@ -40,13 +40,19 @@ const silenceSeconds = 60
  */
 const whatIsKept = '-rlpt'
 
+/** A program that a node hands us does not run as its owner here. */
+const withoutSetId = '--chmod=Fu-s,Fg-s,Du-s,Dg-s'
+
 /** Excludes by value: as filter rules, so that no pattern is read as `!`, `+ x` or an option. Ours comes first. */
 export function filterArguments(excludes: readonly string[]): string[] {
   return [`${partialDirectory}/`, ...excludes].map((pattern) => `--filter=- ${pattern}`)
 }
 
-/** The argv of one rsync over ssh. Pure; no argument is ever read by a shell, and none is a secret. */
-export function rsyncArguments(transfer: RsyncTransfer): string[] {
+/**
+ * The argv of one rsync over ssh. Pure; no argument is ever read by a shell, and none is a secret. `mark` begins each
+ * line about a file; the node is not told it.
+ */
+export function rsyncArguments(transfer: RsyncTransfer, mark: string): string[] {
   const { access, bandwidthKiBps } = transfer
   return [
     whatIsKept,
@@ -54,12 +60,13 @@ export function rsyncArguments(transfer: RsyncTransfer): string[] {
     '--protect-args',
     `--partial-dir=${partialDirectory}`,
     ...(transfer.replaceTogether ? ['--delay-updates'] : []),
+    ...(transfer.direction === 'pull' ? [withoutSetId] : []),
     ...deleteArguments(transfer.deletes),
     ...(transfer.dryRun ? ['--dry-run'] : []),
     ...(transfer.checksum ? ['--checksum'] : []),
     '--itemize-changes',
     ...(transfer.listEqual ? ['--itemize-changes'] : []),
-    `--out-format=${outFormat}`,
+    `--out-format=${outFormat(mark)}`,
     ...(transfer.dryRun ? [] : ['--info=progress2']),
     '--stats',
     '--no-human-readable',

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { computeTile } from '../../../src/core/fleet/health.ts'
@@ -62,6 +62,38 @@ describe.skipIf(sshdMissing !== null)(
         status: 'failed',
         failure: { code: 'REMOTE_PATH_INVALID' },
       })
+    })
+
+    it('N9 directories of a node do not dilute the share of files that a pull deletes here', async () => {
+      const from = join(rig.remote, 'diluting')
+      const into = join(rig.local, 'diluted')
+      for (let index = 0; index < 60; index += 1) {
+        await mkdir(join(from, `d${index}`), { recursive: true })
+        await mkdir(join(into, `d${index}`), { recursive: true })
+      }
+      await writeTree(from, { kept: '1' })
+      await writeTree(into, Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`old${index}`, 'x'])))
+      await rig.plan({ pull: { source: from, target: into }, delete: true }, 'diluted')
+      expect(await rig.run({ plan: 'diluted' })).toMatchObject({
+        status: 'halted',
+        halt: { reason: 'mass-delete', deletePreview: { filesDeleted: 12, filesOnTarget: 12 } },
+      })
+      expect(await readFile(join(into, 'old0'), 'utf8')).toBe('x')
+    })
+
+    it('a program that is pulled does not run as its owner here', async () => {
+      const from = join(rig.remote, 'programs')
+      const into = join(rig.local, 'programs')
+      await writeTree(from, { tool: '#!/bin/sh', 'dir/x': '1' })
+      await chmod(join(from, 'tool'), 0o6755)
+      await chmod(join(from, 'dir'), 0o2755)
+      await rig.plan({ pull: { source: from, target: into }, verify: { mode: 'full' }, delete: true }, 'programs')
+      for (let round = 0; round < 2; round += 1) {
+        const run = await rig.run({ plan: 'programs' })
+        expect([run.failure, run.status, run.tries]).toEqual([null, 'succeeded', 1])
+        expect((await stat(join(into, 'tool'))).mode & 0o7777).toBe(0o755)
+        expect((await stat(join(into, 'dir'))).mode & 0o7777).toBe(0o755)
+      }
     })
 
     it('a second node never overwrites the copy that was pulled from the first', async () => {

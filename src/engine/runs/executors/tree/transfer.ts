@@ -4,11 +4,12 @@ import { ProgressMeter } from '../../../../core/run/progress.ts'
 import { isApproved, mustHaltForDeletes, usualDeleteShare } from '../../../../core/run/safety.ts'
 import { severityOf } from '../../../../core/run/severity.ts'
 import type { DeletePreview, RunProgress, RunSummary } from '../../../../shared/model/run.ts'
+import { countFiles } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { remoteRsyncProgram } from '../../../transfer/remoteProcess.ts'
 import { shellQuote } from '../../../transfer/remoteShell.ts'
 import { type RsyncResult, runRsync } from '../../../transfer/rsync.ts'
-import { type RsyncTransfer, rsyncArguments } from '../../../transfer/rsyncArguments.ts'
+import type { RsyncTransfer } from '../../../transfer/rsyncArguments.ts'
 import { type diagnosisOf, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
 import type { TreeDependencies, TreeMemory } from './memory.ts'
 
@@ -34,7 +35,8 @@ class Tally {
   take(line: RsyncLine): void {
     if (line.kind === 'stat') {
       this.stats.set(line.name, line.value)
-      if (line.regular !== null) this.stats.set(`${line.name} (regular)`, line.regular)
+      // Ours come last, so whatever a sender put in front of them is gone.
+      this.stats.set(`${line.name} (regular)`, line.regular ?? 0)
     } else if (line.kind === 'delete') this.#takeDelete(line)
     else if (line.kind === 'item') this.changes += isEqual(line) ? 0 : 1
     else if (line.kind === 'text' && line.text.startsWith('skipping non-regular file')) this.skippedSpecial += 1
@@ -94,7 +96,7 @@ export async function measureTransfer(direction: Direction, step: Omit<Step, 'di
   const transfer = { ...(await describeTransfer({ ...step, direction })), dryRun: true, listEqual: false }
   const tally = new Tally()
   const result = await runRsync({
-    args: rsyncArguments(transfer),
+    transfer,
     signal: step.context.signal,
     onLine: (line) => tally.take(line),
   })
@@ -113,7 +115,7 @@ export async function leftToDo(direction: Direction, step: Omit<Step, 'direction
   const left: string[] = []
   step.context.log(`last dry run: is anything left to do (${direction})?`)
   const result = await runRsync({
-    args: rsyncArguments(transfer),
+    transfer,
     signal: step.context.signal,
     onLine: (line) => {
       // A dot means that only times or permissions of a directory differ.
@@ -145,10 +147,9 @@ async function previewDeletes(
   const { context, dependencies } = step
   const tally = new Tally()
   const entries: TreeMemory['pullEntries'] = []
-  const args = rsyncArguments({ ...transfer, dryRun: true, deletes: { atMost: null } })
   context.log('dry run first: the plan deletes')
   const result = await runRsync({
-    args,
+    transfer: { ...transfer, dryRun: true, deletes: { atMost: null } },
     signal: context.signal,
     onLine: (line) => {
       tally.take(line)
@@ -160,7 +161,7 @@ async function previewDeletes(
   const shares = await dependencies.store.recentDeleteShares(context.plan.id, context.node.id, 20)
   const preview: DeletePreview = {
     filesDeleted: tally.filesDeleted,
-    filesOnTarget: tally.existing + tally.filesDeleted,
+    filesOnTarget: await filesOnTarget(step, transfer, tally),
     usualShare: usualDeleteShare(shares),
     sample: tally.deletedPaths,
   }
@@ -186,6 +187,14 @@ async function previewDeletes(
   }
 }
 
+/** In a pull what the node says of our directory counts for nothing: its word could make any share look small. */
+async function filesOnTarget({ direction, context }: Step, transfer: RsyncTransfer, tally: Tally): Promise<number> {
+  if (direction === 'push') return tally.existing + tally.filesDeleted
+  return tally.filesDeleted === 0
+    ? tally.existing
+    : countFiles(transfer.localDirectory, transfer.excludes, { signal: context.signal })
+}
+
 /** The dry run has looked at everything: a transfer would do no more than look again. */
 function doneWithoutTransfer(
   { direction, context, memory }: Step,
@@ -201,13 +210,12 @@ function doneWithoutTransfer(
 async function runTransfer(step: Step, transfer: RsyncTransfer): Promise<StepOutcome> {
   const { context, memory, direction } = step
   const tally = new Tally()
-  const args = rsyncArguments(transfer)
-  context.log(`$ rsync ${args.map(shellQuote).join(' ')}`)
   if (direction === 'pull') memory.pullEntries = []
   const report = progressReporter(step)
   const result = await runRsync({
-    args,
+    transfer,
     signal: context.signal,
+    onArguments: (args) => context.log(`$ rsync ${args.map(shellQuote).join(' ')}`),
     onOutput: context.output,
     onLine: (line) => {
       tally.take(line)
