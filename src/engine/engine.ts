@@ -15,6 +15,7 @@ import { createRouter, type EngineRouter } from './api/router.ts'
 import { createRunLogs } from './api/runLogs.ts'
 import { createCertificateService } from './fleet/certificateService.ts'
 import { createDemoService } from './fleet/demoService.ts'
+import { createLossWatch } from './fleet/lossWatch.ts'
 import { createNodeService } from './fleet/nodeService.ts'
 import { createPlanService } from './fleet/planService.ts'
 import { createUserAuthority } from './pki/authority.ts'
@@ -61,6 +62,8 @@ export interface Engine {
   /** The machine woke up or the network came back: look at the fleet now. */
   wake(): void
 }
+
+const dayMs = 86_400_000
 
 /** Logs in and remembers whether the vault could be opened; what is locked stays locked until somebody unlocks it. */
 function createVaultState(keyVault: KeyVault, describeAuthority: () => Promise<unknown>) {
@@ -128,7 +131,12 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   })
   const vault = createVaultState(keyVault, () => authority.describe())
   const identities = createIdentities({ authority, clock, ...config.certificate })
-  const sshPool = createSshPool({ identities, clock, settings: { maxConnections: config.poolMaxConnections } })
+  // Kept open for as long as there is room: a connection that breaks is how we hear at once that a node is gone.
+  const sshPool = createSshPool({
+    identities,
+    clock,
+    settings: { maxConnections: config.poolMaxConnections, idleCloseMs: dayMs },
+  })
   const openSsh = await createOpenSshAccess({ directory: home.sshDirectory, identities })
   const hostKeyProbe = createHostKeyProbe(clock)
   const doctor = createDoctor({
@@ -165,6 +173,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     doctor,
     forgetAccess: (nodeId) => openSsh.forget(nodeId),
   })
+  const lossWatch = createLossWatch({ sshPool, nodes, logger })
   const plans = createPlanService({ store, clock, ids })
   const certificates = createCertificateService({ store, clock, identities, sshPool })
   const demo = createDemoService({
@@ -231,13 +240,17 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   async function start({ watch = true }: { readonly watch?: boolean } = {}): Promise<void> {
     await vault.tryOpen()
     await runs.start()
-    if (watch) await scheduler.start()
+    if (watch) {
+      lossWatch.start()
+      await scheduler.start()
+    }
     logger.info({ instanceId, host: dependencies.host }, 'engine started')
   }
 
   /** In the order in which work flows, so that nobody asks a part that is gone. */
   async function stopOnce(): Promise<void> {
     await scheduler.stop()
+    await lossWatch.stop()
     await runs.stop()
     await terminals.stop()
     events.close()

@@ -210,6 +210,11 @@ export interface SshPool {
   ): Promise<LoginProof>
   /** Closes what is open to the node: its certificate, address or host keys have changed. */
   drop(nodeId: NodeId): void
+  /**
+   * Called when an open connection ends that nobody here ended: the node, or the way to it, may be gone.
+   * @returns the unsubscribe function.
+   */
+  onLost(listener: (nodeId: NodeId) => void): () => void
   openConnections(): number
   close(): Promise<void>
 }

@@ -90,6 +90,7 @@ class WarmPool implements SshPool {
   /** Superseded ones that still run something. */
   readonly #retiring = new Set<PooledConnection>()
   readonly #skewMs = new Map<NodeId, number>()
+  readonly #lostListeners = new Set<(nodeId: NodeId) => void>()
   readonly #closing = new AbortController()
 
   constructor(context: PoolContext) {
@@ -114,6 +115,11 @@ class WarmPool implements SshPool {
     for (const connection of this.#retiring) if (connection.nodeId === nodeId) connection.destroy()
     // What is being opened for the old facts must not be kept when it arrives.
     for (const key of this.#opening.keys()) if (key.startsWith(`${nodeId} `)) this.#opening.delete(key)
+  }
+
+  onLost(listener: (nodeId: NodeId) => void): () => void {
+    this.#lostListeners.add(listener)
+    return () => void this.#lostListeners.delete(listener)
   }
 
   openConnections(): number {
@@ -310,7 +316,10 @@ class WarmPool implements SshPool {
   #forget(connection: PooledConnection): void {
     connection.stopIdleTimer()
     this.#retiring.delete(connection)
-    if (this.#connections.get(connection.nodeId) === connection) this.#connections.delete(connection.nodeId)
+    // What we end ourselves is taken off the list first.
+    if (this.#connections.get(connection.nodeId) !== connection) return
+    this.#connections.delete(connection.nodeId)
+    for (const listener of this.#lostListeners) listener(connection.nodeId)
   }
 
   /** No new work on it: its certificate, address or pins are no longer the node's. What runs may end. */
@@ -337,8 +346,7 @@ class WarmPool implements SshPool {
     if (this.#connections.size <= this.#context.settings.maxConnections) return
     for (const connection of this.#connections.values()) {
       if (!connection.gate.idle) continue
-      this.#connections.delete(connection.nodeId)
-      connection.close()
+      this.#closeIdle(connection)
       if (this.#connections.size <= this.#context.settings.maxConnections) return
     }
   }
@@ -355,12 +363,17 @@ class WarmPool implements SshPool {
             const leftMs = connection.usedAtMs + settings.idleCloseMs - clock.monotonicMs()
             if (!connection.gate.idle) look(settings.idleCloseMs)
             else if (leftMs > 0) look(leftMs)
-            else connection.close()
+            else this.#closeIdle(connection)
           },
           { unref: true },
         ),
       )
     look(settings.idleCloseMs)
+  }
+
+  #closeIdle(connection: PooledConnection): void {
+    if (this.#connections.get(connection.nodeId) === connection) this.#connections.delete(connection.nodeId)
+    connection.close()
   }
 
   #failed(node: FleetNode, evidence: ConnectEvidence, identity?: NodeIdentity): AppError {

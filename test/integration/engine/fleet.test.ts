@@ -107,6 +107,16 @@ describe('a fleet, from the engine on', () => {
     await waitFor(`${silent} to turn green`, async () => (await tileOf(silent)) === 'in-step', { timeoutMs: 30_000 })
   }, 60_000)
 
+  it('F7 sees at once that a node has gone, without anybody asking', async () => {
+    const gone = names[0] as string
+    await test.client.nodes.check({ node: gone })
+    expect(await tileOf(gone)).toBe('in-step')
+    await test.client.demo.fault({ node: gone, fault: 'offline' })
+    await waitFor(`${gone} to show as unreachable`, async () => (await tileOf(gone)) === 'unreachable')
+    await test.client.demo.heal({ node: gone })
+    await waitFor(`${gone} to turn green`, async () => (await tileOf(gone)) === 'in-step', { timeoutMs: 30_000 })
+  }, 60_000)
+
   it('S0.39, D4 names the principal that the node does not list', async () => {
     const node = names[1] as string
     await test.client.demo.fault({ node, fault: 'wrong-principal' })
