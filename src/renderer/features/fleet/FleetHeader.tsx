@@ -1,4 +1,4 @@
-import { LayoutGrid, Plus, Rows3 } from 'lucide-react'
+import { LayoutGrid, Plus, RefreshCw, Rows3 } from 'lucide-react'
 import type { FilterResult } from '../../../core/fleet/filter.ts'
 import { type TileFill, tileFills } from '../../../core/fleet/health.ts'
 import { Button } from '../../components/Button.tsx'
@@ -30,6 +30,9 @@ interface FleetHeaderProps {
     options?: { readonly replace?: boolean },
   ) => void
   readonly onLeaveFilter: () => void
+  /** How many of the shown nodes a push may reach: those in maintenance are left out. */
+  readonly reachable: number
+  readonly onResyncShown: () => void
   readonly onAdd: () => void
 }
 
@@ -66,12 +69,27 @@ export function FleetHeader(props: FleetHeaderProps) {
           onLeave={props.onLeaveFilter}
         />
         <ViewOptions {...props} />
+        <ResyncShown {...props} />
         <Button variant="quiet" size="small" onClick={() => overlays.setState({ palette: true })}>
           <span className="sr-only">Find anything</span>
           <KeyHint keys={displayKeys('Mod+k')} />
         </Button>
       </div>
     </header>
+  )
+}
+
+/** Every node that is shown, after the preview has named them. */
+function ResyncShown({ filter, reachable, stale, onResyncShown }: FleetHeaderProps) {
+  return (
+    <Button
+      size="small"
+      icon={<RefreshCw aria-hidden className="size-3.5" />}
+      onClick={onResyncShown}
+      disabled={stale || reachable === 0}
+    >
+      {filter === '' ? 'Resync all…' : `Resync ${formatCount(reachable)} shown…`}
+    </Button>
   )
 }
 

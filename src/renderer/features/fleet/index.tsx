@@ -99,6 +99,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
     )
   }, [shown])
 
+  const reachable = useMemo(() => shown.filter((node) => !node.maintenance), [shown])
   const chosen = useMemo(() => shown.filter((node) => selected.has(node.id)), [shown, selected])
   const targets = (): readonly FleetNode[] => {
     if (chosen.length > 0) return chosen
@@ -166,6 +167,8 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
         fillBy={fillBy}
         onQuery={updateQuery}
         onLeaveFilter={focusMain}
+        reachable={reachable.length}
+        onResyncShown={() => setQuestion({ kind: 'resync', nodes: reachable })}
         onAdd={onAdd}
       />
       <div ref={area} className="relative min-h-0 flex-1">

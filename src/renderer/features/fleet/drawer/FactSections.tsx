@@ -107,7 +107,7 @@ function PlanRow({ plan }: { readonly plan: PlanState }) {
       )}
       {plan.driftSince !== null && (
         <p className="text-12 text-pending">
-          Something else was found on the node <Time at={plan.driftSince} />.
+          What lies there is not proven since <Time at={plan.driftSince} absolute />.
         </p>
       )}
     </li>
@@ -116,7 +116,7 @@ function PlanRow({ plan }: { readonly plan: PlanState }) {
 
 function planWords(plan: PlanState, behind: number | null): string {
   if (behind === null) return `revision ${plan.desiredRevision} wanted, never verified`
-  if (plan.driftSince !== null) return `revision ${plan.desiredRevision}, drifted`
+  if (plan.driftSince !== null) return `revision ${plan.desiredRevision}, not proven`
   if (behind === 0) return `revision ${plan.desiredRevision}, verified`
   return `revision ${plan.desiredRevision} wanted, ${plan.desiredRevision - behind} verified`
 }
