@@ -29,8 +29,9 @@ export interface RunQuery {
 export type NewAuditEntry = Pick<AuditEntry, 'at' | 'actor' | 'action' | 'subject' | 'detail'>
 
 export interface HeldLock {
+  /** The nil id for directories of this machine. */
   readonly nodeId: NodeId
-  /** What is locked on the node: the target directory, normalised. */
+  /** What is locked there: the target directory, normalised. */
   readonly target: string
   readonly runId: RunId
   readonly acquiredAt: number

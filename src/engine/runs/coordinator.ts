@@ -8,7 +8,14 @@ import type { Plan } from '../../shared/model/plan.ts'
 import { isFinal, type Run, type RunState } from '../../shared/model/run.ts'
 import { commitEvent } from './commit.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
-import type { PlanExecutor, StepContext, StepOutcome } from './executor.ts'
+import {
+  diagnosisOf,
+  type LockTarget,
+  outcomeOf,
+  type PlanExecutor,
+  type StepContext,
+  type StepOutcome,
+} from './executor.ts'
 import { ProgressFeed } from './progressFeed.ts'
 import { RunOutput } from './runOutput.ts'
 import { doState, takeLocks } from './steps.ts'
@@ -19,6 +26,8 @@ interface Session<Memory> {
   readonly memory: Memory
   readonly output: RunOutput
   readonly progress: ProgressFeed
+  /** It wants a directory of this machine: a run for any node may stand in its way. */
+  locksHere: boolean
 }
 
 interface ActiveWork {
@@ -78,8 +87,8 @@ export class Coordinator<Memory> {
   released(run: Run): void {
     this.#sessions.delete(run.id)
     for (const [id, queued] of this.#queue) {
-      if (queued.nodeId === run.nodeId && queued.state === 'ACQUIRE_LOCK')
-        this.#queue.set(id, { ...queued, notBefore: null })
+      const concerned = queued.nodeId === run.nodeId || this.#sessions.get(id)?.locksHere === true
+      if (concerned && queued.state === 'ACQUIRE_LOCK') this.#queue.set(id, { ...queued, notBefore: null })
     }
     this.#pump()
   }
@@ -162,6 +171,7 @@ export class Coordinator<Memory> {
       memory: this.#executor.createMemory(),
       output: new RunOutput(run.id, logs, logger),
       progress: new ProgressFeed(clock, (progress) => publishProgress(run.id, progress)),
+      locksHere: false,
     }
   }
 
@@ -189,11 +199,14 @@ export class Coordinator<Memory> {
   }
 
   async #takeLocks(context: StepContext, session: Session<Memory>): Promise<Transition> {
-    const request = {
-      targets: this.#executor.lockTargets(session.plan),
-      nowMs: this.#dependencies.clock.nowMs(),
-      log: context.log,
+    let targets: readonly LockTarget[]
+    try {
+      targets = await this.#executor.lockTargets(session.plan, context.node)
+    } catch (error) {
+      return this.#commitOutcome(context, session, outcomeOf(diagnosisOf(error)))
     }
+    session.locksHere = targets.some(({ where }) => where === 'here')
+    const request = { targets, nowMs: this.#dependencies.clock.nowMs(), log: context.log }
     return commitEvent(this.#dependencies, context.run.id, (transaction, run) => takeLocks(transaction, run, request))
   }
 

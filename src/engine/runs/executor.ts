@@ -38,14 +38,20 @@ export interface StepContext {
   progress(progress: RunProgress): void
 }
 
+/** A directory nobody else may work on meanwhile; `here` is this machine, whichever node the run is for. */
+export interface LockTarget {
+  readonly where: 'node' | 'here'
+  readonly directory: string
+}
+
 /**
  * What differs between kinds of plans. `Memory` is what its steps tell each other; it lives as long as the process
  * and the run, and every state from ENSURE_CERT on can be repeated without it.
  */
 export interface PlanExecutor<Memory> {
   createMemory(): Memory
-  /** Directories on the node that no other run may work on meanwhile. */
-  lockTargets(plan: Plan): readonly string[]
+  /** What a run locks before it looks at either side. */
+  lockTargets(plan: Plan, node: FleetNode): Promise<readonly LockTarget[]>
   preflight(context: StepContext, memory: Memory): Promise<StepOutcome>
   push(context: StepContext, memory: Memory): Promise<StepOutcome>
   pull(context: StepContext, memory: Memory): Promise<StepOutcome>

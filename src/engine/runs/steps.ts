@@ -1,11 +1,19 @@
 import type { RunEvent } from '../../core/run/machine.ts'
 import { assertNever } from '../../shared/errors.ts'
+import { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Run, RunState } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
 import { overlaps } from '../transfer/paths.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
-import { diagnosisOf, outcomeOf, type PlanExecutor, type StepContext, type StepOutcome } from './executor.ts'
+import {
+  diagnosisOf,
+  type LockTarget,
+  outcomeOf,
+  type PlanExecutor,
+  type StepContext,
+  type StepOutcome,
+} from './executor.ts'
 
 /** How long a run waits for a lock before it looks again by itself; a release wakes it at once. */
 const lockPollMs = 30_000
@@ -125,8 +133,11 @@ async function finalize<Memory>({ executor, memory, context }: Work<Memory>): Pr
   return { kind: 'done' }
 }
 
+/** In the place of a node in the lock table: directories of this machine, which runs for any node may want. */
+const hereId = NodeId.parse('00000000-0000-0000-0000-000000000000')
+
 interface LockRequest {
-  readonly targets: readonly string[]
+  readonly targets: readonly LockTarget[]
   readonly nowMs: number
   log(text: string): void
 }
@@ -142,9 +153,14 @@ export async function takeLocks(
 ): Promise<RunEvent | null> {
   if (run.status !== 'running' || run.cancellation !== null) return null
   const locks = await transaction.listLocks()
+  const wanted = targets.map(({ where, directory }) => ({
+    nodeId: where === 'here' ? hereId : run.nodeId,
+    target: directory,
+  }))
   const inTheWay = locks.find(
     (lock) =>
-      lock.nodeId === run.nodeId && lock.runId !== run.id && targets.some((target) => overlaps(target, lock.target)),
+      lock.runId !== run.id &&
+      wanted.some(({ nodeId, target }) => nodeId === lock.nodeId && overlaps(target, lock.target)),
   )
   if (inTheWay !== undefined) {
     log(
@@ -152,10 +168,12 @@ export async function takeLocks(
     )
     return { kind: 'stepWaiting', untilMs: nowMs + lockPollMs }
   }
-  for (const target of targets) {
-    const taken = await transaction.acquireLock({ nodeId: run.nodeId, target, runId: run.id, acquiredAt: nowMs })
+  for (const { nodeId, target } of wanted) {
+    const taken = await transaction.acquireLock({ nodeId, target, runId: run.id, acquiredAt: nowMs })
     if (!taken) throw new Error(`${target} is locked although no lock is listed`)
   }
-  log(`locked ${targets.join(', ')}`)
+  log(
+    `locked ${targets.map(({ where, directory }) => (where === 'here' ? `${directory} here` : directory)).join(', ')}`,
+  )
   return { kind: 'stepDone' }
 }

@@ -1,5 +1,6 @@
+import { realpath } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { AppError } from '../../shared/errors.ts'
 import { shellQuote } from './remoteShell.ts'
 
@@ -13,6 +14,16 @@ export function localDirectory(path: string, nodeName: string): string {
   // By function: `$` in a name is a character, not a pattern of replaceAll.
   const named = path.replaceAll('{node}', () => nodeName)
   return withoutTrailingSlashes(named.startsWith('~/') ? join(homedir(), named.slice(2)) : named)
+}
+
+/** Where a directory of this machine really is, links resolved, whether it is there already or not. */
+export async function realLocalDirectory(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch {
+    const parent = dirname(path)
+    return parent === path ? path : join(await realLocalDirectory(parent), basename(path))
+  }
 }
 
 /** One spelling of a remote directory, so that two plans lock the same thing. */

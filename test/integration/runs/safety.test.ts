@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { computeTile } from '../../../src/core/fleet/health.ts'
@@ -110,6 +110,26 @@ describe.skipIf(sshdMissing !== null)(
         failure: { code: 'PRECONDITION_FAILED' },
       })
       expect(await readFile(join(copy, 'a'), 'utf8')).toBe('1')
+    })
+
+    it('S0.46 two runs never write one local directory at once, whatever nodes they are for', async () => {
+      const from = join(rig.remote, 'pulled by two')
+      const copies = join(rig.local, 'pulled by two')
+      await writeTree(from, { big: 'x'.repeat(128 * 1024) })
+      const other = await rig.addNode({ name: 'other' })
+      await mkdir(join(copies, rig.node.name), { recursive: true })
+      await symlink(rig.node.name, join(copies, other.name))
+      const target = join(copies, '{node}')
+      await rig.plan({ pull: { source: from, target }, bandwidthKiBps: 64 }, 'pulled by two')
+      const first = await rig.push({ plan: 'pulled by two' })
+      await rig.until(first.id, (run) => run.state === 'PULL_SYNC')
+      const second = await rig.push({ plan: 'pulled by two', node: other.name })
+      const [ended, waited] = await Promise.all([rig.until(first.id), rig.until(second.id)])
+      expect([ended.status, waited.status]).toEqual(['succeeded', 'succeeded'])
+      const locked = waited.visits.find((visit) => visit.state === 'ACQUIRE_LOCK')
+      expect(locked?.leftAt).toBeGreaterThanOrEqual(ended.finishedAt ?? Number.POSITIVE_INFINITY)
+      expect(await rig.log(waited.id)).toContain('waiting: ')
+      expect(await rig.store.listLocks()).toEqual([])
     })
   },
 )

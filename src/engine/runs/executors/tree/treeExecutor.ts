@@ -1,9 +1,11 @@
 import { stopNotConfirmed } from '../../../../core/run/causes.ts'
+import type { FleetNode } from '../../../../shared/model/node.ts'
+import type { Plan } from '../../../../shared/model/plan.ts'
 import { removeLocalLeftovers, removeRemoteLeftovers } from '../../../transfer/leftovers.ts'
 import { FingerprintCache } from '../../../transfer/manifest.ts'
-import { localDirectory, normalizedRemoteDirectory } from '../../../transfer/paths.ts'
+import { localDirectory, normalizedRemoteDirectory, realLocalDirectory } from '../../../transfer/paths.ts'
 import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
-import { diagnosisOf, type PlanExecutor, type StepContext } from '../../executor.ts'
+import { diagnosisOf, type LockTarget, type PlanExecutor, type StepContext } from '../../executor.ts'
 import { commandTimeoutMs, createTreeMemory, type TreeDependencies, type TreeMemory } from './memory.ts'
 import { preflight } from './preflight.ts'
 import { transferStep } from './transfer.ts'
@@ -17,10 +19,7 @@ export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor
   const fingerprints = new FingerprintCache()
   return {
     createMemory: createTreeMemory,
-    lockTargets: ({ spec }) => {
-      const directories = [spec.push?.target, spec.pull?.source].filter((directory) => directory !== undefined)
-      return [...new Set(directories.map(normalizedRemoteDirectory))]
-    },
+    lockTargets,
     preflight: (context, memory) => preflight(dependencies, context, memory),
     push: async (context, memory) =>
       context.plan.spec.push === null
@@ -42,6 +41,18 @@ export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor
       }
     },
   }
+}
+
+/** What runs write, and what they read on a node. Sources of this machine are not locked: many nodes read them at once. */
+async function lockTargets({ spec }: Plan, node: FleetNode): Promise<LockTarget[]> {
+  const remote = [spec.push?.target, spec.pull?.source].filter((directory) => directory !== undefined)
+  const targets: LockTarget[] = [...new Set(remote.map(normalizedRemoteDirectory))].map((directory) => ({
+    where: 'node',
+    directory,
+  }))
+  if (spec.pull === null) return targets
+  const directory = await realLocalDirectory(localDirectory(spec.pull.target, node.name))
+  return [...targets, { where: 'here', directory }]
 }
 
 /** A transfer that ends well leaves nothing behind; only broken-off ones do, and then the whole tree is searched. */
