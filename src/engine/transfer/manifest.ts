@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type BigIntStats, lstatSync } from 'node:fs'
+import { type BigIntStats, constants, lstatSync } from 'node:fs'
 import { lstat, open, readlink } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { type ByteName, type ListedEntry, parseListLine } from '../../core/parse/rsync.ts'
@@ -209,9 +209,13 @@ async function fingerprintLocal(
   }
 }
 
+/** Somebody may put a link or a pipe where a file was: the link is not followed, the pipe not waited for. */
+const readOnlyAsItIs = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
 async function hashFile(path: Buffer): Promise<string> {
-  const file = await open(path, 'r')
+  const file = await open(path, readOnlyAsItIs)
   try {
+    if (!(await file.stat()).isFile()) throw new Error('not a regular file')
     const hash = createHash('sha256')
     const buffer = Buffer.allocUnsafe(chunkBytes)
     for (;;) {

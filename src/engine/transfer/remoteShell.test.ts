@@ -37,7 +37,6 @@ function localPool(shell: string): SshPool {
     },
     login: () => Promise.reject(new Error('not here')),
     drop: () => undefined,
-    onLost: () => () => undefined,
     openConnections: () => 0,
     onLost: () => () => undefined,
     close: async () => undefined,
@@ -133,6 +132,16 @@ describe('a manifest', () => {
     const manifest = await readManifest(directory, ['*.log'])
     expect(manifest.entries.map((entry) => entry.name)).toEqual(['.', 'a', 'sub'])
     expect(manifest).toMatchObject({ files: 1, totalBytes: 3 })
+  })
+
+  it('a link or a pipe that took the place of a file has no fingerprint, and nothing waits for it', async () => {
+    const names = ['swapped link', 'swapped pipe']
+    await symlink('a', join(directory, 'swapped link'))
+    execFileSync('mkfifo', [join(directory, 'swapped pipe')])
+    const entries = names.map((name) => ({ type: 'file', name }) as const)
+    const signal = AbortSignal.timeout(5_000)
+    expect(await fingerprintAllLocal(directory, entries, { cache: new FingerprintCache(), signal })).toEqual(new Map())
+    for (const name of names) await rm(join(directory, name))
   })
 
   it('remembered hashes are never those of other content', async () => {
