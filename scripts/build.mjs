@@ -3,7 +3,7 @@ import { say } from './lib/project.mjs'
 
 const HELP = `Usage: node scripts/build.mjs [--if-stale]
 
-Builds the desktop bundles, the daemon and the command line into out/. No Electron binary is needed.
+Builds the desktop bundles and the command line, which is the daemon too, into out/. No Electron binary is needed.
 
   --if-stale   do nothing when out/ already belongs to the sources as they are`
 

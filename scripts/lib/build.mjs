@@ -5,7 +5,7 @@ import { binOf, inRoot, requireNode, run } from './project.mjs'
 
 const stampFile = inRoot('out', '.stamp')
 const inputs = ['src', 'resources', 'electron.vite.config.ts', 'package.json', 'package-lock.json', 'tsconfig']
-const outputs = ['main/index.js', 'main/cli.js', 'main/daemon.js', 'preload/index.cjs', 'renderer/index.html']
+const outputs = ['main/index.js', 'main/cli.js', 'preload/index.cjs', 'renderer/index.html']
 
 /** True if `out/` was not built from the sources as they are now. Tests beside the sources do not count. */
 export function isBuildStale() {

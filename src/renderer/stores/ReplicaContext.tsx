@@ -1,6 +1,5 @@
 import { createContext, type ReactNode, useContext } from 'react'
 import { useStore } from 'zustand'
-import { useShallow } from 'zustand/react/shallow'
 import { AppError } from '../../shared/errors.ts'
 import type { NodeId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
@@ -20,13 +19,9 @@ export function useReplicaHandle(): Replica {
   return replica
 }
 
-/** Renders again when the selected value changes identity. Select existing values; for new objects use {@link useReplicaShallow}. */
+/** Renders again when the selected value changes identity. Select existing values, never new objects. */
 export function useReplica<Value>(select: (state: ReplicaState) => Value): Value {
   return useStore(useReplicaHandle().store, select)
-}
-
-export function useReplicaShallow<Value>(select: (state: ReplicaState) => Value): Value {
-  return useStore(useReplicaHandle().store, useShallow(select))
 }
 
 export const useNode = (nodeId: NodeId): FleetNode | undefined => useReplica((state) => state.nodes.get(nodeId))

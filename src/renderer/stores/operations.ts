@@ -52,14 +52,6 @@ function keep(operation: ResyncOperation | RenewOperation): void {
   })
 }
 
-export function forgetOperation(kind: keyof Operations, nodeId: NodeId): void {
-  operations.setState((state) => {
-    const next = new Map<NodeId, ResyncOperation | RenewOperation>(state[kind])
-    next.delete(nodeId)
-    return { [kind]: next }
-  })
-}
-
 const automaticTries = 3
 const firstRetryMs = 400
 
