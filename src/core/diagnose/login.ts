@@ -57,7 +57,7 @@ function principalCause(
   const principals = certificate.principals.join(', ')
   const first = certificate.principals[0] ?? principals
   const proof = probe === 'accepted' ? [`a certificate with principal ${node.user} was accepted`] : []
-  const sentence = `${node.name} refused our certificate: principal ${principals} is not allowed to log in as ${node.user}. Add it to the principals file of ${node.user} (AuthorizedPrincipalsFile), or log in as ${first}.`
+  const sentence = `${node.name} refused our certificate: ${probe === 'accepted' ? '' : 'most likely '}principal ${principals} is not allowed to log in as ${node.user}. Add it to the principals file of ${node.user} (AuthorizedPrincipalsFile), or log in as ${first}.`
   return cause('PRINCIPAL_NOT_LISTED', sentence, {
     evidence: [...proof, ...certificateLines(evidence, certificate)],
     ...(probe === 'accepted' ? {} : { nextAction: { kind: 'run-doctor', label: 'Make sure' } }),
@@ -82,7 +82,7 @@ function certificateLines(evidence: ConnectEvidence, certificate: PresentedCerti
     `our clock: ${utc(evidence.nowMs)}`,
     clockSkewMs === undefined || clockSkewMs === null
       ? 'clock of the node: not measured'
-      : `clock of the node: ${Math.round(clockSkewMs / 1000)} s from ours`,
+      : `clock of the node, when last measured: ${Math.round(clockSkewMs / 1000)} s from ours`,
     evidence.message === undefined ? '' : `the node said: ${evidence.message}`,
   ]
 }
