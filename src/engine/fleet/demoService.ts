@@ -1,3 +1,4 @@
+import PQueue from 'p-queue'
 import { fingerprintOf, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { DemoFault, DemoNode, DemoStatus } from '../../shared/model/demo.ts'
@@ -34,6 +35,8 @@ export const demoPlanName = 'demo-site'
 
 export function createDemoService(dependencies: DemoServiceDependencies): DemoService {
   const { store, authority, nodes, plans } = dependencies
+  // Servers and registrations change together: a second call finds what the first one made.
+  const queue = new PQueue({ concurrency: 1 })
 
   function control(): DemoFleetControl {
     if (dependencies.demo !== null) return dependencies.demo
@@ -109,8 +112,8 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
 
   return {
     status: () => (dependencies.demo === null ? Promise.resolve({ up: false, nodes: [] }) : dependencies.demo.status()),
-    up,
-    down,
+    up: (count, operator) => queue.add(() => up(count, operator)),
+    down: (operator) => queue.add(() => down(operator)),
     fault: (node, fault) => control().fault(node, fault),
     heal: (node) => control().heal(node),
   }
