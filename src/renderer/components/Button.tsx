@@ -6,7 +6,7 @@ export type ButtonVariant = 'default' | 'primary' | 'danger' | 'quiet'
 export interface ButtonProps extends Omit<ComponentProps<'button'>, 'children'> {
   readonly variant?: ButtonVariant
   readonly size?: 'small' | 'medium'
-  /** Something this button started is still under way: it cannot be pressed, and says so. */
+  /** Something this button started is still under way: pressing does nothing, and it says so. It keeps the focus. */
   readonly busy?: boolean
   readonly icon?: ReactNode
   readonly children: ReactNode
@@ -30,17 +30,20 @@ export function Button({
   className,
   children,
   disabled,
+  onClick,
   ...rest
 }: ButtonProps) {
   return (
     <button
       type="button"
       {...rest}
-      disabled={disabled === true || busy}
+      disabled={disabled}
+      onClick={busy ? (event) => event.preventDefault() : onClick}
+      aria-disabled={busy || undefined}
       aria-busy={busy || undefined}
       className={classNames(
         'relative inline-flex shrink-0 items-center justify-center overflow-hidden rounded-md border font-medium whitespace-nowrap',
-        'disabled:cursor-default disabled:opacity-55',
+        'disabled:cursor-default disabled:opacity-55 aria-disabled:cursor-default aria-disabled:opacity-70',
         variants[variant],
         sizes[size],
         className,

@@ -23,6 +23,7 @@ export function Drawer({ label, header, onClose, paneName, defaultWidth = 440, c
   const [storedWidth, setWidth] = usePaneSize(paneName, defaultWidth)
   const panel = useRef<HTMLElement>(null)
   useFocusInside(panel)
+  useEscapeFromNowhere(onClose)
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key !== 'Escape' || event.defaultPrevented) return
     event.stopPropagation()
@@ -56,6 +57,20 @@ function useFocusInside(panel: { readonly current: HTMLElement | null }): void {
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true })
     }
   }, [panel])
+}
+
+/** A button that was pressed may be gone and leave the focus on nothing: Escape closes the drawer then too. */
+function useEscapeFromNowhere(onClose: () => void): void {
+  const latest = useRef(onClose)
+  latest.current = onClose
+  useEffect(() => {
+    const onKeyDown = (event: globalThis.KeyboardEvent): void => {
+      if (event.key !== 'Escape' || event.defaultPrevented || event.target !== document.body) return
+      latest.current()
+    }
+    window.addEventListener('keydown', onKeyDown)
+    return () => window.removeEventListener('keydown', onKeyDown)
+  }, [])
 }
 
 function ResizeHandle({ width, onResize }: { readonly width: number; readonly onResize: (width: number) => void }) {

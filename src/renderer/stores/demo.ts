@@ -21,6 +21,8 @@ export async function startDemo(link: EngineLink): Promise<void> {
   demo.setState({ starting: true, error: null })
   try {
     await link.client.demo.up({ nodes: demoNodeCount })
+    // A first look should find a fleet in step, not twelve grey tiles that wait for the next cycle.
+    await link.client.system.reconcile()
     demo.setState({ starting: false })
   } catch (thrown) {
     demo.setState({ starting: false, error: toErrorBody(thrown) })

@@ -8,6 +8,12 @@ import { type Connection, createReconnectingLink } from './reconnecting.ts'
 
 const socketUrl = (path: string): string => new URL(path, location.href.replace(/^http/, 'ws')).href
 
+/** The session has ended, not the engine: the host's own page says how to sign in. */
+async function showSignInWhenSignedOut(): Promise<void> {
+  const answer = await fetch('/', { method: 'HEAD', cache: 'no-store' }).catch(() => null)
+  if (answer?.status === 401) location.reload()
+}
+
 const opened = (socket: WebSocket): Promise<void> =>
   new Promise((resolve, reject) => {
     socket.addEventListener('open', () => resolve(), { once: true })
@@ -20,7 +26,12 @@ async function connect(): Promise<Connection> {
   const socket = new WebSocket(socketUrl('/rpc'))
   const closed = new Promise<void>((resolve) => socket.addEventListener('close', () => resolve(), { once: true }))
   const link = new RPCLink({ websocket: socket })
-  await opened(socket)
+  try {
+    await opened(socket)
+  } catch (error) {
+    await showSignInWhenSignedOut()
+    throw error
+  }
   return { link, closed, close: () => socket.close() }
 }
 

@@ -25,7 +25,7 @@ export function FilterField({ value, parsed, onChange, onLeave }: FilterFieldPro
     onChange(next)
   }
   return (
-    <div className="relative w-[272px] min-w-40 shrink">
+    <div className="relative w-[272px] min-w-36 shrink">
       <Search aria-hidden className="absolute top-2 left-2 size-4 text-faint" />
       <input
         ref={input}

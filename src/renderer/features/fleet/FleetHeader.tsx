@@ -61,7 +61,8 @@ export function FleetHeader(props: FleetHeaderProps) {
           {formatCount(shown)} of {formatCount(total)} nodes
         </p>
       )}
-      <div className="ml-auto flex min-w-0 items-center gap-2">
+      {/* The field gives way before the line breaks: a count that appears must not move the map under the pointer. */}
+      <div className="ml-auto flex min-w-0 shrink grow basis-[644px] items-center justify-end gap-2">
         <FilterField
           value={filter}
           parsed={props.parsed}
@@ -80,13 +81,13 @@ export function FleetHeader(props: FleetHeaderProps) {
 }
 
 /** Every node that is shown, after the preview has named them. */
-function ResyncShown({ filter, reachable, stale, onResyncShown }: FleetHeaderProps) {
+function ResyncShown({ filter, parsed, reachable, stale, onResyncShown }: FleetHeaderProps) {
   return (
     <Button
       size="small"
       icon={<RefreshCw aria-hidden className="size-3.5" />}
       onClick={onResyncShown}
-      disabled={stale || reachable === 0}
+      disabled={stale || !parsed.ok || reachable === 0}
     >
       {filter === '' ? 'Resync all…' : `Resync ${formatCount(reachable)} shown…`}
     </Button>
@@ -153,7 +154,7 @@ function ViewOptions({ view, groupBy, labels, fillBy, onQuery, onAdd }: FleetHea
         <>
           <select
             aria-label="Group by"
-            className={select}
+            className={classNames(select, 'max-w-24')}
             value={groupBy}
             onChange={(event) => onQuery({ group: event.target.value === 'kind' ? undefined : event.target.value })}
           >
@@ -167,7 +168,7 @@ function ViewOptions({ view, groupBy, labels, fillBy, onQuery, onAdd }: FleetHea
           </select>
           <select
             aria-label="Fill shows"
-            className={select}
+            className={classNames(select, 'max-w-28')}
             value={fillBy}
             onChange={(event) => onQuery({ fill: event.target.value === 'sync' ? undefined : event.target.value })}
           >

@@ -18,7 +18,7 @@ export function tileSentence(node: FleetNode, tile: Tile, nowMs: number): string
   const parts = [node.name, fillWords[tile.fill]]
   if (tile.short !== fillWords[tile.fill]) parts.push(tile.short)
   if (tile.busy) parts.push('a run works on it')
-  if (tile.drift) parts.push('drifted')
+  if (tile.drift) parts.push('not proven')
   if (tile.locked) parts.push('locked')
   parts.push(verifiedWords(tile, nowMs), `certificate ${certificateWords(tile)}`)
   return parts.join(', ')
@@ -41,6 +41,6 @@ export function whySentence(node: FleetNode, tile: Tile): string {
     return `No plan reaches ${node.name} yet, so nothing can be verified on it. Write a plan whose selector matches it.`
   if (tile.diagnosis !== null) return tile.diagnosis.sentence
   if (tile.fill === 'pending' && tile.drift)
-    return `${node.name} no longer has what was verified on it: something changed it since. Resync puts it back.`
+    return `What lies on ${node.name} is not proven: it changed after it was last read back. Resync puts it right and reads it back.`
   return sentenceWithoutDiagnosis[tile.fill](node.name)
 }

@@ -1,4 +1,4 @@
-import { useEffect } from 'react'
+import { useEffect, useRef } from 'react'
 import type { DoctorReport, DoctorStep } from '../../../../shared/model/diagnosis.ts'
 import type { NodeId } from '../../../../shared/model/ids.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
@@ -28,26 +28,33 @@ export function DoctorSection({
 }) {
   const { client } = useLink()
   const { run, busy, error, answer } = useCall<DoctorReport>()
+  const section = useRef<HTMLDivElement>(null)
   useEffect(() => {
-    if (asked > 0) void run(() => client.nodes.doctor({ node: nodeId }))
+    if (asked === 0) return
+    section.current?.scrollIntoView?.({ block: 'nearest' })
+    void run(() => client.nodes.doctor({ node: nodeId })).then(() =>
+      section.current?.scrollIntoView?.({ block: 'nearest' }),
+    )
   }, [asked, run, client, nodeId])
   return (
-    <Section
-      title="Doctor"
-      aside={
-        <Button size="small" variant="quiet" busy={busy} onClick={onAsk}>
-          {answer === null ? 'Run doctor' : 'Run again'}
-        </Button>
-      }
-    >
-      {answer === null && error === null && (
-        <p className="text-muted">
-          {busy ? 'Walking the way to the node…' : 'Walks the way to the node and changes nothing.'}
-        </p>
-      )}
-      {error !== null && <ErrorNote error={error} />}
-      {answer !== null && <Steps report={answer} />}
-    </Section>
+    <div ref={section}>
+      <Section
+        title="Doctor"
+        aside={
+          <Button size="small" variant="quiet" busy={busy} onClick={onAsk}>
+            {answer === null ? 'Run doctor' : 'Run again'}
+          </Button>
+        }
+      >
+        {answer === null && error === null && (
+          <p className="text-muted">
+            {busy ? 'Walking the way to the node…' : 'Walks the way to the node and changes nothing.'}
+          </p>
+        )}
+        {error !== null && <ErrorNote error={error} />}
+        {answer !== null && <Steps report={answer} />}
+      </Section>
+    </div>
   )
 }
 

@@ -66,20 +66,21 @@ export function CertificateSection({ node, tile }: { readonly node: FleetNode; r
 }
 
 /** Desired against observed, plan by plan. */
-export function PlansSection({ node }: { readonly node: FleetNode }) {
+export function PlansSection({ node, tile }: { readonly node: FleetNode; readonly tile: Tile }) {
   return (
     <Section title="Plans">
       {node.plans.length === 0 && <p className="text-muted">No plan selects this node.</p>}
       <ul className="flex flex-col gap-2">
         {node.plans.map((plan) => (
-          <PlanRow key={plan.planId} plan={plan} />
+          <PlanRow key={plan.planId} plan={plan} green={tile.fill === 'in-step'} />
         ))}
       </ul>
     </Section>
   )
 }
 
-function PlanRow({ plan }: { readonly plan: PlanState }) {
+/** @param green the node itself is green: what was verified once is no good news while it does not answer */
+function PlanRow({ plan, green }: { readonly plan: PlanState; readonly green: boolean }) {
   const { observed } = plan
   const behind = observed === null ? null : plan.desiredRevision - observed.revision
   return (
@@ -88,7 +89,9 @@ function PlanRow({ plan }: { readonly plan: PlanState }) {
         <a className="font-medium hover:underline" href={formatHash({ view: 'plans', path: [plan.planId] })}>
           {plan.planName}
         </a>
-        <span className={plan.driftSince !== null || behind !== 0 ? 'text-pending' : 'text-in-step'}>
+        <span
+          className={plan.driftSince !== null || behind !== 0 ? 'text-pending' : green ? 'text-in-step' : 'text-muted'}
+        >
           {planWords(plan, behind)}
         </span>
       </p>

@@ -79,7 +79,7 @@ function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClo
         />
         <RunsStrip nodeId={node.id} />
         <CertificateSection node={node} tile={tile} />
-        <PlansSection node={node} />
+        <PlansSection node={node} tile={tile} />
         <NodeSection node={node} />
         <DoctorSection nodeId={node.id} asked={doctorAsked} onAsk={askDoctor} />
       </div>
@@ -133,8 +133,13 @@ function Actions({ node }: { readonly node: FleetNode }) {
           Not connected to the engine: this is the last known state, and nothing can be sent.
         </p>
       )}
-      <CliEquivalent command={cli.push([node.name])} />
-      <CliEquivalent command={cli.renew([node.name])} />
+      <details>
+        <summary className="text-12 text-faint hover:text-text">Same on the command line</summary>
+        <div className="mt-2 flex flex-col gap-2">
+          <CliEquivalent command={cli.push([node.name])} />
+          <CliEquivalent command={cli.renew([node.name])} />
+        </div>
+      </details>
     </div>
   )
 }

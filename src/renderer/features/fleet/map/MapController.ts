@@ -160,6 +160,8 @@ export class MapController {
     }
     for (const index of changed) this.#noteChange(index, before.scene.style[index], data.scene.style[index])
     this.#titlesDirty ||= changed.length > 0
+    // Cards say how long ago; few fit into a window, so painting them all is cheap.
+    if (levelOf(this.side) === 'card') this.requestFull()
     if (changed.length > 0) this.#schedule()
   }
 

@@ -23,7 +23,7 @@ export function MapTooltip({ node, tile, at }: MapTooltipProps) {
   const left =
     at.x + offsetPixels + widthPixels > window.innerWidth - 60 ? at.x - widthPixels - offsetPixels : at.x + offsetPixels
   const top = at.y + heightPixels > window.innerHeight - 120 ? at.y - heightPixels : at.y + offsetPixels
-  const facts = [tile.busy && 'a run works on it', tile.drift && 'drifted', tile.locked && 'locked'].filter(Boolean)
+  const facts = [tile.busy && 'a run works on it', tile.drift && 'not proven', tile.locked && 'locked'].filter(Boolean)
   return (
     <div
       aria-hidden

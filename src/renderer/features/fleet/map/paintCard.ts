@@ -44,7 +44,15 @@ function paintCertificateWords({ context, theme, scene }: Frame, { index, x, y, 
       : tile.certificate.level === 'ok' || tile.certificate.level === 'none'
         ? theme.faint
         : theme.error
-  context.fillText(ellipsize(context, `certificate ${certificateWords(tile)}`, side - 20), x + 10, y + 82)
+  context.fillText(
+    ellipsize(
+      context,
+      tile.certificate.level === 'none' ? 'no certificate' : `certificate ${certificateWords(tile)}`,
+      side - 20,
+    ),
+    x + 10,
+    y + 82,
+  )
 }
 
 function paintCardButtons({ context, theme }: Frame, { x, y, side }: Cell): void {
