@@ -56,7 +56,7 @@ export function renderNode(node: FleetNode): string {
 
 const renderPlanStates = (plans: readonly PlanState[]): string =>
   renderTable(
-    ['PLAN', 'WANTED', 'READ BACK', 'VERIFIED', 'DRIFT SINCE'],
+    ['PLAN', 'WANTED', 'READ BACK', 'VERIFIED', 'NOT PROVEN SINCE'],
     plans.map(({ planName, desiredRevision, observed, driftSince }) => [
       planName,
       `revision ${desiredRevision}`,

@@ -7,10 +7,12 @@ const mostNames = 12
 
 /** The commands that do the same as the buttons of the fleet view. */
 export const cli = {
-  push: (nodes: readonly string[], filter = ''): string =>
-    nodes.length > mostNames && filter !== ''
-      ? `lockstep push --filter ${shellQuote(filter)} --wait`
-      : `lockstep push ${names(nodes)} --wait`,
+  push: (nodes: readonly string[], options: { readonly filter?: string; readonly all?: boolean } = {}): string => {
+    const { filter = '', all = false } = options
+    if (nodes.length > mostNames && all) return 'lockstep push --all --wait'
+    if (nodes.length > mostNames && filter !== '') return `lockstep push --filter ${shellQuote(filter)} --wait`
+    return `lockstep push ${names(nodes)} --wait`
+  },
   renew: (nodes: readonly string[]): string => `lockstep certs renew ${names(nodes)}`,
   doctor: (node: string): string => `lockstep doctor ${shellQuote(node)}`,
   check: (node: string): string => `lockstep nodes check ${shellQuote(node)}`,

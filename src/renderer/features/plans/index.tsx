@@ -1,4 +1,5 @@
 import { useMemo } from 'react'
+import { computeTile } from '../../../core/fleet/health.ts'
 import type { PlanId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
@@ -9,6 +10,7 @@ import { EmptyState } from '../../components/EmptyState.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
+import { engineNowMs } from '../../stores/clock.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route } from '../../stores/route.ts'
 import { PlanEditor } from './PlanEditor.tsx'
@@ -79,18 +81,23 @@ interface PlanRow {
   readonly wanted: number
   /** Of these, how many were read back at the revision wanted now, without drift since. */
   readonly verified: number
+  /** Of these, how many show green now: the others went silent, failed or halted since. */
+  readonly inStep: number
 }
 
 function standing(plan: Plan, nodes: Iterable<FleetNode>): Omit<PlanRow, 'plan'> {
   let wanted = 0
   let verified = 0
+  let inStep = 0
   for (const node of nodes) {
     const state = node.plans.find((each) => each.planId === plan.id)
     if (state === undefined) continue
     wanted += 1
-    if (state.observed?.revision === state.desiredRevision && state.driftSince === null) verified += 1
+    if (state.observed?.revision !== state.desiredRevision || state.driftSince !== null) continue
+    verified += 1
+    if (computeTile(node, engineNowMs()).fill === 'in-step') inStep += 1
   }
-  return { wanted, verified }
+  return { wanted, verified, inStep }
 }
 
 function useColumns(total: number): readonly Column<PlanRow>[] {
@@ -122,7 +129,7 @@ function useColumns(total: number): readonly Column<PlanRow>[] {
       {
         id: 'verified',
         header: 'Read back',
-        width: '170px',
+        width: '230px',
         cell: (row) => <Verified row={row} />,
         sortValue: ({ wanted, verified }) => (wanted === 0 ? null : verified / wanted),
       },
@@ -163,11 +170,12 @@ function Verified({ row }: { readonly row: PlanRow }) {
     <span className="flex items-center gap-2">
       <span aria-hidden className="h-1 w-16 overflow-hidden rounded-full bg-line">
         <span
-          className={classNames('block h-full', share === 1 ? 'bg-in-step' : 'bg-pending')}
+          className={classNames('block h-full', row.inStep === row.wanted ? 'bg-in-step' : 'bg-pending')}
           style={{ width: `${share * 100}%` }}
         />
       </span>
       {formatCount(row.verified)} of {formatCount(row.wanted)}
+      {row.inStep < row.verified && `, ${formatCount(row.inStep)} in step`}
     </span>
   )
 }
