@@ -12,8 +12,8 @@ import { cli } from './cliCommands.ts'
 export interface PushQuestion {
   readonly kind: 'resync' | 'renew'
   readonly nodes: readonly FleetNode[]
-  /** Every node that may be pushed to. */
-  readonly all?: boolean
+  /** All that the filter means and a push may reach. */
+  readonly everyShown?: boolean
 }
 
 interface PushDecisionProps {
@@ -73,7 +73,7 @@ export function PushDecision({ question, total, filter, onClose, onStarted }: Pu
           kind === 'resync'
             ? cli.push(
                 nodes.map((node) => node.name),
-                { filter, all: question.all === true || nodes.length === total },
+                { filter, everyShown: question.everyShown === true },
               )
             : cli.renew(nodes.map((node) => node.name))
         }

@@ -7,11 +7,14 @@ const mostNames = 12
 
 /** The commands that do the same as the buttons of the fleet view. */
 export const cli = {
-  push: (nodes: readonly string[], options: { readonly filter?: string; readonly all?: boolean } = {}): string => {
-    const { filter = '', all = false } = options
-    if (nodes.length > mostNames && all) return 'lockstep push --all --wait'
-    if (nodes.length > mostNames && filter !== '') return `lockstep push --filter ${shellQuote(filter)} --wait`
-    return `lockstep push ${names(nodes)} --wait`
+  /** @param options.everyShown they are all that the filter means and a push may reach; else only names are true */
+  push: (
+    nodes: readonly string[],
+    options: { readonly filter?: string; readonly everyShown?: boolean } = {},
+  ): string => {
+    const { filter = '', everyShown = false } = options
+    if (nodes.length <= mostNames || !everyShown) return `lockstep push ${names(nodes)} --wait`
+    return `lockstep push ${filter === '' ? '--all' : `--filter ${shellQuote(filter)}`} --wait`
   },
   renew: (nodes: readonly string[]): string => `lockstep certs renew ${names(nodes)}`,
   doctor: (node: string): string => `lockstep doctor ${shellQuote(node)}`,

@@ -168,7 +168,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
         onQuery={updateQuery}
         onLeaveFilter={focusMain}
         reachable={reachable.length}
-        onResyncShown={() => setQuestion({ kind: 'resync', nodes: reachable, all: filter === '' })}
+        onResyncShown={() => setQuestion({ kind: 'resync', nodes: reachable, everyShown: true })}
         onAdd={onAdd}
       />
       <div ref={area} className="relative min-h-0 flex-1">
