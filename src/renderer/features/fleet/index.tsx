@@ -225,7 +225,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
         <PushDecision
           question={question}
           total={nodes.size}
-          filter={filter}
+          filter={question.nodes.length === shown.length ? filter : ''}
           onClose={() => setQuestion(null)}
           onStarted={started}
         />

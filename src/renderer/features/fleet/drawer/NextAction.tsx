@@ -24,7 +24,9 @@ export function NextAction({ node, tile, onRequest }: NextActionProps) {
   const link = useLink()
   const stale = useStale()
   const call = useCall<unknown>()
-  if (tile.fill === 'halted' && node.haltedRunId !== null) {
+  const next = tile.diagnosis?.nextAction
+  // Another host key is decided here; the run it held back could only send one back.
+  if (tile.fill === 'halted' && node.haltedRunId !== null && next?.kind !== 'accept-host-key') {
     const { haltedRunId } = node
     return (
       <div>
@@ -34,7 +36,6 @@ export function NextAction({ node, tile, onRequest }: NextActionProps) {
       </div>
     )
   }
-  const next = tile.diagnosis?.nextAction
   if (next === undefined || standsBelow.includes(next.kind)) return null
   const act: Partial<Record<NextActionKind, () => void>> = {
     'accept-host-key': () => onRequest('accept-host-key'),
