@@ -19,7 +19,7 @@ export interface PushQuestion {
 interface PushDecisionProps {
   readonly question: PushQuestion
   readonly total: number
-  /** For the command line: a filter that means exactly these nodes; empty when none does. */
+  /** The filter in force, for the command line. */
   readonly filter: string
   readonly onClose: () => void
   readonly onStarted: (operation: ResyncOperation | RenewOperation) => void

@@ -225,7 +225,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
         <PushDecision
           question={question}
           total={nodes.size}
-          filter={question.nodes.length === shown.length ? filter : ''}
+          filter={filter}
           onClose={() => setQuestion(null)}
           onStarted={started}
         />
