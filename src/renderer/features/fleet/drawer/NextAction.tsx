@@ -13,7 +13,7 @@ import { requestTerminal } from '../../../stores/terminalRequests.ts'
 interface NextActionProps {
   readonly node: FleetNode
   readonly tile: Tile
-  readonly onRequest: (request: 'accept-host-key' | 'doctor') => void
+  readonly onRequest: (request: 'accept-host-key' | 'edit-login' | 'doctor') => void
 }
 
 /** Resync and Renew stand below anyway; offering them twice side by side would only ask which one is meant. */
@@ -41,7 +41,7 @@ export function NextAction({ node, tile, onRequest }: NextActionProps) {
     'accept-host-key': () => onRequest('accept-host-key'),
     'run-doctor': () => onRequest('doctor'),
     'open-terminal': () => requestTerminal({ nodeId: node.id }),
-    'edit-node': () => navigate(formatHash({ view: 'fleet', query: { node: node.id, edit: '1' } })),
+    'edit-node': () => onRequest('edit-login'),
     'edit-plan': () => navigate(formatHash({ view: 'plans' })),
     'approve-deletes': () => node.haltedRunId !== null && navigate(runHash(node.haltedRunId)),
     wait: () => void call.run(() => link.client.nodes.check({ node: node.id })),

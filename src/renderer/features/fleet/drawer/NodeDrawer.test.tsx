@@ -2,7 +2,9 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/react'
 import { afterEach, describe, expect, it } from 'vitest'
 import { AppError } from '../../../../shared/errors.ts'
+import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
 import type { RunId } from '../../../../shared/model/ids.ts'
+import type { FleetNode } from '../../../../shared/model/node.ts'
 import { LinkProvider } from '../../../api/LinkContext.tsx'
 import { createFakeLink, type FakeLink } from '../../../api/links/fake.ts'
 import { fakeNode, fakePlan } from '../../../api/links/fakeFleet.ts'
@@ -53,6 +55,20 @@ const onlyRun = (link: FakeLink): RunId => {
   if (run === undefined || others.length > 0) throw new Error(`expected one run, found ${link.engine.runs.size}`)
   return run
 }
+
+function unreachable(node: FleetNode) {
+  if (node.reachability.status !== 'unreachable') throw new Error('the node answers')
+  return node.reachability
+}
+
+const wrongPort = (node: FleetNode): Diagnosis => ({
+  code: 'CONNECTION_REFUSED',
+  transient: true,
+  short: 'connection refused',
+  sentence: `${node.name} refused the connection.`,
+  evidence: [],
+  nextAction: { kind: 'edit-node', label: 'Correct the port' },
+})
 
 describe('the drawer of a node', () => {
   it('says in one sentence why the node is not green, with its evidence', async () => {
@@ -149,6 +165,30 @@ describe('the drawer of a node', () => {
     await openDrawer('error')
     fireEvent.click(screen.getAllByRole('button', { name: 'Run doctor' })[0] as HTMLElement)
     await screen.findByText('Compare the host key')
+  })
+
+  it('lets a wrong port be corrected where the cause is named', async () => {
+    const { link, name } = await openDrawer('unreachable')
+    const node = link.engine.node(name)
+    link.engine.saveNode({ ...node, reachability: { ...unreachable(node), diagnosis: wrongPort(node) } })
+    fireEvent.click(await screen.findByRole('button', { name: 'Correct the port' }))
+    fireEvent.change(await screen.findByLabelText('Port'), { target: { value: '0' } })
+    fireEvent.click(button('Save and look again'))
+    await waitFor(() => expect(screen.getByLabelText('Port').getAttribute('aria-invalid')).toBe('true'))
+    expect(link.engine.node(name).port).toBe(node.port)
+    fireEvent.change(screen.getByLabelText('Port'), { target: { value: '2222' } })
+    fireEvent.click(button('Save and look again'))
+    await waitFor(() => expect(link.engine.node(name).port).toBe(2222))
+    await waitFor(() => expect(screen.queryByLabelText('Port')).toBeNull())
+  })
+
+  it('offers the comparison of host keys, not the way back to the run that a changed key has halted', async () => {
+    const { link, name } = await openDrawer('halted')
+    const node = link.engine.node(name)
+    const nextAction = { kind: 'accept-host-key' as const, label: 'Compare both fingerprints' }
+    link.engine.saveNode({ ...node, statusReason: { ...wrongPort(node), code: 'HOST_KEY_CHANGED', nextAction } })
+    fireEvent.click(await screen.findByRole('button', { name: 'Compare both fingerprints' }))
+    await screen.findByRole('alertdialog')
   })
 
   it('switches maintenance on at the engine, not only here', async () => {

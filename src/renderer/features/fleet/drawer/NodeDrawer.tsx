@@ -16,6 +16,7 @@ import { requestTerminal } from '../../../stores/terminalRequests.ts'
 import { cli } from '../cliCommands.ts'
 import { AcceptHostKey } from './AcceptHostKey.tsx'
 import { DoctorSection } from './DoctorSection.tsx'
+import { EditLogin } from './EditLogin.tsx'
 import { CertificateSection, NodeSection, PlansSection } from './FactSections.tsx'
 import { RenewNote, ResyncNote, useResyncState } from './OperationNote.tsx'
 import { RunsStrip } from './RunsStrip.tsx'
@@ -49,7 +50,7 @@ function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClo
   const now = useNow(tileStepMs)
   const stale = useStale()
   const tile = useMemo(() => computeTile(node, now), [node, now])
-  const [decision, setDecision] = useState<'accept-host-key' | null>(null)
+  const [decision, setDecision] = useState<'accept-host-key' | 'edit-login' | null>(null)
   const [doctorAsked, setDoctorAsked] = useState(0)
   const askDoctor = (): void => setDoctorAsked((count) => count + 1)
   return (
@@ -77,6 +78,7 @@ function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClo
           tile={tile}
           onRequest={(request) => (request === 'doctor' ? askDoctor() : setDecision(request))}
         />
+        {decision === 'edit-login' && <EditLogin node={node} onClose={() => setDecision(null)} />}
         <RunsStrip nodeId={node.id} />
         <CertificateSection node={node} tile={tile} />
         <PlansSection node={node} tile={tile} />
