@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exec } from '../src/platform/exec.ts'
 import type { Run } from '../src/shared/model/run.ts'
@@ -19,7 +19,8 @@ const defaultRounds = 5
 
 /**
  * The sync of a tree to one node on loopback, through the whole run service with its real store, against plain
- * `rsync -a -e ssh` over the same ssh settings. PUSH_SYNC alone is what rsync does too; the whole run adds its checks, a
+ * `rsync -a -e ssh` as a person would type it: of our ssh settings it gets who it is and whom to trust, ciphers and
+ * key exchange are OpenSSH's own. PUSH_SYNC alone is what rsync does too; the whole run adds its checks, a
  * lock, eleven durable commits and the hashes read back from the node. `--rounds N` changes the number of rounds.
  */
 export async function run({ args }: BenchOptions): Promise<BenchReport> {
@@ -90,8 +91,21 @@ function durationOfPush(done: Run): number {
   return (visit?.leftAt ?? 0) - (visit?.enteredAt ?? 0)
 }
 
+/** What a person has in `~/.ssh/config` for a node with a certificate, and nothing else. */
+const usualSettings =
+  /^(?:Host|HostName|Port|User|IdentityAgent|IdentityFile|CertificateFile|IdentitiesOnly|HostKeyAlias|UserKnownHostsFile) /
+
+async function plainSsh(rig: RunRig): Promise<{ readonly sshCommand: string; readonly hostAlias: string }> {
+  const { sshArguments, hostAlias } = await rig.openSsh.prepare(rig.node, 'automation')
+  const settings = await readFile(sshArguments[sshArguments.indexOf('-F') + 1] ?? '', 'utf8')
+  const path = join(rig.directory, 'plain.conf')
+  const usual = settings.split('\n').filter((line) => usualSettings.test(line))
+  await writeFile(path, `${usual.join('\n')}\n`)
+  return { sshCommand: `ssh -F ${path}`, hostAlias }
+}
+
 async function plainRsync(rig: RunRig, source: string, target: string): Promise<number> {
-  const { sshCommand, hostAlias } = await rig.openSsh.prepare(rig.node, 'automation')
+  const { sshCommand, hostAlias } = await plainSsh(rig)
   const startedMs = performance.now()
   await exec({ command: 'rsync', args: ['-a', '-e', sshCommand, `${source}/`, `${hostAlias}:${target}/`] })
   return performance.now() - startedMs

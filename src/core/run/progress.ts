@@ -14,6 +14,8 @@ interface Figures {
 /** Rates over less than this say nothing. */
 const shortestSpanMs = 200
 const windowMs = 5_000
+/** Samples lie this far apart: small files bring thousands of figures a second, and each may cost only a little. */
+const sampleSpacingMs = 100
 
 /**
  * Rate over the last five seconds and the time left at that rate.
@@ -21,21 +23,24 @@ const windowMs = 5_000
  */
 export class ProgressMeter {
   readonly #direction: RunProgress['direction']
-  #samples: Sample[] = []
+  readonly #samples: Sample[] = []
 
   constructor(direction: RunProgress['direction']) {
     this.#direction = direction
   }
 
   measure(figures: Figures, atMs: number): RunProgress {
-    this.#samples = [
-      ...this.#samples.filter((sample) => atMs - sample.atMs <= windowMs),
-      { atMs, bytes: figures.bytes },
-    ]
+    this.#keep({ atMs, bytes: figures.bytes })
     const first = this.#samples[0] ?? { atMs, bytes: figures.bytes }
     const spanMs = atMs - first.atMs
     const bytesPerSecond = spanMs < shortestSpanMs ? 0 : Math.max(0, ((figures.bytes - first.bytes) * 1000) / spanMs)
     return { ...figures, bytesPerSecond, remainingMs: remaining(figures, bytesPerSecond), direction: this.#direction }
+  }
+
+  #keep(sample: Sample): void {
+    const last = this.#samples.at(-1)
+    if (last === undefined || sample.atMs - last.atMs >= sampleSpacingMs) this.#samples.push(sample)
+    while (sample.atMs - (this.#samples[0]?.atMs ?? sample.atMs) > windowMs) this.#samples.shift()
   }
 }
 
