@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { build, isBuildStale } from './lib/build.mjs'
 import { installDependencies } from './lib/install.mjs'
 import { become, inRoot, requireNode, stop } from './lib/project.mjs'
 
@@ -18,5 +19,7 @@ if (name === undefined || name === '--help' || name === '-h') {
   stop(`there is no bench "${name}"\n\n${HELP}`, 2)
 } else {
   installDependencies()
+  // What is measured is what people run.
+  if (isBuildStale() && build({ capture: true }).status !== 0) stop('The build failed; see: npm run build')
   become(requireNode(), [inRoot('bench', 'main.ts'), name, ...rest])
 }
