@@ -53,9 +53,12 @@ class Tally {
     return this.stats.get(name) ?? 0
   }
 
-  /** Entries of the receiver that the source has too. */
+  /**
+   * Regular files of the receiver that the source has too. Directories do not count: files are what a delete is measured
+   * in, and a tree of many directories would make any share look small.
+   */
   get existing(): number {
-    return Math.max(0, this.stat('Number of files') - this.stat('Number of created files'))
+    return Math.max(0, this.stat('Number of files (regular)') - this.stat('Number of created files (regular)'))
   }
 }
 
@@ -166,7 +169,7 @@ async function previewDeletes(
     sample: tally.deletedPaths,
   }
   context.log(
-    `would delete ${tally.filesDeleted} files and ${tally.directoriesDeleted} directories of ${preview.filesOnTarget} entries`,
+    `would delete ${tally.filesDeleted} of ${preview.filesOnTarget} files, and ${tally.directoriesDeleted} directories`,
   )
   const allowed =
     isApproved(context.run.approvals, 'mass-delete', {
