@@ -140,7 +140,7 @@ export const stopNotConfirmed = (nodeName: string, evidence: readonly string[]):
 
 export const canceledMidway = (by: string): Diagnosis =>
   runCause('CANCELED', {
-    sentence: `${by} canceled the last run while it worked, so what is there now is not verified. Run it again.`,
+    sentence: `${by} canceled the last run before it was verified, so nothing proves what is there now. Run it again.`,
     short: 'canceled midway',
   })
 

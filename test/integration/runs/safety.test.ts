@@ -81,6 +81,24 @@ describe.skipIf(sshdMissing !== null)(
       expect(await readFile(join(into, 'old0'), 'utf8')).toBe('x')
     })
 
+    it('N9 directories do not dilute the share of files that a push deletes either', async () => {
+      const from = join(rig.local, 'thinned')
+      const into = join(rig.remote, 'thinned')
+      const directories = Array.from({ length: 60 }, (_, index) => `d${index}`)
+      for (const root of [from, into]) {
+        for (const name of directories) await mkdir(join(root, name), { recursive: true })
+      }
+      await writeTree(from, { kept: '1' })
+      const old = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`old${index}`, 'x']))
+      await writeTree(into, { kept: '1', ...old })
+      await rig.plan({ push: { source: from, target: into }, delete: true }, 'thinned')
+      expect(await rig.run({ plan: 'thinned' })).toMatchObject({
+        status: 'halted',
+        halt: { reason: 'mass-delete', deletePreview: { filesDeleted: 12, filesOnTarget: 13 } },
+      })
+      expect(await readFile(join(into, 'old0'), 'utf8')).toBe('x')
+    })
+
     it('a program that is pulled does not run as its owner here', async () => {
       const from = join(rig.remote, 'programs')
       const into = join(rig.local, 'programs')

@@ -1,5 +1,6 @@
 import { type KeyboardEvent, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import type { NodeId } from '../../../../shared/model/ids.ts'
+import { plural } from '../../../components/format.ts'
 import { useNow } from '../../../stores/clock.ts'
 import type { Camera } from './camera.ts'
 import type { FleetMapProps } from './fleetMapProps.ts'
@@ -156,7 +157,7 @@ export function FleetMap(props: FleetMapProps) {
       <canvas ref={overlay} aria-hidden className="absolute inset-0 size-full" />
       <div
         role="listbox"
-        aria-label={`Fleet map, ${scene.nodes.length} nodes`}
+        aria-label={`Fleet map, ${plural(scene.nodes.length, 'node')}`}
         aria-multiselectable
         aria-activedescendant={focusIndex === undefined ? undefined : `${listId}-${scene.nodes[focusIndex]?.id}`}
         tabIndex={0}

@@ -1,3 +1,4 @@
+import { plural } from '../../../components/format.ts'
 import { tileSentence } from '../tileWords.ts'
 import { groupOf, type MapLayout, tilePosition } from './layout.ts'
 import type { FleetGroup, Scene } from './scene.ts'
@@ -56,7 +57,7 @@ export function GroupButtons({
           key={group.key}
           type="button"
           aria-expanded={!collapsed.has(group.key)}
-          aria-label={`${group.title}, ${group.nodes.length} nodes`}
+          aria-label={`${group.title}, ${plural(group.nodes.length, 'node')}`}
           onClick={() => onToggle(group.key)}
           className="absolute top-1 left-1 h-6 w-px rounded-md opacity-0 focus-visible:pointer-events-auto focus-visible:w-auto focus-visible:bg-raised focus-visible:px-2 focus-visible:opacity-100"
         >
