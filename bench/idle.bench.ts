@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import PQueue from 'p-queue'
 import { connectSocket, type SocketClient } from '../src/daemon/socketClient.ts'
 import { exec } from '../src/platform/exec.ts'
 import { homePaths } from '../src/platform/paths.ts'
@@ -71,7 +72,9 @@ function startDaemon(home: string): ChildProcess {
 /** Each login leaves its connection open in the pool. */
 async function warm({ client }: SocketClient, count: number): Promise<void> {
   const nodes = await client.nodes.list({ filter: '' })
-  const checked = await Promise.all(nodes.map((node) => client.nodes.check({ node: node.id })))
+  // As many at once as the engine itself works on.
+  const queue = new PQueue({ concurrency: 16 })
+  const checked = await queue.addAll(nodes.map((node) => () => client.nodes.check({ node: node.id })))
   const reached = checked.filter((node) => node.reachability.status === 'reachable').length
   if (reached !== count) throw new Error(`${reached} of ${count} nodes answered`)
   await waitFor('all runs to end', async () => (await client.system.status()).counts.runsRunning === 0, {

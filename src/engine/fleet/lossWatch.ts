@@ -1,3 +1,4 @@
+import PQueue from 'p-queue'
 import type { Logger } from '../../platform/logger.ts'
 import type { NodeId } from '../../shared/model/ids.ts'
 import type { SshPool } from '../ports.ts'
@@ -16,21 +17,30 @@ export interface LossWatch {
   stop(): Promise<void>
 }
 
+const parallelLooks = 16
+
 export function createLossWatch({ sshPool, nodes, logger }: LossWatchDependencies): LossWatch {
-  const looking = new Map<NodeId, Promise<void>>()
+  // After a sleep all connections are gone at once.
+  const queue = new PQueue({ concurrency: parallelLooks })
+  const looking = new Set<NodeId>()
   let unsubscribe: (() => void) | null = null
+
+  const lookOnce = async (nodeId: NodeId): Promise<void> => {
+    try {
+      const { reachability } = await nodes.check(nodeId)
+      logger.info({ nodeId, reachability: reachability.status }, 'a connection broke; looked again')
+    } catch (err) {
+      // Removed meanwhile, or the vault is locked: nothing was learned about the node.
+      logger.debug({ err, nodeId }, 'a connection broke; could not look again')
+    } finally {
+      looking.delete(nodeId)
+    }
+  }
 
   const look = (nodeId: NodeId): void => {
     if (looking.has(nodeId)) return
-    const done = nodes
-      .check(nodeId)
-      .then((node) =>
-        logger.info({ nodeId, reachability: node.reachability.status }, 'a connection broke; looked again'),
-      )
-      // Removed meanwhile, or the vault is locked: nothing was learned about the node.
-      .catch((err: unknown) => logger.debug({ err, nodeId }, 'a connection broke; could not look again'))
-      .finally(() => looking.delete(nodeId))
-    looking.set(nodeId, done)
+    looking.add(nodeId)
+    void queue.add(() => lookOnce(nodeId))
   }
 
   return {
@@ -40,7 +50,8 @@ export function createLossWatch({ sshPool, nodes, logger }: LossWatchDependencie
     stop: async () => {
       unsubscribe?.()
       unsubscribe = null
-      await Promise.allSettled(looking.values())
+      queue.clear()
+      await queue.onIdle()
     },
   }
 }
