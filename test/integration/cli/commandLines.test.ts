@@ -31,6 +31,7 @@ function literalFrom(source: string, start: number): string {
 /** What may stand in a `${…}` of a command, with a value it could have. A new one has to be thought of here. */
 const values: readonly (readonly [RegExp, string])[] = [
   [/isFinal/, ' --follow'],
+  [/--all.*--filter/, "--filter 'kind:vps and not label.stage:test'"],
   [/--node/, "--node 'a b' --node c"],
   [/\.map\(|^names\(/, "'it'\\''s' c"],
   [/run\.id/, '01a1fc86-b60f-722c-a286-6617f32292ae'],
