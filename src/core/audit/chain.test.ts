@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AuditEntry } from '../../shared/model/audit.ts'
+import { canonicalJson } from '../canonicalJson.ts'
 import {
-  canonicalJson,
   chainEntries,
   createChainVerifier,
   emptyChain,

@@ -1,4 +1,5 @@
 import type { AuditEntry, AuditVerification } from '../../shared/model/audit.ts'
+import { canonicalJson } from '../canonicalJson.ts'
 
 /** What is known of a row before it is chained. */
 export type UnchainedAuditEntry = Pick<AuditEntry, 'at' | 'actor' | 'action' | 'subject' | 'detail'>
@@ -14,20 +15,6 @@ export interface ChainHead {
 
 /** Before the first row. */
 export const emptyChain: ChainHead = { seq: 0, hash: '0'.repeat(64) }
-
-/**
- * JSON with sorted keys and no spaces: one text for one value, whoever writes it. As in `JSON.stringify`, fields that
- * are `undefined` are left out.
- */
-export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  const fields = value as Readonly<Record<string, unknown>>
-  const present = Object.keys(fields)
-    .filter((key) => fields[key] !== undefined)
-    .sort()
-  return `{${present.map((key) => `${JSON.stringify(key)}:${canonicalJson(fields[key])}`).join(',')}}`
-}
 
 /** The text a row's hash is taken of: a JSON array in this order, the detail as canonical JSON inside. */
 function hashedText(entry: UnchainedAuditEntry, seq: number, previousHash: string): string {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { assignPlans, parseSelector } from '../../core/fleet/assignment.ts'
 import { matchesFilter } from '../../core/fleet/filter.ts'
+import { planContent } from '../../core/fleet/planContent.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -65,18 +66,7 @@ function refuseTwice(plans: readonly PlanInput[]): void {
   }
 }
 
-/** Object keys in one order, so that equal plans have equal digests however they were written. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (value === null || typeof value !== 'object') return JSON.stringify(value)
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`
-}
-
-const digestOf = (input: PlanInput): string =>
-  createHash('sha256')
-    .update(canonical({ kind: input.kind, selector: input.selector, spec: input.spec }))
-    .digest('hex')
+const digestOf = (input: PlanInput): string => createHash('sha256').update(planContent(input)).digest('hex')
 
 export function createPlanService({ store, clock, ids }: PlanServiceDependencies): PlanService {
   async function applyOne(transaction: StoreTransaction, input: PlanInput, operator: string): Promise<Plan> {

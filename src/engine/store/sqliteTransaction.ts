@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { type ChainHead, canonicalJson, chainEntries, emptyChain } from '../../core/audit/chain.ts'
+import { type ChainHead, chainEntries, emptyChain } from '../../core/audit/chain.ts'
+import { canonicalJson } from '../../core/canonicalJson.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { IssuedCertificate } from '../../shared/model/certificate.ts'
 import type { Change, EngineEvent } from '../../shared/model/event.ts'

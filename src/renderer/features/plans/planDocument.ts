@@ -1,3 +1,4 @@
+import { planContent } from '../../../core/fleet/planContent.ts'
 import { readPlanDocument } from '../../../core/parse/planDocument.ts'
 import type { Plan, PlanInput } from '../../../shared/model/plan.ts'
 
@@ -50,16 +51,5 @@ export type PlanEffect = 'new' | 'changed' | 'unchanged'
 /** What applying would do to the plan of this name. An equal plan keeps its revision. */
 export function effectOf(input: PlanInput, existing: Plan | undefined): PlanEffect {
   if (existing === undefined) return 'new'
-  return canonical([input.kind, input.selector, input.spec]) ===
-    canonical([existing.kind, existing.selector, existing.spec])
-    ? 'unchanged'
-    : 'changed'
-}
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  )
+  return planContent(input) === planContent(existing) ? 'unchanged' : 'changed'
 }
