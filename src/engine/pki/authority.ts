@@ -6,6 +6,13 @@ import { createFileAtomic, readJson, writeFileAtomic } from '../../platform/atom
 import type { Clock } from '../../platform/clock.ts'
 import type { KeyVault } from '../../platform/keyVault/keyVaultPort.ts'
 import {
+  type CertificateContent,
+  certificateSigner,
+  type DecodedCertificate,
+  encodeCertificate,
+  verifyCertificate,
+} from '../../platform/openssh/certificate.ts'
+import {
   ed25519Blob,
   fingerprintOf,
   formatPublicKeyLine,
@@ -14,13 +21,6 @@ import {
 import { AppError } from '../../shared/errors.ts'
 import type { Authority } from '../../shared/model/certificate.ts'
 import type { Store } from '../ports.ts'
-import {
-  type CertificateContent,
-  certificateSigner,
-  type DecodedCertificate,
-  encodeCertificate,
-  verifyCertificate,
-} from './openssh/certificate.ts'
 
 const keyFileName = 'user-ca.json'
 const publicFileName = 'trusted_user_ca.pub'

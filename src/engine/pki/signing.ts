@@ -3,6 +3,11 @@ import { type CertificateRequest, checkCertificateRequest, type SigningPolicy } 
 import { backdateSeconds, validityFrom } from '../../core/ca/validity.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
+import {
+  type CertificateContent,
+  decodeCertificate,
+  formatCertificateLine,
+} from '../../platform/openssh/certificate.ts'
 import { ed25519RawOfBlob, fingerprintOf } from '../../platform/openssh/publicKey.ts'
 import { WireError } from '../../platform/openssh/wire.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -10,7 +15,6 @@ import type { IssuedCertificate } from '../../shared/model/certificate.ts'
 import type { CertificateId } from '../../shared/model/ids.ts'
 import type { CertificateAuthority, NewAuditEntry, SigningRequest, Store } from '../ports.ts'
 import type { UserAuthority } from './authority.ts'
-import { type CertificateContent, decodeCertificate, formatCertificateLine } from './openssh/certificate.ts'
 import { createProvisioners, type Provisioners } from './provisioners.ts'
 
 interface SigningDependencies {

@@ -13,7 +13,7 @@ import {
   encodeCertificate,
   formatCertificateLine,
   verifyCertificate,
-} from '../../../src/engine/pki/openssh/certificate.ts'
+} from '../../../src/platform/openssh/certificate.ts'
 import {
   ed25519Blob,
   fingerprintOf,

@@ -1,11 +1,6 @@
 import { type KeyObject, randomFillSync, sign } from 'node:crypto'
-import {
-  ed25519Blob,
-  ed25519KeyType,
-  ed25519RawOfBlob,
-  verifySshSignature,
-} from '../../../platform/openssh/publicKey.ts'
-import { WireError, WireReader, WireWriter } from '../../../platform/openssh/wire.ts'
+import { ed25519Blob, ed25519KeyType, ed25519RawOfBlob, verifySshSignature } from './publicKey.ts'
+import { WireError, WireReader, WireWriter } from './wire.ts'
 
 /** The one certificate format we make (PROTOCOL.certkeys of OpenSSH). */
 export const ed25519CertificateType = 'ssh-ed25519-cert-v01@openssh.com'

@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ed25519Blob } from '../../../platform/openssh/publicKey.ts'
 import {
   type CertificateContent,
   certificateSigner,
@@ -9,6 +8,7 @@ import {
   encodeCertificate,
   verifyCertificate,
 } from './certificate.ts'
+import { ed25519Blob } from './publicKey.ts'
 
 const signer = certificateSigner(generateKeyPairSync('ed25519').privateKey)
 const subjectBlob = ed25519Blob(generateKeyPairSync('ed25519').publicKey)
