@@ -1,9 +1,28 @@
+import type { Agent, GatewaySettings, GatewayStatus, JoinToken } from '../shared/model/agent.ts'
 import type { AuditEntry, AuditVerification } from '../shared/model/audit.ts'
-import type { Authority, CertificatePurpose, IssuedCertificate } from '../shared/model/certificate.ts'
+import type {
+  Authority,
+  AuthorityExport,
+  AuthorityKind,
+  CertificatePurpose,
+  ExpiryBucket,
+  IssuedCertificate,
+  KrlStatus,
+  Revocation,
+} from '../shared/model/certificate.ts'
 import type { DemoFault, DemoStatus } from '../shared/model/demo.ts'
 import type { Diagnosis, DoctorReport } from '../shared/model/diagnosis.ts'
-import type { EngineEvent } from '../shared/model/event.ts'
-import type { BatchId, IdempotencyKey, NodeId, PlanId, RunId } from '../shared/model/ids.ts'
+import type { Change, EngineEvent } from '../shared/model/event.ts'
+import type {
+  AgentId,
+  BatchId,
+  CertificateId,
+  IdempotencyKey,
+  JoinTokenId,
+  NodeId,
+  PlanId,
+  RunId,
+} from '../shared/model/ids.ts'
 import type { FleetNode, OfferedHostKey, PinnedHostKey } from '../shared/model/node.ts'
 import type { Plan } from '../shared/model/plan.ts'
 import type { Run, RunStatus } from '../shared/model/run.ts'
@@ -37,6 +56,48 @@ export interface HeldLock {
   readonly acquiredAt: number
 }
 
+export interface CertificateQuery {
+  readonly nodeId?: NodeId
+  readonly purposes?: readonly CertificatePurpose[]
+  readonly standing?: 'all' | 'live' | 'expired' | 'revoked'
+  /** Compared with key id, serial, principals, node name, requester and reason; case does not count. */
+  readonly search?: string
+  readonly endsFrom?: number
+  readonly endsBefore?: number
+  /** Issued before this one, newest first. */
+  readonly before?: CertificateId
+  readonly authorityFingerprint?: string
+  readonly serials?: readonly string[]
+  readonly ids?: readonly CertificateId[]
+  /** For `standing`. */
+  readonly nowMs: number
+  readonly limit: number
+}
+
+/** A join token as stored: the hash of its secret, never the secret. */
+export interface StoredJoinToken {
+  readonly token: JoinToken
+  /** SHA-256 of the secret, hexadecimal. */
+  readonly secretHash: string
+}
+
+/** What the engine knows about a run that an agent does, beside the run itself. */
+export interface AgentRunRecord {
+  readonly runId: RunId
+  readonly agentId: AgentId
+  /** Highest sequence of the agent's reports that was applied. */
+  readonly sequence: number
+  readonly lastReportAt: number
+}
+
+/** One node of a grouped operation, by the operation's key: what was done for it already. */
+export interface OperationRecord {
+  readonly key: IdempotencyKey
+  readonly nodeId: NodeId
+  /** E.g. the serial of the certificate that was issued. */
+  readonly result: string
+}
+
 /** Reads; inside a transaction they see what the transaction wrote. */
 export interface StoreReader {
   listNodes(): Promise<FleetNode[]>
@@ -55,7 +116,16 @@ export interface StoreReader {
   recentDeleteShares(planId: PlanId, nodeId: NodeId, limit: number): Promise<number[]>
   listLocks(): Promise<HeldLock[]>
   /** Newest first. */
-  listCertificates(query: { readonly nodeId?: NodeId; readonly limit: number }): Promise<IssuedCertificate[]>
+  listCertificates(query: CertificateQuery): Promise<IssuedCertificate[]>
+  countExpiries(span: { readonly from: number; readonly to: number; readonly stepMs: number }): Promise<ExpiryBucket[]>
+  listAgents(): Promise<Agent[]>
+  getAgent(id: AgentId): Promise<Agent | null>
+  /** Newest first. */
+  listJoinTokens(): Promise<JoinToken[]>
+  findJoinToken(secretHash: string): Promise<StoredJoinToken | null>
+  getJoinToken(id: JoinTokenId): Promise<StoredJoinToken | null>
+  getAgentRun(runId: RunId): Promise<AgentRunRecord | null>
+  getOperation(key: IdempotencyKey, nodeId: NodeId): Promise<OperationRecord | null>
   /** Newest first. */
   listAudit(query: { readonly beforeSeq?: number; readonly limit: number }): Promise<AuditEntry[]>
   getSetting(key: string): Promise<string | null>
@@ -71,6 +141,15 @@ export interface StoreTransaction extends StoreReader {
   saveRun(run: Run): Promise<Run>
   /** Rows of the issue log, each with its event. A serial seen before is refused. */
   insertCertificates(certificates: readonly IssuedCertificate[]): Promise<void>
+  /** Marks them in the issue log, each with its event; one revoked before keeps its first revocation. */
+  revokeCertificates(ids: readonly CertificateId[], revocation: Revocation): Promise<IssuedCertificate[]>
+  saveAgent(agent: Agent): Promise<void>
+  removeAgent(id: AgentId): Promise<void>
+  saveJoinToken(token: StoredJoinToken): Promise<void>
+  saveAgentRun(record: AgentRunRecord): Promise<void>
+  saveOperation(record: OperationRecord): Promise<void>
+  /** An event without a row of its own, so that clients ask again. */
+  announce(change: Extract<Change, { kind: 'authority.changed' | 'krl.saved' | 'gateway.changed' }>): Promise<void>
   /** Reserves `count` serials that were never handed out; @returns the first. */
   reserveSerials(count: number): Promise<bigint>
   appendAudit(entries: readonly NewAuditEntry[]): Promise<void>
@@ -127,10 +206,96 @@ export interface SigningRequest {
 
 /** The signing pipeline: policy, serial, audit row, signature, validation, issue log. */
 export interface CertificateAuthority {
-  /** Creates the authority on first use. Needs the vault. */
+  /** The SSH user authority; created on first use. Needs the vault. */
   describe(): Promise<Authority>
-  /** All or none; the audit rows are durable before the first signature is made. */
+  /** All or none; the audit rows are durable before the first signature is made. Purpose `host` is signed by the host authority. */
   sign(requests: readonly SigningRequest[]): Promise<IssuedCertificate[]>
+}
+
+/** A public key as trusted: OpenSSH line (without comment options) and `SHA256:…`. */
+export interface TrustedKey {
+  readonly fingerprint: string
+  readonly publicKey: string
+}
+
+/** The embedded authorities themselves: making, describing, replacing them. */
+export interface Authorities {
+  /** Those that exist; never makes one. */
+  list(): Promise<Authority[]>
+  create(kinds: readonly AuthorityKind[], operator: string): Promise<Authority[]>
+  export(kind: AuthorityKind): Promise<AuthorityExport[]>
+  /** What nodes must trust for users now: old and new during a rotation, and a step-ca that is set up. In a stable order. */
+  trustedUserKeys(): Promise<TrustedKey[]>
+  /** What clients must trust for hosts now; empty while there is no host authority. */
+  trustedHostKeys(): Promise<TrustedKey[]>
+  /**
+   * Changes of a rotation's phase; gates are the caller's. `alongside` runs in the transaction that makes it durable.
+   * @throws PRECONDITION_FAILED when the phase does not fit
+   */
+  startRotation(kind: AuthorityKind, options: RotationChange): Promise<Authority>
+  advanceRotation(kind: AuthorityKind, options: RotationChange): Promise<Authority>
+  rollBackRotation(kind: AuthorityKind, options: RotationChange): Promise<Authority>
+}
+
+export interface RotationChange {
+  readonly operator: string
+  readonly alongside?: (transaction: StoreTransaction) => Promise<void>
+}
+
+/** Identities that exist to be tried: their certificates allow no command. */
+export interface ProbeIdentities {
+  /** Signed by this authority of ours, old or new (`SHA256:…`). */
+  signedBy(node: FleetNode, authorityFingerprint: string): Promise<NodeIdentity>
+  /** Carries the serial that every revocation list holds. */
+  revoked(node: FleetNode): Promise<NodeIdentity>
+}
+
+/** What is revoked, as a list sshd reads. */
+export interface Revocations {
+  status(): Promise<KrlStatus>
+  /** Deterministic: the same version has the same bytes. */
+  current(): Promise<{ readonly status: KrlStatus; readonly bytes: Uint8Array }>
+  /** Issue log, audit row and next version of the list in one transaction, with what `alongside` adds. */
+  revoke(
+    ids: readonly CertificateId[],
+    options: {
+      readonly by: string
+      readonly reason: string
+      readonly alongside?: (transaction: StoreTransaction, krl: KrlStatus) => Promise<void>
+    },
+  ): Promise<{ readonly revoked: IssuedCertificate[]; readonly krl: KrlStatus }>
+}
+
+export interface RootCertificate {
+  readonly pem: string
+  /** SHA-256 of the DER, hexadecimal: what agents pin. */
+  readonly fingerprint: string
+}
+
+/** X.509 for the gateway and its agents. ECDSA P-256; the engine of a desktop has no Ed25519 in TLS. */
+export interface X509Authority {
+  /** All that agents should trust now, the one that signs first. Creates the authority on first use. */
+  roots(): Promise<RootCertificate[]>
+  /** A certificate for the gateway over a new key that stays in memory. */
+  issueServer(options: { readonly names: readonly string[]; readonly requestedBy: string }): Promise<{
+    readonly certificatePem: string
+    readonly privateKeyPem: string
+    readonly validBefore: number
+    readonly authorityFingerprint: string
+  }>
+  /** Identity is the URI SAN `lockstep:agent:<id>`; whatever names the request asks for do not count. */
+  issueClient(options: {
+    readonly certificateRequestPem: string
+    readonly agentId: AgentId
+    readonly requestedBy: string
+    readonly reason: string
+  }): Promise<{
+    readonly certificatePem: string
+    readonly serial: string
+    readonly validAfter: number
+    readonly validBefore: number
+    readonly authorityFingerprint: string
+  }>
 }
 
 /** A subject key that exists in memory only, with its certificate. */
@@ -246,6 +411,25 @@ export interface Doctor {
   examine(node: FleetNode, options: { readonly requestedBy: string }): Promise<DoctorReport>
 }
 
+/** How one login with one identity ended. A node that cannot be reached is an AppError with a diagnosis, as in {@link SshPool}. */
+export type LoginAttempt =
+  | { readonly status: 'accepted' }
+  | { readonly status: 'refused'; readonly diagnosis: Diagnosis; readonly evidence: readonly string[] }
+
+/** Fresh logins beside the pool, to prove what a node accepts and what it refuses. */
+export interface LoginProbe {
+  attempt(
+    node: FleetNode,
+    identity: NodeIdentity,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal; readonly user?: string },
+  ): Promise<LoginAttempt>
+  /** The host certificate the node offers (certificate line), seen by a client that asks for certificates only; null: none. */
+  offeredHostCertificate(
+    node: FleetNode,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<string | null>
+}
+
 /** Turns what was seen of a failed program into one cause. */
 export type DiagnoseFailure = (
   node: FleetNode,
@@ -283,4 +467,20 @@ export interface DemoFleetControl {
     readonly targetDirectory: string
     readonly hostKeys: ReadonlyMap<string, string>
   }>
+}
+
+// ------------------------------------------------------------------------------------------------------- gateway
+
+/** The HTTPS server for agents, as the rest of the engine sees it. */
+export interface Gateway {
+  /** Listens when it was switched on before. A port that is taken is in the status, not an exception. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  status(): Promise<GatewayStatus>
+  enable(settings: GatewaySettings, operator: string): Promise<GatewayStatus>
+  disable(operator: string): Promise<GatewayStatus>
+  /** The roots or the server certificate changed: take the new ones, without losing connections. */
+  reloadCertificates(): Promise<void>
+  /** Ends every open connection of this agent; its certificate counts no more. */
+  disconnect(agentId: AgentId): void
 }

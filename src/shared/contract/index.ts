@@ -1,10 +1,13 @@
 import type { ContractRouterClient } from '@orpc/contract'
+import { agentsContract, gatewayContract } from './agents.ts'
 import { auditContract } from './audit.ts'
 import { certificatesContract } from './certificates.ts'
 import { demoContract } from './demo.ts'
 import { nodesContract } from './nodes.ts'
 import { plansContract } from './plans.ts'
 import { runsContract } from './runs.ts'
+import { stepCaContract } from './stepCa.ts'
+import { storageContract } from './storage.ts'
 import { systemContract } from './system.ts'
 import { terminalsContract } from './terminals.ts'
 
@@ -15,6 +18,10 @@ export const contract = {
   plans: plansContract,
   runs: runsContract,
   certificates: certificatesContract,
+  stepCa: stepCaContract,
+  storage: storageContract,
+  agents: agentsContract,
+  gateway: gatewayContract,
   audit: auditContract,
   terminals: terminalsContract,
   demo: demoContract,

@@ -12,6 +12,8 @@ export const NextActionKind = z.enum([
   'edit-plan',
   'wait',
   'approve-deletes',
+  'deliver-krl',
+  'set-up-storage',
   'none',
 ])
 export type NextActionKind = z.infer<typeof NextActionKind>

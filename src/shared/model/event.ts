@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { IssuedCertificate } from './certificate.ts'
-import { EpochMs, EventSeq, NodeId, PlanId, RunId } from './ids.ts'
+import { Agent } from './agent.ts'
+import { AuthorityKind, IssuedCertificate, KrlStatus } from './certificate.ts'
+import { AgentId, EpochMs, EventSeq, NodeId, PlanId, RunId } from './ids.ts'
 import { FleetNode } from './node.ts'
 import { Plan } from './plan.ts'
 import { Run, RunProgress } from './run.ts'
@@ -13,6 +14,15 @@ export const Change = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('plan.removed'), planId: PlanId }),
   z.object({ kind: z.literal('run.saved'), run: Run }),
   z.object({ kind: z.literal('certificate.issued'), certificate: IssuedCertificate }),
+  z.object({ kind: z.literal('certificate.revoked'), certificate: IssuedCertificate }),
+  /** Made, rotated, or another one signs: ask for it again. */
+  z.object({ kind: z.literal('authority.changed'), authority: AuthorityKind }),
+  z.object({ kind: z.literal('krl.saved'), krl: KrlStatus }),
+  z.object({ kind: z.literal('agent.saved'), agent: Agent }),
+  z.object({ kind: z.literal('agent.removed'), agentId: AgentId }),
+  /** A join token was made, used or withdrawn: ask for the list again. */
+  z.object({ kind: z.literal('joinTokens.changed') }),
+  z.object({ kind: z.literal('gateway.changed') }),
 ])
 export type Change = z.infer<typeof Change>
 

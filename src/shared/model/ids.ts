@@ -19,6 +19,12 @@ export type BatchId = z.infer<typeof BatchId>
 export const CertificateId = uuid.brand<'CertificateId'>()
 export type CertificateId = z.infer<typeof CertificateId>
 
+export const AgentId = uuid.brand<'AgentId'>()
+export type AgentId = z.infer<typeof AgentId>
+
+export const JoinTokenId = uuid.brand<'JoinTokenId'>()
+export type JoinTokenId = z.infer<typeof JoinTokenId>
+
 export const TerminalId = uuid.brand<'TerminalId'>()
 export type TerminalId = z.infer<typeof TerminalId>
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { Diagnosis } from './diagnosis.ts'
 import { Digest, EpochMs, NodeId, PlanId, RunId } from './ids.ts'
-import { Address, DisplayName, Labels, LoginUser, Port, Principal } from './text.ts'
+import { StorageSetup } from './storage.ts'
+import { Address, DisplayName, FilePath, Labels, LoginUser, Port, Principal } from './text.ts'
 
 export const NodeKind = z.enum(['laptop', 'vps', 'worker', 'storage', 'vm'])
 export type NodeKind = z.infer<typeof NodeKind>
@@ -23,6 +24,25 @@ export const PinnedHostKey = z.object({
 })
 export type PinnedHostKey = z.infer<typeof PinnedHostKey>
 
+/** How sshd of a node takes a new configuration: reload, never restart (S0.25). */
+export const SshdReload = z.discriminatedUnion('kind', [
+  /** `systemctl reload`, of `ssh` or `sshd`, whichever there is. */
+  z.strictObject({ kind: z.literal('systemd') }),
+  /** SIGHUP to the process in this file. */
+  z.strictObject({ kind: z.literal('pid-file'), file: FilePath }),
+])
+export type SshdReload = z.infer<typeof SshdReload>
+
+/** Where sshd of a node is configured, and whether the login user needs sudo for that. */
+export const SshdControl = z.strictObject({
+  configFile: FilePath.default('/etc/ssh/sshd_config'),
+  program: FilePath.default('/usr/sbin/sshd'),
+  reload: SshdReload.default({ kind: 'systemd' }),
+  /** `auto`: unless the login user is root. Sudo must not ask for a password. */
+  sudo: z.enum(['auto', 'never']).default('auto'),
+})
+export type SshdControl = z.infer<typeof SshdControl>
+
 /** What an operator may say about a node. */
 export const NodeInput = z.strictObject({
   name: DisplayName,
@@ -35,6 +55,7 @@ export const NodeInput = z.strictObject({
   transport: NodeTransport.default('push'),
   labels: Labels.default({}),
   maintenance: z.boolean().default(false),
+  sshd: SshdControl.prefault({}),
 })
 export type NodeInput = z.infer<typeof NodeInput>
 
@@ -48,6 +69,7 @@ export const NodePatch = z.strictObject({
   principal: Principal.optional(),
   labels: Labels.optional(),
   maintenance: z.boolean().optional(),
+  sshd: SshdControl.optional(),
 })
 export type NodePatch = z.infer<typeof NodePatch>
 
@@ -73,6 +95,8 @@ export type Reachability = z.infer<typeof Reachability>
 export const NodeCertificate = z.object({
   /** Decimal, because serials are 64 bits wide. */
   serial: z.string(),
+  /** Who signed it; null for one from before this was kept. */
+  authorityFingerprint: z.string().nullable(),
   validAfter: EpochMs,
   validBefore: EpochMs,
   /** When a login with it succeeded; null while it is issued but not yet proven. */
@@ -96,6 +120,20 @@ export const PlanState = z.object({
 })
 export type PlanState = z.infer<typeof PlanState>
 
+/** The host certificate a node was last seen to offer. */
+export const NodeHostCertificate = z.object({
+  serial: z.string(),
+  authorityFingerprint: z.string(),
+  validAfter: EpochMs,
+  validBefore: EpochMs,
+  verifiedAt: EpochMs,
+})
+export type NodeHostCertificate = z.infer<typeof NodeHostCertificate>
+
+/** The revocation list sshd of a node was last proven to obey. */
+export const NodeKrl = z.object({ version: z.number().int().nonnegative(), verifiedAt: EpochMs })
+export type NodeKrl = z.infer<typeof NodeKrl>
+
 /** A registered node with everything known about it. */
 export const FleetNode = NodeInput.extend({
   id: NodeId,
@@ -113,6 +151,10 @@ export const FleetNode = NodeInput.extend({
   lastAttemptAt: EpochMs.nullable(),
   reachability: Reachability,
   certificate: NodeCertificate.nullable(),
+  hostCertificate: NodeHostCertificate.nullable(),
+  krl: NodeKrl.nullable(),
+  /** Set while the node is a storage set up by us. */
+  storage: StorageSetup.nullable(),
   plans: z.array(PlanState),
   /** The run that works on this node now. */
   activeRunId: RunId.nullable(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Digest, EpochMs, PlanId } from './ids.ts'
-import { DirectoryPath, DisplayName } from './text.ts'
+import { Address, DirectoryPath, DisplayName, FilePath, HostName, LoginUser, Port } from './text.ts'
 
 /** An rsync filter pattern; given by value, never as an option. */
 const ExcludePattern = z
@@ -52,29 +52,91 @@ export const TreeSpec = z
   .refine((spec) => spec.push !== null || spec.pull !== null, { message: 'a tree plan needs push, pull or both' })
 export type TreeSpec = z.infer<typeof TreeSpec>
 
-/** What an operator writes; `kind` decides the shape of `spec`. */
+/** The revocation list of our user authority, where sshd reads it (`RevokedKeys`). Its content is the engine's. */
+export const KrlSpec = z.strictObject({ file: FilePath.default('/etc/ssh/lockstep.krl') })
+export type KrlSpec = z.infer<typeof KrlSpec>
+
+/** The user authorities a node trusts (`TrustedUserCAKeys`, S0.18, S0.21). Its content is the engine's. */
+export const TrustSpec = z.strictObject({ file: FilePath.default('/etc/ssh/ca/trusted_user_ca.pub') })
+export type TrustSpec = z.infer<typeof TrustSpec>
+
+/** A certificate over the node's own host key (F54), renewed at two thirds of its life. */
+export const HostCertificateSpec = z.strictObject({
+  /** Public half of the host key on the node. The private half never leaves it. */
+  keyFile: FilePath.default('/etc/ssh/ssh_host_ed25519_key.pub'),
+  certificateFile: FilePath.default('/etc/ssh/ssh_host_ed25519_key-cert.pub'),
+  /** Names besides the node's address and name under which clients reach it. */
+  names: z.array(HostName).max(15).default([]),
+})
+export type HostCertificateSpec = z.infer<typeof HostCertificateSpec>
+
+/** How an agent checks what it has sent: rsync's own comparison, by size and time or by content (S0.74). */
+export const AgentVerify = z.enum(['listing', 'checksum'])
+export type AgentVerify = z.infer<typeof AgentVerify>
+
+/** What an agent says it does, from its own `agent.yaml`. Shown here, changed there. */
+export const AgentSpec = z.strictObject({
+  storage: z.strictObject({ address: Address, port: Port, user: LoginUser }),
+  push: z.array(Leg).max(100),
+  pull: z.array(Leg).max(100),
+  excludes: z.array(ExcludePattern).max(1000).default([]),
+  delete: z.boolean().default(false),
+  verify: AgentVerify.default('checksum'),
+  /** Cron expression on the agent's clock; null when something else starts it. */
+  schedule: z.string().max(200).nullable().default(null),
+})
+export type AgentSpec = z.infer<typeof AgentSpec>
+
+/** Which nodes, in the filter language of the map, e.g. `kind:vps and not label.stage:test`. */
+const Selector = z.string().max(2000)
+
+const specs = {
+  tree: TreeSpec,
+  krl: KrlSpec,
+  trust: TrustSpec,
+  'host-certificate': HostCertificateSpec,
+  agent: AgentSpec,
+} as const
+
+export const planKinds = ['tree', 'krl', 'trust', 'host-certificate', 'agent'] as const
+export const PlanKind = z.enum(planKinds)
+export type PlanKind = z.infer<typeof PlanKind>
+
+const inputOf = <Kind extends Exclude<PlanKind, 'agent'>>(kind: Kind) =>
+  z.strictObject({ name: DisplayName, kind: z.literal(kind), selector: Selector, spec: specs[kind] })
+
+/** What an operator writes; `kind` decides the shape of `spec`. Plans of kind `agent` come from agents alone. */
 export const PlanInput = z.discriminatedUnion('kind', [
-  z.strictObject({
-    name: DisplayName,
-    kind: z.literal('tree'),
-    /** Which nodes, in the filter language of the map, e.g. `kind:vps and not label.stage:test`. */
-    selector: z.string().max(2000),
-    spec: TreeSpec,
-  }),
+  inputOf('tree'),
+  inputOf('krl'),
+  inputOf('trust'),
+  inputOf('host-certificate'),
 ])
 export type PlanInput = z.infer<typeof PlanInput>
+export type TreePlanInput = Extract<PlanInput, { kind: 'tree' }>
 
-export const Plan = z.object({
-  id: PlanId,
-  name: z.string(),
-  kind: z.literal('tree'),
-  selector: z.string(),
-  spec: TreeSpec,
-  /** Grows by one with every change of what is delivered or to whom. */
-  revision: z.number().int().positive(),
-  /** Of the canonical form of kind, selector and spec. */
-  digest: Digest,
-  createdAt: EpochMs,
-  updatedAt: EpochMs,
-})
+const planOf = <Kind extends PlanKind>(kind: Kind) =>
+  z.object({
+    id: PlanId,
+    name: z.string(),
+    kind: z.literal(kind),
+    selector: z.string(),
+    spec: specs[kind],
+    /** Grows by one with every change of what is delivered or to whom. */
+    revision: z.number().int().positive(),
+    /** Of the canonical form of kind, selector, spec and, where the engine makes the content, of that content. */
+    digest: Digest,
+    createdAt: EpochMs,
+    updatedAt: EpochMs,
+  })
+
+export const Plan = z.discriminatedUnion('kind', [
+  planOf('tree'),
+  planOf('krl'),
+  planOf('trust'),
+  planOf('host-certificate'),
+  planOf('agent'),
+])
 export type Plan = z.infer<typeof Plan>
+export type PlanOf<Kind extends PlanKind> = Extract<Plan, { kind: Kind }>
+export type TreePlan = PlanOf<'tree'>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Diagnosis } from './diagnosis.ts'
 import { BatchId, Digest, EpochMs, EventSeq, IdempotencyKey, NodeId, PlanId, RunId } from './ids.ts'
-import { TreeVerify } from './plan.ts'
+import { PlanKind, TreeVerify } from './plan.ts'
 
 /** The eleven states of every run, in order; `FAILED` is the error terminal (S0.41). */
 export const runStates = [
@@ -73,12 +73,36 @@ export const RunSummary = z.object({
 })
 export type RunSummary = z.infer<typeof RunSummary>
 
+/** By which rule something counts as proven. */
+export const ProofRule = z.discriminatedUnion('mode', [
+  ...TreeVerify.options,
+  /** The list was read back, sshd obeys it, and a login with a revoked certificate was refused; null: none to try. */
+  z.object({
+    mode: z.literal('krl'),
+    krlVersion: z.number().int().nonnegative(),
+    refusedSerial: z.string().nullable(),
+  }),
+  /** The file was read back, sshd obeys it, and a login with each of these authorities' certificates succeeded. */
+  z.object({ mode: z.literal('trust'), authorities: z.array(z.string()), loggedInWith: z.array(z.string()) }),
+  /** The node offered this host certificate to a client that trusts the host authority alone. */
+  z.object({
+    mode: z.literal('host-certificate'),
+    serial: z.string(),
+    validAfter: EpochMs,
+    validBefore: EpochMs,
+    authorityFingerprint: z.string(),
+  }),
+  /** The agent compared both sides after the transfer: nothing differed. */
+  z.object({ mode: z.literal('agent'), compared: z.enum(['listing', 'checksum']) }),
+])
+export type ProofRule = z.infer<typeof ProofRule>
+
 /** What was read back from the node: the reason a tile may be green. */
 export const RunProof = z.object({
   digest: Digest,
-  /** How many files were hashed on the node, and by which rule. */
+  /** How many files were hashed or compared on the node. */
   filesVerified: z.number().int().nonnegative(),
-  verify: TreeVerify,
+  verify: ProofRule,
   verifiedAt: EpochMs,
   certificateSerial: z.string(),
 })
@@ -115,7 +139,8 @@ export const HaltApproval = z.object({
 })
 export type HaltApproval = z.infer<typeof HaltApproval>
 
-export const RunTrigger = z.enum(['operator', 'reconcile'])
+/** `agent`: an agent decided by itself and does the work. */
+export const RunTrigger = z.enum(['operator', 'reconcile', 'agent'])
 export type RunTrigger = z.infer<typeof RunTrigger>
 
 export const Cancellation = z.object({
@@ -133,7 +158,7 @@ export const Run = z.object({
   batchId: BatchId,
   planId: PlanId,
   planName: z.string(),
-  planKind: z.literal('tree'),
+  planKind: PlanKind,
   planRevision: z.number().int().positive(),
   nodeId: NodeId,
   nodeName: z.string(),

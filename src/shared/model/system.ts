@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Agent } from './agent.ts'
 import { EpochMs, EventSeq } from './ids.ts'
 import { FleetNode } from './node.ts'
 import { Plan } from './plan.ts'
@@ -28,6 +29,7 @@ export const Snapshot = z.object({
   engine: EngineStatus,
   nodes: z.array(FleetNode),
   plans: z.array(Plan),
+  agents: z.array(Agent),
   /** All runs that are not final, and the newest ones that are. */
   runs: z.array(Run),
 })

@@ -68,3 +68,22 @@ export const LabelValue = z
   .refine((text) => !controlCharacters.test(text), 'a label value holds no control characters')
 export const Labels = z.record(LabelKey, LabelValue)
 export type Labels = z.infer<typeof Labels>
+
+/**
+ * A single file on a node: absolute, or below the home directory of the login user (`~/x`), expanded there (D17). No
+ * spaces, quotes or shell characters: it is written into sshd_config, which has no quoting worth trusting.
+ */
+export const FilePath = z
+  .string()
+  .max(1024, 'a file path has at most 1024 characters')
+  .regex(
+    /^(?:~\/|\/)(?:[A-Za-z0-9._@+-]+\/)*[A-Za-z0-9._@+-]+$/,
+    'a file path is absolute or starts with ~/, and holds letters, digits and . _ @ + - / only',
+  )
+  .refine((path) => !path.split('/').includes('..'), 'a file path holds no .. segment')
+
+/** A fully qualified or short host name, as it appears in a certificate. */
+export const HostName = z
+  .string()
+  .max(253, 'a host name has at most 253 characters')
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a host name is letters, digits, dots and dashes')
