@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   ed25519Blob,
@@ -60,7 +60,49 @@ describe('public keys', () => {
     expect(verifySshSignature(blob, data, renamed)).toBe(false)
   })
 
-  it('imports no algorithm it does not know', () => {
-    expect(() => importPublicKey(new WireWriter().string('ssh-rsa').string(Buffer.alloc(3)).bytes())).toThrow(WireError)
+  it('imports RSA keys and verifies their SHA-2 signatures, but no SHA-1 ones', () => {
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const rsaBlob = rsaBlobOf(rsa.publicKey)
+    const data = Buffer.from('data')
+    const signed = (algorithm: string, hash: string): Buffer =>
+      new WireWriter()
+        .string(algorithm)
+        .string(sign(hash, data, rsa.privateKey))
+        .bytes()
+    expect(verifySshSignature(rsaBlob, data, signed('rsa-sha2-256', 'sha256'))).toBe(true)
+    expect(verifySshSignature(rsaBlob, data, signed('rsa-sha2-512', 'sha512'))).toBe(true)
+    for (const [algorithm, hash] of [
+      ['ssh-rsa', 'sha1'],
+      ['rsa-sha2-256', 'sha512'],
+      ['constructor', 'sha256'],
+      ['ssh-ed25519', 'sha256'],
+    ] as const)
+      expect(verifySshSignature(rsaBlob, data, signed(algorithm, hash))).toBe(false)
+  })
+
+  it.each<[string, () => WireWriter]>([
+    ['of a type it does not know', () => new WireWriter().string('ssh-dss').string('p')],
+    ['named like something every object has', () => new WireWriter().string('constructor').string('p')],
+    ['RSA without numbers', () => new WireWriter().string('ssh-rsa').string(Buffer.alloc(3))],
+    ['RSA that is too short', () => rsaWriter(Buffer.from([1, 0, 1]), Buffer.alloc(127, 7))],
+    ['RSA that is too long to be honest', () => rsaWriter(Buffer.from([1, 0, 1]), Buffer.alloc(2049, 7))],
+    ['RSA with a negative modulus', () => rsaWriter(Buffer.from([1, 0, 1]), Buffer.alloc(256, 0xff))],
+    ['RSA with an exponent that takes a day', () => rsaWriter(Buffer.alloc(256, 7), Buffer.alloc(256, 7))],
+    ['ECDSA of two curves', () => ecdsaWriter('nistp384', Buffer.alloc(65, 4))],
+    ['ECDSA with a compressed point', () => ecdsaWriter('nistp256', Buffer.alloc(33, 2))],
+    ['ECDSA with a point beside the curve', () => ecdsaWriter('nistp256', Buffer.alloc(65, 4))],
+  ])('imports no key %s', (_label, writer) => {
+    expect(() => importPublicKey(writer().bytes())).toThrow(WireError)
   })
 })
+
+const rsaWriter = (exponent: Buffer, modulus: Buffer): WireWriter =>
+  new WireWriter().string('ssh-rsa').string(exponent).string(modulus)
+const ecdsaWriter = (curve: string, point: Buffer): WireWriter =>
+  new WireWriter().string('ecdsa-sha2-nistp256').string(curve).string(point)
+
+function rsaBlobOf(key: KeyObject): Buffer {
+  const { n = '', e = '' } = key.export({ format: 'jwk' })
+  const positive = (digits: string): Buffer => Buffer.concat([Buffer.from([0]), Buffer.from(digits, 'base64url')])
+  return rsaWriter(Buffer.from(e, 'base64url'), positive(n)).bytes()
+}

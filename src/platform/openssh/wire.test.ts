@@ -54,4 +54,11 @@ describe('wire encoding', () => {
     expect(() => new WireReader(Buffer.from([255, 255, 255, 255, 1])).bytes()).toThrow(WireError)
     expect(() => new WireReader(whole).end()).toThrow(/unexpected bytes/)
   })
+
+  it('refuses text that would read back as another name', () => {
+    for (const text of ['a\0b', 'a\0', 'half \ud800', '\udc00'])
+      expect(() => new WireWriter().string(text)).toThrow(WireError)
+    for (const bytes of [[0xff], [0xc3], [0xed, 0xa0, 0x80], [97, 0], [0]])
+      expect(() => new WireReader(new WireWriter().string(Buffer.from(bytes)).bytes()).text()).toThrow(WireError)
+  })
 })

@@ -1,9 +1,11 @@
+import { isUtf8 } from 'node:buffer'
+
 /**
  * The SSH wire encoding (RFC 4251 section 5). It lives in platform because both the signing side and the
  * connection side need it, and those two do not import each other.
  */
 
-/** Thrown by {@link WireReader} when the bytes end early or a length is impossible. */
+/** Thrown by {@link WireReader} when the bytes end early or mean nothing, by {@link WireWriter} for text it cannot write. */
 export class WireError extends Error {
   constructor(message: string) {
     super(message)
@@ -44,9 +46,14 @@ export class WireWriter {
     return this
   }
 
-  /** Length-prefixed bytes, text as UTF-8. */
+  /**
+   * Length-prefixed bytes, text as UTF-8. Throws {@link WireError} for text with a NUL, where OpenSSH would stop
+   * reading, and for half a surrogate pair, which would silently become another name.
+   */
   string(value: string | Uint8Array): this {
     if (typeof value !== 'string') return this.u32(value.length).raw(value)
+    if (value.includes('\0') || !value.isWellFormed())
+      throw new WireError(`not writable as text: ${JSON.stringify(value)}`)
     const mark = this.beginString()
     this.#reserve(value.length * 3)
     this.#length += this.#buffer.write(value, this.#length, 'utf8')
@@ -124,8 +131,20 @@ export class WireReader {
     return this.#buffer.subarray(start, start + length)
   }
 
+  /** Throws {@link WireError} unless it is UTF-8 without a NUL: two different names must never read as one. */
   text(): string {
-    return this.bytes().toString('utf8')
+    const bytes = this.bytes()
+    if (!isUtf8(bytes) || bytes.includes(0)) throw new WireError('a text is not UTF-8 or holds a NUL')
+    return bytes.toString('utf8')
+  }
+
+  /** The digits of a number above zero, without the leading zero that only says "positive" (RFC 4251 section 5). */
+  positiveMpint(): Buffer {
+    const bytes = this.bytes()
+    const digits = bytes[0] === 0 ? bytes.subarray(1) : bytes
+    const [first = 0, padded] = [digits[0], digits.length < bytes.length]
+    if (first === 0 || first >= 0x80 !== padded) throw new WireError('not a number above zero in its shortest form')
+    return digits
   }
 
   /** Everything read up to now, from the first byte. */
