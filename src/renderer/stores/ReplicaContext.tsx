@@ -1,9 +1,11 @@
 import { createContext, type ReactNode, useContext } from 'react'
 import { useStore } from 'zustand'
 import { AppError } from '../../shared/errors.ts'
-import type { NodeId, RunId } from '../../shared/model/ids.ts'
+import type { Agent } from '../../shared/model/agent.ts'
+import type { AgentId, NodeId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Run, RunProgress } from '../../shared/model/run.ts'
+import type { AskedAgain } from './applyChanges.ts'
 import type { Replica, ReplicaState } from './replica.ts'
 
 const ReplicaContext = createContext<Replica | null>(null)
@@ -26,6 +28,12 @@ export function useReplica<Value>(select: (state: ReplicaState) => Value): Value
 
 export const useNode = (nodeId: NodeId): FleetNode | undefined => useReplica((state) => state.nodes.get(nodeId))
 export const useRun = (runId: RunId): Run | undefined => useReplica((state) => state.runs.get(runId))
+export const useAgent = (agentId: AgentId): Agent | undefined => useReplica((state) => state.agents.get(agentId))
+/**
+ * Grows whenever the engine says that this has changed. As part of a query key, with `keepPreviousData` as placeholder,
+ * it makes the query ask again while the old answer stays in sight.
+ */
+export const useRevision = (what: AskedAgain): number => useReplica((state) => state.revisions[what])
 export const useRunProgress = (runId: RunId): RunProgress | undefined =>
   useReplica((state) => state.progress.get(runId))
 

@@ -1,25 +1,35 @@
 import { assertNever } from '../../shared/errors.ts'
-import type { IssuedCertificate } from '../../shared/model/certificate.ts'
+import type { Agent } from '../../shared/model/agent.ts'
+import type { IssuedCertificate, KrlStatus } from '../../shared/model/certificate.ts'
 import type { Change } from '../../shared/model/event.ts'
-import type { NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
+import type { AgentId, CertificateId, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { isFinal, type Run, type RunProgress } from '../../shared/model/run.ts'
+
+/** Kinds of state that events only say have changed. */
+export type AskedAgain = 'authorities' | 'joinTokens' | 'gateway'
+export type Revisions = Readonly<Record<AskedAgain, number>>
 
 /** The part of the replica that events change. */
 export interface ReplicaData {
   readonly nodes: ReadonlyMap<NodeId, FleetNode>
   readonly plans: ReadonlyMap<PlanId, Plan>
+  readonly agents: ReadonlyMap<AgentId, Agent>
   /** All runs that are not final, and the newest {@link keptFinalRuns} that are. Older ones: `client.runs.list`. */
   readonly runs: ReadonlyMap<RunId, Run>
-  /** Issued while this window was open, newest first. The whole log: `client.certificates.list`. */
-  readonly certificates: readonly IssuedCertificate[]
+  /** Issued or revoked while this window was open. The whole log: `client.certificates.list`. */
+  readonly certificates: ReadonlyMap<CertificateId, IssuedCertificate>
+  /** The revocation list as the last event said; null before one came: ask `client.certificates.krl`. */
+  readonly krl: KrlStatus | null
+  /** How often each of these has changed: part of the query key of whatever asks for it. */
+  readonly revisions: Revisions
   /** Live figures of running runs. */
   readonly progress: ReadonlyMap<RunId, RunProgress>
 }
 
 export const keptFinalRuns = 2000
-const keptCertificates = 1000
+const keptCertificates = 10_000
 
 /** Copies a collection on its first change only, so that what did not change keeps its identity. */
 class Draft {
@@ -28,10 +38,14 @@ class Draft {
   #plans: Map<PlanId, Plan> | null = null
   #runs: Map<RunId, Run> | null = null
   #progress: Map<RunId, RunProgress> | null = null
-  #certificates: IssuedCertificate[] | null = null
+  #agents: Map<AgentId, Agent> | null = null
+  #certificates: Map<CertificateId, IssuedCertificate> | null = null
+  #revisions: Record<AskedAgain, number> | null = null
+  krl: KrlStatus | null
 
   constructor(base: ReplicaData) {
     this.#base = base
+    this.krl = base.krl
   }
 
   get nodes(): Map<NodeId, FleetNode> {
@@ -50,9 +64,18 @@ class Draft {
     this.#progress ??= new Map(this.#base.progress)
     return this.#progress
   }
-  get certificates(): IssuedCertificate[] {
-    this.#certificates ??= [...this.#base.certificates]
+  get agents(): Map<AgentId, Agent> {
+    this.#agents ??= new Map(this.#base.agents)
+    return this.#agents
+  }
+  get certificates(): Map<CertificateId, IssuedCertificate> {
+    this.#certificates ??= new Map(this.#base.certificates)
     return this.#certificates
+  }
+
+  askAgain(what: AskedAgain): void {
+    this.#revisions ??= { ...this.#base.revisions }
+    this.#revisions[what] += 1
   }
 
   finish(): ReplicaData {
@@ -61,7 +84,10 @@ class Draft {
       plans: this.#plans ?? this.#base.plans,
       runs: this.#runs === null ? this.#base.runs : trimRuns(this.#runs),
       progress: this.#progress ?? this.#base.progress,
-      certificates: (this.#certificates ?? this.#base.certificates).slice(0, keptCertificates),
+      agents: this.#agents ?? this.#base.agents,
+      certificates: this.#certificates === null ? this.#base.certificates : trimCertificates(this.#certificates),
+      krl: this.krl,
+      revisions: this.#revisions ?? this.#base.revisions,
     }
   }
 }
@@ -72,6 +98,13 @@ function trimRuns(runs: Map<RunId, Run>): Map<RunId, Run> {
   const final = [...runs.values()].filter((run) => isFinal(run.status)).map((run) => run.id)
   for (const id of final.sort().slice(0, Math.max(0, final.length - keptFinalRuns))) runs.delete(id)
   return runs
+}
+
+/** Those that changed longest ago go first. */
+function trimCertificates(certificates: Map<CertificateId, IssuedCertificate>): Map<CertificateId, IssuedCertificate> {
+  const surplus = certificates.size - keptCertificates
+  if (surplus > 0) for (const id of [...certificates.keys()].slice(0, surplus)) certificates.delete(id)
+  return certificates
 }
 
 function applyChange(draft: Draft, change: Change): void {
@@ -92,8 +125,26 @@ function applyChange(draft: Draft, change: Change): void {
       draft.runs.set(change.run.id, change.run)
       return
     case 'certificate.issued':
-      if (!draft.certificates.some((known) => known.id === change.certificate.id))
-        draft.certificates.unshift(change.certificate)
+    case 'certificate.revoked':
+      draft.certificates.set(change.certificate.id, change.certificate)
+      return
+    case 'authority.changed':
+      draft.askAgain('authorities')
+      return
+    case 'krl.saved':
+      draft.krl = change.krl
+      return
+    case 'agent.saved':
+      draft.agents.set(change.agent.id, change.agent)
+      return
+    case 'agent.removed':
+      draft.agents.delete(change.agentId)
+      return
+    case 'joinTokens.changed':
+      draft.askAgain('joinTokens')
+      return
+    case 'gateway.changed':
+      draft.askAgain('gateway')
       return
     default:
       assertNever(change)

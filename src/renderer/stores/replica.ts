@@ -42,8 +42,11 @@ export interface ReplicaOptions {
 const emptyState: ReplicaState = {
   nodes: new Map(),
   plans: new Map(),
+  agents: new Map(),
   runs: new Map(),
-  certificates: [],
+  certificates: new Map(),
+  krl: null,
+  revisions: { authorities: 0, joinTokens: 0, gateway: 0 },
   progress: new Map(),
   loaded: false,
   connection: 'connecting',
@@ -137,9 +140,18 @@ class ReplicaSync implements Replica {
     this.#dropPending()
     this.#receivedSeq = snapshot.seq
     setEngineClock(snapshot.engine.now)
+    const { revisions } = this.store.getState()
     this.store.setState({
       nodes: byId(snapshot.nodes),
       plans: byId(snapshot.plans),
+      agents: byId(snapshot.agents),
+      // What was missed may have changed any of these.
+      krl: null,
+      revisions: {
+        authorities: revisions.authorities + 1,
+        joinTokens: revisions.joinTokens + 1,
+        gateway: revisions.gateway + 1,
+      },
       runs: byId(snapshot.runs),
       progress: new Map(),
       loaded: true,

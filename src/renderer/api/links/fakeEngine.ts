@@ -1,13 +1,17 @@
+import { assignPlans } from '../../../core/fleet/assignment.ts'
 import { matchesFilter, parseFilter } from '../../../core/fleet/filter.ts'
+import type { PushTargets } from '../../../shared/contract/runs.ts'
 import { AppError } from '../../../shared/errors.ts'
+import type { Agent } from '../../../shared/model/agent.ts'
+import type { Agent } from '../../../shared/model/agent.ts'
 import type { IssuedCertificate } from '../../../shared/model/certificate.ts'
 import type { Change, EngineEvent, WatchMessage } from '../../../shared/model/event.ts'
-import type { BatchId, CertificateId, IdempotencyKey, NodeId, RunId } from '../../../shared/model/ids.ts'
+import type { AgentId, AgentId, BatchId, CertificateId, IdempotencyKey, NodeId, RunId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import { isFinal, type Run } from '../../../shared/model/run.ts'
 import type { EngineStatus, Snapshot } from '../../../shared/model/system.ts'
-import { fakeId } from './fakeFleet.ts'
+import { fakeAuthorityFingerprint, fakeId } from './fakeFleet.ts'
 import { enter, fakeLogOf, finish, pastRun, queuedRun } from './fakeRuns.ts'
 import { contentStates, type FakeOutcome } from './fakeStates.ts'
 
@@ -20,6 +24,12 @@ export interface FakeEngineOptions {
   readonly nowMs?: () => number
 }
 
+export interface FakeRenewal {
+  readonly node: FleetNode
+  readonly serial: string
+  readonly accepted: boolean
+}
+
 type Listener = (message: WatchMessage) => void
 
 /** State and behaviour of an engine that exists in this page only: for component tests, the dev entry and the map bench. */
@@ -27,7 +37,9 @@ export class FakeEngine {
   readonly nodes = new Map<NodeId, FleetNode>()
   readonly plans = new Map<string, Plan>()
   readonly runs = new Map<RunId, Run>()
-  readonly certificates: IssuedCertificate[] = []
+  readonly agents = new Map<AgentId, Agent>()
+  readonly agents = new Map<AgentId, Agent>()
+  readonly certificates = new Map<CertificateId, IssuedCertificate>()
   readonly events: EngineEvent[] = []
   readonly #listeners = new Set<Listener>()
   readonly #options: Required<FakeEngineOptions>
@@ -40,7 +52,8 @@ export class FakeEngine {
   instance = 1
   vaultUnlocked: boolean
   #runCount = 100_000
-  #serial = 9000
+  #serial = 90_000
+  readonly #renewed = new Map<string, FakeRenewal>()
 
   constructor(options: FakeEngineOptions = {}) {
     this.#options = { nodes: [], plans: [], stepMs: null, vaultUnlocked: true, nowMs: Date.now, ...options }
@@ -83,6 +96,8 @@ export class FakeEngine {
       engine: this.status(),
       nodes: [...this.nodes.values()],
       plans: [...this.plans.values()],
+      agents: [...this.agents.values()],
+      agents: [...this.agents.values()],
       runs: [...this.runs.values()],
     }
   }
@@ -113,7 +128,12 @@ export class FakeEngine {
     if (change.kind === 'plan.saved') this.plans.set(change.plan.id, change.plan)
     if (change.kind === 'plan.removed') this.plans.delete(change.planId)
     if (change.kind === 'run.saved') this.runs.set(change.run.id, change.run)
-    if (change.kind === 'certificate.issued') this.certificates.unshift(change.certificate)
+    if (change.kind === 'agent.saved') this.agents.set(change.agent.id, change.agent)
+    if (change.kind === 'agent.removed') this.agents.delete(change.agentId)
+    if (change.kind === 'certificate.issued' || change.kind === 'certificate.revoked')
+      this.certificates.set(change.certificate.id, change.certificate)
+    if (change.kind === 'agent.saved') this.agents.set(change.agent.id, change.agent)
+    if (change.kind === 'agent.removed') this.agents.delete(change.agentId)
   }
 
   /** @throws AppError `NOT_FOUND` */
@@ -141,6 +161,16 @@ export class FakeEngine {
     return node
   }
 
+  /** Nodes that it selects get it as a plan of theirs. */
+  savePlan(plan: Plan): Plan {
+    this.commit({ kind: 'plan.saved', plan })
+    for (const node of [...this.nodes.values()]) {
+      const assigned = assignPlans(node, [...this.plans.values()])
+      if (JSON.stringify(assigned.plans) !== JSON.stringify(node.plans)) this.saveNode(assigned)
+    }
+    return plan
+  }
+
   saveRun(run: Run): Run {
     const saved = { ...run, seq: this.seq + 1 }
     this.commit({ kind: 'run.saved', run: saved })
@@ -148,13 +178,20 @@ export class FakeEngine {
   }
 
   /** The same key gives the same runs, however often it comes. */
-  push(key: IdempotencyKey, nodes: readonly FleetNode[]): { readonly batchId: BatchId; readonly runs: readonly Run[] } {
+  push(
+    key: IdempotencyKey,
+    nodes: readonly FleetNode[],
+    plans: readonly string[] = [],
+  ): { readonly batchId: BatchId; readonly runs: readonly Run[] } {
     const known = this.#batches.get(key)
     if (known !== undefined)
       return { batchId: known, runs: [...this.runs.values()].filter((run) => run.batchId === known) }
     const batchId = fakeId<BatchId>(4, this.#batches.size + 1)
     this.#batches.set(key, batchId)
-    const runs = [...this.plans.values()].flatMap((plan) =>
+    const meant = [...this.plans.values()].filter(
+      (plan) => plans.length === 0 || plans.includes(plan.id) || plans.includes(plan.name),
+    )
+    const runs = meant.flatMap((plan) =>
       nodes
         .filter((node) => node.plans.some((state) => state.planId === plan.id))
         .map((node) => this.#startRun(key, batchId, plan, node)),
@@ -234,35 +271,35 @@ export class FakeEngine {
     })
   }
 
-  renew(node: FleetNode): { readonly node: FleetNode; readonly serial: string; readonly accepted: boolean } {
+  nodesOf(targets: PushTargets): readonly FleetNode[] {
+    if (targets.kind === 'all') return [...this.nodes.values()]
+    return targets.kind === 'filter' ? this.select(targets.filter) : targets.nodes.map((node) => this.node(node))
+  }
+
+  /** A node that accepted its certificate under this key is left alone. */
+  renew(node: FleetNode, key: string | null = null): FakeRenewal {
+    const known = this.#renewed.get(`${key} ${node.id}`)
+    if (key !== null && known?.accepted === true) return known
     this.#serial += 1
-    const certificate: IssuedCertificate = {
-      id: fakeId<CertificateId>(5, this.#serial),
-      serial: String(this.#serial),
-      keyId: `automation@${node.name}`,
-      principals: [node.principal],
+    const certificate = fakeCertificate({
+      number: this.#serial,
+      node,
       purpose: 'automation',
-      nodeId: node.id,
-      nodeName: node.name,
+      issuedAt: this.now(),
       requestedBy: 'ana@desk',
       reason: 'renewed by hand',
-      subjectFingerprint: `SHA256:${btoa(`subject ${this.#serial}`).padEnd(43, 'x')}`,
-      authorityFingerprint: `SHA256:${'A'.repeat(43)}`,
-      validAfter: this.now() - 60_000,
-      validBefore: this.now() + 16 * 3_600_000,
-      extensions: [],
-      criticalOptions: {},
-      issuedAt: this.now(),
-      certificate: 'ssh-ed25519-cert-v01@openssh.com AAAA',
-    }
+    })
     this.commit({ kind: 'certificate.issued', certificate })
     const accepted = node.reachability.status === 'reachable'
-    const { serial, validAfter, validBefore } = certificate
+    const { serial, validAfter, validBefore, authorityFingerprint } = certificate
+    const acceptedAt = accepted ? this.now() : null
     const saved = this.saveNode({
       ...node,
-      certificate: { serial, validAfter, validBefore, acceptedAt: accepted ? this.now() : null },
+      certificate: { serial, validAfter, validBefore, authorityFingerprint, acceptedAt },
     })
-    return { node: saved, serial, accepted }
+    const renewal = { node: saved, serial, accepted }
+    this.#renewed.set(`${key} ${node.id}`, renewal)
+    return renewal
   }
 
   /** Gives every node a history of ended runs. */

@@ -3,7 +3,7 @@ import type { Diagnosis, NextActionKind } from '../../../shared/model/diagnosis.
 import type { Digest, NodeId, PlanId, RunId } from '../../../shared/model/ids.ts'
 import type { FleetNode, NodeKind, PinnedHostKey } from '../../../shared/model/node.ts'
 import { FleetNode as FleetNodeModel } from '../../../shared/model/node.ts'
-import type { Plan } from '../../../shared/model/plan.ts'
+import type { TreePlan } from '../../../shared/model/plan.ts'
 
 /** Numbers in [0, 1) that are the same for the same seed. */
 export function randomOf(seed: number): () => number {
@@ -37,7 +37,9 @@ export function fakeDiagnosis(
 
 const hourMs = 3_600_000
 
-export const fakePlan: Plan = {
+export const fakeAuthorityFingerprint = `SHA256:${'A'.repeat(43)}`
+
+export const fakePlan: TreePlan = {
   id: fakeId<PlanId>(2, 1),
   name: 'edge config',
   kind: 'tree',
@@ -55,7 +57,7 @@ export const fakePlan: Plan = {
   digest: fakeDigest(7),
   createdAt: 0,
   updatedAt: 0,
-} as Plan
+} as TreePlan
 
 type Condition =
   | 'in-step'
@@ -200,7 +202,13 @@ export function fakeNode(index: number, nowMs: number, forced?: Condition): Flee
         : { status: 'reachable', since, checkedAt: lookedAt, clockSkewMs: Math.floor(random() * 400 - 200) },
     certificate: never
       ? null
-      : { serial: String(4000 + index), validAfter: validBefore - 16 * hourMs, validBefore, acceptedAt: verifiedAt },
+      : {
+          serial: String(4000 + index),
+          authorityFingerprint: fakeAuthorityFingerprint,
+          validAfter: validBefore - 16 * hourMs,
+          validBefore,
+          acceptedAt: verifiedAt,
+        },
     plans: [
       {
         planId: fakePlan.id,
@@ -221,6 +229,9 @@ export function fakeNode(index: number, nowMs: number, forced?: Condition): Flee
     activeRunId: null,
     haltedRunId: condition === 'halted' ? fakeId<RunId>(3, index + 1) : null,
     locked: random() < 0.02,
+    hostCertificate: null,
+    krl: null,
+    storage: null,
   })
 }
 
