@@ -3,7 +3,7 @@ import { ErrorBody } from '../errors.ts'
 import { AgentActivity, AgentLock } from '../model/agent.ts'
 import { AgentId, EpochMs, NodeId, RunId } from '../model/ids.ts'
 import { AgentSpec } from '../model/plan.ts'
-import { Run } from '../model/run.ts'
+import { Halt, HaltApproval, Run } from '../model/run.ts'
 
 /*
  * What agents and the gateway say to each other: versioned REST over mutual TLS, JSON in both directions. Agents and
@@ -133,6 +133,10 @@ export const AgentRunState = Run.pick({
   proof: true,
   startedAt: true,
   finishedAt: true,
+}).extend({
+  /** Why it stopped itself; lifted on the host of the agent, by `lockstep-agent run --approve`. */
+  halt: Halt.nullable().default(null),
+  approvals: z.array(HaltApproval).default([]),
 })
 export type AgentRunState = z.infer<typeof AgentRunState>
 
