@@ -1,7 +1,7 @@
 /*
  * What rsync prints, as pure functions. Names are byte strings: one character (0 to 255) for each byte, because a file
  * name need not be UTF-8. Expects `LC_ALL=C`, so that rsync escapes every byte that is not printable ASCII, and the
- * formats of `src/engine/transfer/rsyncArguments.ts`.
+ * formats of `src/core/transfer/rsyncArguments.ts`.
  */
 
 /** A file name as bytes, one character per byte. */

@@ -3,9 +3,9 @@ import { type BigIntStats, constants, lstatSync } from 'node:fs'
 import { lstat, open, readlink } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { type ByteName, type ListedEntry, parseListLine } from '../../core/parse/rsync.ts'
+import { listArguments } from '../../core/transfer/rsyncArguments.ts'
 import { exec } from '../../platform/exec.ts'
 import { AppError } from '../../shared/errors.ts'
-import { listArguments } from './rsyncArguments.ts'
 
 /** A file, directory or link of a local tree as it was at one moment. */
 export interface ManifestEntry extends ListedEntry {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type RsyncLine, RsyncOutput } from '../../core/parse/rsync.ts'
+import { type RsyncTransfer, rsyncArguments } from '../../core/transfer/rsyncArguments.ts'
 import { exec } from '../../platform/exec.ts'
-import { type RsyncTransfer, rsyncArguments } from './rsyncArguments.ts'
 
 export interface RsyncRequest {
   readonly transfer: RsyncTransfer

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type RsyncTransfer, rsyncArguments } from '../../core/transfer/rsyncArguments.ts'
 import { RunId } from '../../shared/model/ids.ts'
 import {
   localDirectory,
@@ -9,7 +10,6 @@ import {
   shellRemoteDirectory,
 } from './paths.ts'
 import { remoteRsyncProgram } from './remoteProcess.ts'
-import { type RsyncTransfer, rsyncArguments } from './rsyncArguments.ts'
 
 const transfer: RsyncTransfer = {
   direction: 'push',
