@@ -125,10 +125,14 @@ export class WireReader {
     return this.#buffer.readBigUInt64BE(this.#take(8))
   }
 
-  bytes(): Buffer {
-    const length = this.u32()
+  /** Bytes without a length in front. */
+  raw(length: number): Buffer {
     const start = this.#take(length)
     return this.#buffer.subarray(start, start + length)
+  }
+
+  bytes(): Buffer {
+    return this.raw(this.u32())
   }
 
   /** Throws {@link WireError} unless it is UTF-8 without a NUL: two different names must never read as one. */
@@ -145,6 +149,11 @@ export class WireReader {
     const [first = 0, padded] = [digits[0], digits.length < bytes.length]
     if (first === 0 || first >= 0x80 !== padded) throw new WireError('not a number above zero in its shortest form')
     return digits
+  }
+
+  /** Everything that was not read yet. */
+  rest(): Buffer {
+    return this.raw(this.#buffer.length - this.#offset)
   }
 
   /** Everything read up to now, from the first byte. */
