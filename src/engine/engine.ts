@@ -104,6 +104,13 @@ async function waitUntilFinal(store: Store, runId: RunId): Promise<void> {
   }
 }
 
+/** Stands where a part is not put in yet. */
+function unwired<Service extends object>(): Service {
+  return new Proxy({} as Service, {
+    get: () => () => Promise.reject(new AppError('UNSUPPORTED', 'This part of the engine is not put in yet.')),
+  })
+}
+
 /**
  * Puts the engine together. Nothing runs before `start`.
  *
@@ -230,6 +237,12 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     runLogs: createRunLogs({ store, logs }),
     authority,
     certificates,
+    trust: unwired(),
+    stepCa: unwired(),
+    storage: unwired(),
+    agents: unwired(),
+    gateway: unwired(),
+    clock,
     terminals,
     demo,
     status,

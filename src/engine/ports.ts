@@ -148,6 +148,8 @@ export interface StoreTransaction extends StoreReader {
   saveJoinToken(token: StoredJoinToken): Promise<void>
   saveAgentRun(record: AgentRunRecord): Promise<void>
   saveOperation(record: OperationRecord): Promise<void>
+  /** Takes the next version of the revocation list. */
+  nextKrlVersion(): Promise<number>
   /** An event without a row of its own, so that clients ask again. */
   announce(change: Extract<Change, { kind: 'authority.changed' | 'krl.saved' | 'gateway.changed' }>): Promise<void>
   /** Reserves `count` serials that were never handed out; @returns the first. */

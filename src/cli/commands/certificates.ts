@@ -119,7 +119,7 @@ async function renew({ withEngine, output }: CliContext, nodes: readonly string[
   }
   const renewed = await withEngine({}, async (client) => {
     const chosen = all ? await everyNode(client) : [...nodes]
-    return chosen.length === 0 ? [] : client.certificates.renew({ nodes: chosen })
+    return chosen.length === 0 ? [] : client.certificates.renew({ targets: { kind: 'nodes', nodes: chosen } })
   })
   output.value(renewed, (results) =>
     results.length === 0

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { formatPlanDocument } from '../../core/parse/planDocument.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, assertNever } from '../../shared/errors.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Runner } from '../context.ts'
 import { readPlans } from '../input/plans.ts'
@@ -71,19 +71,37 @@ function renderList(plans: readonly Plan[]): string {
   if (plans.length === 0) return 'There is no plan. Write one and give it to: lockstep plans apply plans.yaml\n'
   return renderTable(
     ['PLAN', 'REVISION', 'SELECTOR', 'DELIVERS'],
-    plans.map(({ name, revision, selector, spec }) => [
-      name,
-      String(revision),
-      selector === '' ? '*' : selector,
-      [
-        spec.push === null ? '' : `push ${spec.push.source} -> ${spec.push.target}`,
-        spec.pull === null ? '' : `pull ${spec.pull.source} -> ${spec.pull.target}`,
-      ]
-        .filter((part) => part !== '')
-        .join(', '),
+    plans.map((plan) => [
+      plan.name,
+      String(plan.revision),
+      plan.selector === '' ? '*' : plan.selector,
+      deliveryOf(plan),
     ]),
   )
 }
+
+function deliveryOf(plan: Plan): string {
+  switch (plan.kind) {
+    case 'tree':
+      return [legOf('push', plan.spec.push), legOf('pull', plan.spec.pull)].filter((leg) => leg !== '').join(', ')
+    case 'agent':
+      return [
+        ...plan.spec.push.map((leg) => legOf('push', leg)),
+        ...plan.spec.pull.map((leg) => legOf('pull', leg)),
+      ].join(', ')
+    case 'krl':
+      return `revocation list -> ${plan.spec.file}`
+    case 'trust':
+      return `trusted user authorities -> ${plan.spec.file}`
+    case 'host-certificate':
+      return `host certificate -> ${plan.spec.certificateFile}`
+    default:
+      return assertNever(plan)
+  }
+}
+
+const legOf = (direction: string, leg: { readonly source: string; readonly target: string } | null): string =>
+  leg === null ? '' : `${direction} ${leg.source} -> ${leg.target}`
 
 const renderPlan = (plan: Plan): string =>
   `# revision ${plan.revision} of ${isoTime(plan.updatedAt)}, digest ${plan.digest}\n${printable(formatPlanDocument([plan]))}`

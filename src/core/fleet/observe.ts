@@ -1,13 +1,16 @@
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode, NodeCertificate } from '../../shared/model/node.ts'
 
+/** The certificate a login was made with. */
+export type LoginCertificate = Omit<NodeCertificate, 'acceptedAt'>
+
 /** What a successful login taught us about a node. */
 export interface LoginObservation {
   readonly at: number
   /** Node clock minus ours; null when this login did not measure it. */
   readonly clockSkewMs: number | null
   /** The certificate the login used; null for logins that did not prove it. */
-  readonly certificate: Omit<NodeCertificate, 'acceptedAt'> | null
+  readonly certificate: LoginCertificate | null
 }
 
 /** The node answered and let us in. */

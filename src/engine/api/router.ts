@@ -1,20 +1,23 @@
-import { implement } from '@orpc/server'
-import type { Caller } from '../../shared/contract/base.ts'
-import { contract } from '../../shared/contract/index.ts'
+import type { Clock } from '../../platform/clock.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Run } from '../../shared/model/run.ts'
 import type { EngineStatus } from '../../shared/model/system.ts'
+import type { AgentService } from '../fleet/agentService.ts'
 import type { CertificateService } from '../fleet/certificateService.ts'
 import type { DemoService } from '../fleet/demoService.ts'
 import type { NodeService } from '../fleet/nodeService.ts'
 import type { PlanService } from '../fleet/planService.ts'
 import { resolveNode, resolvePlan } from '../fleet/resolve.ts'
-import type { CertificateAuthority, Store } from '../ports.ts'
+import type { StepCaService } from '../fleet/stepCaService.ts'
+import type { StorageService } from '../fleet/storageService.ts'
+import type { TrustService } from '../fleet/trustService.ts'
+import type { CertificateAuthority, Gateway, Store } from '../ports.ts'
 import type { RunService } from '../runs/runService.ts'
 import type { TerminalService } from '../terminals/terminalService.ts'
-import { toContractError } from './errors.ts'
+import { agentsRouter, gatewayRouter } from './agentsRouter.ts'
+import { certificatesRouter, stepCaRouter, storageRouter } from './certificatesRouter.ts'
 import type { EventHub } from './eventHub.ts'
-import { publicKeyOf } from './publicKeyInput.ts'
+import { os } from './procedures.ts'
 import type { RunLogs } from './runLogs.ts'
 
 /** What the procedures call; put together by `engine.ts`. */
@@ -27,6 +30,12 @@ export interface ApiServices {
   readonly runLogs: RunLogs
   readonly authority: CertificateAuthority
   readonly certificates: CertificateService
+  readonly trust: TrustService
+  readonly stepCa: StepCaService
+  readonly storage: StorageService
+  readonly agents: AgentService
+  readonly gateway: Gateway
+  readonly clock: Pick<Clock, 'nowMs'>
   readonly terminals: TerminalService
   readonly demo: DemoService
   status(): Promise<EngineStatus>
@@ -45,16 +54,6 @@ async function snapshotRuns(store: Store): Promise<Run[]> {
   return [...older, ...newest]
 }
 
-const os = implement(contract)
-  .$context<{ readonly caller: Caller }>()
-  .use(async ({ next }) => {
-    try {
-      return await next()
-    } catch (thrown) {
-      throw toContractError(thrown)
-    }
-  })
-
 function systemRouter(services: ApiServices) {
   const { store, events } = services
   return {
@@ -62,13 +61,14 @@ function systemRouter(services: ApiServices) {
     snapshot: os.system.snapshot.handler(async () => {
       // The seq is read first: what is committed meanwhile is replayed on top, and applying it twice does no harm.
       const seq = await store.headSeq()
-      const [engine, nodes, plans, runs] = await Promise.all([
+      const [engine, nodes, plans, agents, runs] = await Promise.all([
         services.status(),
         store.listNodes(),
         store.listPlans(),
+        store.listAgents(),
         snapshotRuns(store),
       ])
-      return { seq, engine, nodes, plans, runs }
+      return { seq, engine, nodes, plans, agents, runs }
     }),
     watch: os.system.watch.handler(({ input, signal }) => events.watch(input.afterSeq, signal)),
     unlock: os.system.unlock.handler(async ({ input }) => {
@@ -154,42 +154,6 @@ function runsRouter({ runs, runLogs, store }: ApiServices) {
   }
 }
 
-function certificatesRouter({ authority, certificates, store }: ApiServices) {
-  return {
-    authorities: os.certificates.authorities.handler(async () => [await authority.describe()]),
-    list: os.certificates.list.handler(async ({ input }) =>
-      store.listCertificates({
-        limit: input.limit,
-        ...(input.node === undefined ? {} : { nodeId: (await resolveNode(store, input.node)).id }),
-      }),
-    ),
-    issue: os.certificates.issue.handler(async ({ input, context }) => {
-      const key = publicKeyOf(input.publicKey)
-      const [issued] = await authority.sign([
-        {
-          subjectPublicKey: key.blob,
-          keyId: key.comment === '' ? `${context.caller.operator} ${input.principals.join(' ')}` : key.comment,
-          principals: input.principals,
-          purpose: 'external',
-          lifetimeSeconds: input.lifetimeSeconds,
-          extensions: input.permitPty ? ['permit-pty'] : [],
-          criticalOptions: {
-            ...(input.forceCommand === undefined ? {} : { 'force-command': input.forceCommand }),
-            ...(input.sourceAddress === undefined ? {} : { 'source-address': input.sourceAddress }),
-          },
-          requestedBy: context.caller.operator,
-          reason: input.reason,
-        },
-      ])
-      if (issued === undefined) throw new AppError('INTERNAL', 'The authority signed nothing.')
-      return issued
-    }),
-    renew: os.certificates.renew.handler(async ({ input, context }) =>
-      (await certificates.renew(input.nodes, context.caller.operator)).map((renewal) => ({ ...renewal })),
-    ),
-  }
-}
-
 function terminalsRouter({ terminals, store }: ApiServices) {
   return {
     list: os.terminals.list.handler(async () => [...terminals.list()]),
@@ -227,6 +191,10 @@ export function createRouter(services: ApiServices) {
     plans: plansRouter(services),
     runs: runsRouter(services),
     certificates: certificatesRouter(services),
+    stepCa: stepCaRouter(services),
+    storage: storageRouter(services),
+    agents: agentsRouter(services),
+    gateway: gatewayRouter(services),
     audit: auditRouter(services),
     terminals: terminalsRouter(services),
     demo: demoRouter(services),

@@ -1,16 +1,23 @@
 import PQueue from 'p-queue'
-import { withLogin, withoutLogin } from '../../core/fleet/observe.ts'
+import { type LoginCertificate, withLogin, withoutLogin } from '../../core/fleet/observe.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { PushTargets } from '../../shared/contract/runs.ts'
+import type { IdempotencyKey } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Identities, NodeIdentity, SshPool, Store } from '../ports.ts'
 import { diagnosisOf } from './nodeService.ts'
-import { resolveNode } from './resolve.ts'
+import { applyFilter, resolveNode } from './resolve.ts'
 
 export interface CertificateServiceDependencies {
   readonly store: Store
   readonly clock: Clock
   readonly identities: Identities
   readonly sshPool: SshPool
+}
+
+export interface RenewRequest {
+  readonly targets: PushTargets
+  readonly idempotencyKey?: IdempotencyKey | undefined
 }
 
 export interface Renewal {
@@ -21,15 +28,19 @@ export interface Renewal {
 }
 
 export interface CertificateService {
-  /** New certificates, each proven by a fresh login. */
-  renew(references: readonly string[], operator: string): Promise<Renewal[]>
+  /**
+   * New certificates, each proven by a fresh login. With a key that was used before, nodes that accepted theirs are left
+   * alone.
+   */
+  renew(request: RenewRequest, operator: string): Promise<Renewal[]>
 }
 
 const loginTimeoutMs = 15_000
 const parallelLogins = 16
 
-const issuedOf = (identity: NodeIdentity): { serial: string; validAfter: number; validBefore: number } => ({
+const issuedOf = (identity: NodeIdentity): LoginCertificate => ({
   serial: identity.certificate.serial,
+  authorityFingerprint: identity.certificate.authorityFingerprint,
   validAfter: identity.certificate.validAfter,
   validBefore: identity.certificate.validBefore,
 })
@@ -73,18 +84,43 @@ export function createCertificateService({
     }
   }
 
-  async function renew(references: readonly string[], operator: string): Promise<Renewal[]> {
-    const byId = new Map<string, FleetNode>()
-    for (const reference of references) {
-      const node = await resolveNode(store, reference)
-      byId.set(node.id, node)
-    }
-    const nodes = [...byId.values()]
-    const issued = await identities.renew(nodes, { requestedBy: operator, reason: 'renewed on request' })
+  /** Asked for with this key before, and the node took it: that certificate is the answer. */
+  async function renewedBefore(node: FleetNode, key: IdempotencyKey | undefined): Promise<Renewal | null> {
+    const done = key === undefined ? null : await store.getOperation(key, node.id)
+    const { certificate } = node
+    if (done === null || certificate === null || certificate.serial !== done.result) return null
+    return certificate.acceptedAt === null ? null : { node, serial: done.result, accepted: true }
+  }
+
+  async function renew({ targets, idempotencyKey }: RenewRequest, operator: string): Promise<Renewal[]> {
+    const nodes = await chosenNodes(store, targets, clock.nowMs())
+    const before = await Promise.all(nodes.map((node) => renewedBefore(node, idempotencyKey)))
+    const missing = nodes.filter((_, index) => before[index] === null)
+    const issued = await identities.renew(missing, { requestedBy: operator, reason: 'renewed on request' })
     const byNode = new Map(issued.map((identity) => [identity.nodeId, identity]))
+    if (idempotencyKey !== undefined) await remember(idempotencyKey, issued)
     const queue = new PQueue({ concurrency: parallelLogins })
-    return queue.addAll(nodes.map((node) => () => prove(node, byNode.get(node.id) as NodeIdentity)))
+    return queue.addAll(
+      nodes.map((node, index) => async () => before[index] ?? prove(node, byNode.get(node.id) as NodeIdentity)),
+    )
+  }
+
+  async function remember(key: IdempotencyKey, issued: readonly NodeIdentity[]): Promise<void> {
+    await store.transact(async (transaction) => {
+      for (const { nodeId, certificate } of issued)
+        await transaction.saveOperation({ key, nodeId, result: certificate.serial })
+    })
   }
 
   return { renew }
+}
+
+/** Named nodes as they are; of all, or of a filter, those that we log in to and that nobody works on by hand. */
+async function chosenNodes(store: Store, targets: PushTargets, nowMs: number): Promise<FleetNode[]> {
+  if (targets.kind === 'nodes') {
+    const nodes = await Promise.all(targets.nodes.map((reference) => resolveNode(store, reference)))
+    return [...new Map(nodes.map((node) => [node.id, node])).values()]
+  }
+  const all = (await store.listNodes()).filter((node) => node.transport === 'push' && !node.maintenance)
+  return targets.kind === 'all' ? all : applyFilter(all, targets.filter, nowMs)
 }

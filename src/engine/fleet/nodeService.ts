@@ -1,5 +1,5 @@
 import { assignPlans } from '../../core/fleet/assignment.ts'
-import { withLogin, withoutLogin } from '../../core/fleet/observe.ts'
+import { type LoginCertificate, withLogin, withoutLogin } from '../../core/fleet/observe.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import { AppError, toAppError } from '../../shared/errors.ts'
@@ -72,6 +72,9 @@ function blankNode(
     lastAttemptAt: null,
     reachability: { status: 'unknown' },
     certificate: null,
+    hostCertificate: null,
+    krl: null,
+    storage: null,
     plans: [],
     activeRunId: null,
     haltedRunId: null,
@@ -112,6 +115,8 @@ function withoutObservations(node: FleetNode): FleetNode {
     lastSyncAt: null,
     reachability: { status: 'unknown' },
     certificate: null,
+    hostCertificate: null,
+    krl: null,
     plans: node.plans.map((plan) => ({ ...plan, observed: null, driftSince: null })),
   }
 }
@@ -294,13 +299,11 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
     })
   }
 
-  function certificateUsed(
-    serial: string,
-    nodeId: NodeId,
-  ): { serial: string; validAfter: number; validBefore: number } | null {
+  function certificateUsed(serial: string, nodeId: NodeId): LoginCertificate | null {
     const issued = identities.current(nodeId, 'automation')?.certificate
     if (issued === undefined || issued.serial !== serial) return null
-    return { serial, validAfter: issued.validAfter, validBefore: issued.validBefore }
+    const { authorityFingerprint, validAfter, validBefore } = issued
+    return { serial, authorityFingerprint, validAfter, validBefore }
   }
 
   return {

@@ -43,7 +43,7 @@ function refuseBadSelector(selector: string, planName: string | null): void {
 
 /** A pull into one local directory from several nodes would mix their files: then the path must name the node. */
 function refuseSharedPullDirectory(input: PlanInput, nodes: readonly FleetNode[]): void {
-  const directory = input.spec.pull?.target
+  const directory = input.kind === 'tree' ? input.spec.pull?.target : undefined
   if (directory === undefined || directory.includes('{node}')) return
   const result = parseSelector(input.selector)
   const reached = result.ok ? nodes.filter((node) => matchesFilter(result.filter, node, 0)).length : 0

@@ -94,7 +94,15 @@ async function loadOrCreate(
   const { publicKey, createdAt, sealedBy } = file
   return {
     unlocked,
-    description: { kind: 'ssh-user', fingerprint: unlocked.fingerprint, publicKey, createdAt, sealedBy },
+    description: {
+      kind: 'ssh-user',
+      fingerprint: unlocked.fingerprint,
+      publicKey,
+      createdAt,
+      sealedBy,
+      validBefore: null,
+      rotation: null,
+    },
   }
 }
 

@@ -23,8 +23,18 @@ function userPolicy(name: string, principalPattern: string, allowedExtensions: r
   }
 }
 
+/** Host certificates live 30 days (D3) and carry names, no options. */
+const hostPolicy: SigningPolicy = {
+  name: 'host',
+  certificateType: 'host',
+  principalPattern: '^[A-Za-z0-9:][A-Za-z0-9.:-]*$',
+  maxLifetimeSeconds: 30 * 86_400,
+  allowedExtensions: [],
+  allowedCriticalOptions: [],
+}
+
 /**
- * The three provisioners of the embedded user authority. Extensions start from none: `permit-pty` is for terminals and
+ * The provisioners of the embedded SSH authorities. Extensions start from none: `permit-pty` is for terminals and
  * for what a person signs by hand; nothing may ever forward ports, agents or X11.
  */
 export function createProvisioners(principalPattern = syncAgentPrincipalPattern): Provisioners {
@@ -32,5 +42,8 @@ export function createProvisioners(principalPattern = syncAgentPrincipalPattern)
     automation: { policy: userPolicy('automation', principalPattern, []), defaultExtensions: [] },
     terminal: { policy: userPolicy('terminal', principalPattern, ['permit-pty']), defaultExtensions: ['permit-pty'] },
     external: { policy: userPolicy('external', principalPattern, ['permit-pty']), defaultExtensions: [] },
+    agent: { policy: userPolicy('agent', principalPattern, []), defaultExtensions: [] },
+    probe: { policy: userPolicy('probe', principalPattern, []), defaultExtensions: [] },
+    host: { policy: hostPolicy, defaultExtensions: [] },
   }
 }

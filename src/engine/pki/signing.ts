@@ -240,6 +240,7 @@ function issueLogRow(dependencies: SigningDependencies, signed: SignedDraft): Is
   return {
     id: dependencies.newId() as CertificateId,
     serial: String(content.serial),
+    issuer: 'embedded',
     keyId: content.keyId,
     principals: [...content.principals],
     purpose: draft.request.purpose,
@@ -255,5 +256,6 @@ function issueLogRow(dependencies: SigningDependencies, signed: SignedDraft): Is
     criticalOptions: { ...content.criticalOptions },
     issuedAt: dependencies.clock.nowMs(),
     certificate: formatCertificateLine(signed.blob, content.keyId),
+    revocation: null,
   }
 }

@@ -4,26 +4,28 @@ import { isFinal, type Run, runStates } from '../../shared/model/run.ts'
 import { commitEvent } from './commit.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
-import type { PlanExecutor } from './executor.ts'
+import { executorOf, type PlanExecutors } from './executor.ts'
 
 /** From this state on something of ours may run on the node. */
 const firstRemoteState = runStates.indexOf('PRE_FLIGHT_CHECK')
 
 /** Stops runs on both sides and records whether the far side was proven to have stopped (F23, U26). */
-export class Cancellations<Memory> {
+export class Cancellations {
   readonly #dependencies: RunServiceDependencies
-  readonly #executor: PlanExecutor<Memory>
-  readonly #coordinator: Coordinator<Memory>
+  readonly #executors: PlanExecutors
+  readonly #coordinator: Coordinator
   readonly #stopping = new Map<RunId, Promise<Run>>()
 
-  constructor(dependencies: RunServiceDependencies, executor: PlanExecutor<Memory>, coordinator: Coordinator<Memory>) {
+  constructor(dependencies: RunServiceDependencies, executors: PlanExecutors, coordinator: Coordinator) {
     this.#dependencies = dependencies
-    this.#executor = executor
+    this.#executors = executors
     this.#coordinator = coordinator
   }
 
   async cancel(runId: RunId, by: string): Promise<Run> {
     const { run, effects } = await commitEvent(this.#dependencies, runId, { kind: 'cancelRequested', by })
+    // An agent is told with its next report, stops by itself and says so.
+    if (run.planKind === 'agent') return run
     if (effects.some((effect) => effect.kind === 'stopRemote')) return this.stop(runId)
     await this.#coordinator.cut(runId)
     if (isFinal(run.status)) this.#coordinator.released(run)
@@ -52,7 +54,8 @@ export class Cancellations<Memory> {
     if (run === null) throw new AppError('NOT_FOUND', `There is no run ${runId}.`, { data: { runId } })
     const node = await store.getNode(run.nodeId)
     const wasRemote = run.visits.some((visit) => runStates.indexOf(visit.state) >= firstRemoteState)
-    const problem = wasRemote && node !== null ? await this.#executor.stop({ run, node }) : null
+    const problem =
+      wasRemote && node !== null ? await executorOf(this.#executors, run.planKind).stop({ run, node }) : null
     const event =
       problem === null
         ? ({ kind: 'stopConfirmed' } as const)

@@ -2,6 +2,7 @@ import { type RunEvent, type Transition, transition } from '../../core/run/machi
 import { AppError } from '../../shared/errors.ts'
 import type { PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
+import type { Plan } from '../../shared/model/plan.ts'
 import { isFinal, type Run } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
 import { normalizedRemoteDirectory, overlaps } from '../transfer/paths.ts'
@@ -104,19 +105,26 @@ async function settled(node: FleetNode, { dependencies, transaction, run }: Upda
 /** Other plans of the node whose directory lies in, or around, the one this run has changed: their proof is void. */
 async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreTransaction): Promise<Set<PlanId>> {
   const { filesTransferred, filesDeleted } = run.summary ?? { filesTransferred: 1, filesDeleted: 0 }
-  const written = (await transaction.getPlan(run.planId))?.spec.push?.target
+  const written = writtenDirectory(await transaction.getPlan(run.planId))
   if (written === undefined || !wrote(run)) return new Set()
   if (run.status === 'succeeded' && filesTransferred + filesDeleted === 0) return new Set()
   const overwritten = new Set<PlanId>()
   for (const { planId, observed } of node.plans) {
     if (planId === run.planId || observed === null) continue
-    const spec = (await transaction.getPlan(planId))?.spec
-    const theirs = [spec?.push?.target, spec?.pull?.source].filter((directory) => directory !== undefined)
+    const other = await transaction.getPlan(planId)
+    const theirs = other?.kind === 'tree' ? [other.spec.push?.target, other.spec.pull?.source] : []
     const target = normalizedRemoteDirectory(written)
-    if (theirs.some((directory) => overlaps(target, normalizedRemoteDirectory(directory)))) overwritten.add(planId)
+    const touched = theirs.some(
+      (directory) => directory !== undefined && overlaps(target, normalizedRemoteDirectory(directory)),
+    )
+    if (touched) overwritten.add(planId)
   }
   return overwritten
 }
+
+/** The directory on the node that runs of this plan change; undefined when they change none. */
+const writtenDirectory = (plan: Plan | null): string | undefined =>
+  plan?.kind === 'tree' ? plan.spec.push?.target : undefined
 
 /** Which run works on the node, which one waits for a person, and whether something is locked. */
 async function withLiveFacts(node: FleetNode, { dependencies, transaction, run }: Update): Promise<FleetNode> {

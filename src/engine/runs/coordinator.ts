@@ -10,9 +10,11 @@ import { commitEvent } from './commit.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
 import {
   diagnosisOf,
+  executorOf,
   type LockTarget,
   outcomeOf,
   type PlanExecutor,
+  type PlanExecutors,
   type StepContext,
   type StepOutcome,
 } from './executor.ts'
@@ -21,9 +23,10 @@ import { RunOutput } from './runOutput.ts'
 import { doState, takeLocks } from './steps.ts'
 
 /** What a run needs in memory from its first step to its last; the next process makes a new one. */
-interface Session<Memory> {
+interface Session {
   readonly plan: Plan
-  readonly memory: Memory
+  readonly executor: PlanExecutor<unknown>
+  readonly memory: unknown
   readonly output: RunOutput
   readonly progress: ProgressFeed
   /** It wants a directory of this machine: a run for any node may stand in its way. */
@@ -41,18 +44,18 @@ const flushTimeoutMs = 2_000
  * Works on queued runs: bounded in number, oldest first, each transition committed before its effect. Which run may
  * touch a directory is decided by the locks in the store alone.
  */
-export class Coordinator<Memory> {
+export class Coordinator {
   readonly #dependencies: RunServiceDependencies
-  readonly #executor: PlanExecutor<Memory>
+  readonly #executors: PlanExecutors
   readonly #queue = new Map<RunId, Run>()
   readonly #active = new Map<RunId, ActiveWork>()
-  readonly #sessions = new Map<RunId, Session<Memory>>()
+  readonly #sessions = new Map<RunId, Session>()
   #timer: Timer | null = null
   #accepting = false
 
-  constructor(dependencies: RunServiceDependencies, executor: PlanExecutor<Memory>) {
+  constructor(dependencies: RunServiceDependencies, executors: PlanExecutors) {
     this.#dependencies = dependencies
-    this.#executor = executor
+    this.#executors = executors
   }
 
   /** Begins to work on what is queued. */
@@ -71,7 +74,7 @@ export class Coordinator<Memory> {
   }
 
   enqueue(runs: readonly Run[]): void {
-    for (const run of runs) if (run.status === 'queued') this.#queue.set(run.id, run)
+    for (const run of runs) if (run.status === 'queued' && run.planKind !== 'agent') this.#queue.set(run.id, run)
     this.#pump()
   }
 
@@ -164,11 +167,13 @@ export class Coordinator<Memory> {
     return commitEvent(this.#dependencies, runId, { kind: 'stepFatal', diagnosis: planGone(started.run.planName) })
   }
 
-  #openSession(run: Run, plan: Plan): Session<Memory> {
+  #openSession(run: Run, plan: Plan): Session {
     const { logs, logger, clock, publishProgress } = this.#dependencies
+    const executor = executorOf(this.#executors, plan.kind)
     return {
       plan,
-      memory: this.#executor.createMemory(),
+      executor,
+      memory: executor.createMemory(),
       output: new RunOutput(run.id, logs, logger),
       progress: new ProgressFeed(clock, (progress) => publishProgress(run.id, progress)),
       locksHere: false,
@@ -190,7 +195,7 @@ export class Coordinator<Memory> {
     if (run.state === 'FAILED') throw new Error('FAILED has no work')
     const outcome = await doState(run.state, {
       dependencies: this.#dependencies,
-      executor: this.#executor,
+      executor: session.executor,
       memory: session.memory,
       context,
     })
@@ -198,10 +203,10 @@ export class Coordinator<Memory> {
     return this.#commitOutcome(context, session, outcome)
   }
 
-  async #takeLocks(context: StepContext, session: Session<Memory>): Promise<Transition> {
+  async #takeLocks(context: StepContext, session: Session): Promise<Transition> {
     let targets: readonly LockTarget[]
     try {
-      targets = await this.#executor.lockTargets(session.plan, context.node)
+      targets = await session.executor.lockTargets(session.plan, context.node)
     } catch (error) {
       return this.#commitOutcome(context, session, outcomeOf(diagnosisOf(error)))
     }
@@ -210,7 +215,7 @@ export class Coordinator<Memory> {
     return commitEvent(this.#dependencies, context.run.id, (transaction, run) => takeLocks(transaction, run, request))
   }
 
-  async #commitOutcome(context: StepContext, session: Session<Memory>, outcome: StepOutcome): Promise<Transition> {
+  async #commitOutcome(context: StepContext, session: Session, outcome: StepOutcome): Promise<Transition> {
     this.#describeOutcome(context, session, outcome)
     session.progress.flush()
     await this.#flushed(session.output)
@@ -249,7 +254,7 @@ export class Coordinator<Memory> {
     }
   }
 
-  #describeOutcome({ run }: StepContext, { output }: Session<Memory>, outcome: StepOutcome): void {
+  #describeOutcome({ run }: StepContext, { output }: Session, outcome: StepOutcome): void {
     if (!('diagnosis' in outcome)) return
     const { code, sentence, evidence } = outcome.diagnosis
     output.write(
@@ -257,7 +262,7 @@ export class Coordinator<Memory> {
     )
   }
 
-  #contextOf(run: Run, node: FleetNode, session: Session<Memory>, signal: AbortSignal): StepContext {
+  #contextOf(run: Run, node: FleetNode, session: Session, signal: AbortSignal): StepContext {
     const { plan, output, progress } = session
     return {
       run,

@@ -1,10 +1,10 @@
 import { unexpected } from '../../core/run/causes.ts'
 import type { RunPatch } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
-import { toAppError } from '../../shared/errors.ts'
+import { AppError, toAppError } from '../../shared/errors.ts'
 import { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { Plan } from '../../shared/model/plan.ts'
+import type { Plan, PlanKind } from '../../shared/model/plan.ts'
 import type { DeletePreview, HaltReason, Run, RunProgress, RunState } from '../../shared/model/run.ts'
 
 /** What a step found out about the node; becomes part of it in the commit that ends the step. */
@@ -25,10 +25,10 @@ export type StepOutcome = { readonly learned?: NodeLesson; readonly patch?: RunP
 )
 
 /** What a step is given. Everything in it is as it was when the step began. */
-export interface StepContext {
+export interface StepContext<Delivered extends Plan = Plan> {
   readonly run: Run
   readonly node: FleetNode
-  readonly plan: Plan
+  readonly plan: Delivered
   /** Aborted on cancel and when the engine stops. */
   readonly signal: AbortSignal
   /** A line for the run's log; never waits. */
@@ -48,18 +48,30 @@ export interface LockTarget {
  * What differs between kinds of plans. `Memory` is what its steps tell each other; it lives as long as the process
  * and the run, and every state from ENSURE_CERT on can be repeated without it.
  */
-export interface PlanExecutor<Memory> {
+export interface PlanExecutor<Memory, Delivered extends Plan = Plan> {
   createMemory(): Memory
   /** What a run locks before it looks at either side. */
-  lockTargets(plan: Plan, node: FleetNode): Promise<readonly LockTarget[]>
-  preflight(context: StepContext, memory: Memory): Promise<StepOutcome>
-  push(context: StepContext, memory: Memory): Promise<StepOutcome>
-  pull(context: StepContext, memory: Memory): Promise<StepOutcome>
-  verify(context: StepContext, memory: Memory): Promise<StepOutcome>
+  lockTargets(plan: Delivered, node: FleetNode): Promise<readonly LockTarget[]>
+  preflight(context: StepContext<Delivered>, memory: Memory): Promise<StepOutcome>
+  push(context: StepContext<Delivered>, memory: Memory): Promise<StepOutcome>
+  pull(context: StepContext<Delivered>, memory: Memory): Promise<StepOutcome>
+  verify(context: StepContext<Delivered>, memory: Memory): Promise<StepOutcome>
   /** Removes temporary files of the run on both sides. Best effort: a leftover never harms a later run. */
-  cleanUp(context: StepContext, memory: Memory): Promise<void>
+  cleanUp(context: StepContext<Delivered>, memory: Memory): Promise<void>
   /** Ends what runs on the node and proves it. @returns null when proven, else why it is not. */
   stop(context: Pick<StepContext, 'run' | 'node'>): Promise<Diagnosis | null>
+}
+
+/** Kinds of plans this engine carries out; those of kind `agent` are done, and only reported, by agents. */
+export type ExecutedKind = Exclude<PlanKind, 'agent'>
+
+/** One executor for each kind. What is the memory of one is opaque to everybody else. */
+export type PlanExecutors = Readonly<Record<ExecutedKind, PlanExecutor<unknown>>>
+
+/** @throws AppError UNSUPPORTED for a plan that only an agent can carry out */
+export function executorOf(executors: PlanExecutors, kind: PlanKind): PlanExecutor<unknown> {
+  if (kind !== 'agent') return executors[kind]
+  throw new AppError('UNSUPPORTED', 'This plan is carried out by the agent on its node, not from here.')
 }
 
 /** The cause that another part found, carried in `data.diagnosis`; otherwise what was thrown, in its own words. */

@@ -11,6 +11,8 @@ import type { RunServiceDependencies } from './dependencies.ts'
 export async function recoverRuns(dependencies: RunServiceDependencies): Promise<RunId[]> {
   const unfinishedCancels: RunId[] = []
   for (const run of await dependencies.store.listOpenRuns()) {
+    // Agents went on while we were away; what they report next is how it stands.
+    if (run.planKind === 'agent') continue
     const { effects } = await commitEvent(dependencies, run.id, { kind: 'interrupted' })
     if (run.cancellation !== null || effects.some((effect) => effect.kind === 'stopRemote'))
       unfinishedCancels.push(run.id)
@@ -35,6 +37,8 @@ async function correctNodes({ store }: RunServiceDependencies): Promise<void> {
   await store.transact(async (transaction) => {
     const locks = await transaction.listLocks()
     for (const node of await transaction.listNodes()) {
+      // What its agent does is known from the agent.
+      if (node.transport === 'poll') continue
       const locked = locks.some((lock) => lock.nodeId === node.id)
       if (node.activeRunId === null && node.locked === locked) continue
       await transaction.saveNode({ ...node, activeRunId: null, locked })

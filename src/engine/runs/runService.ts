@@ -5,7 +5,7 @@ import { Cancellations } from './cancellation.ts'
 import { commitEvent } from './commit.ts'
 import { Coordinator } from './coordinator.ts'
 import type { PushRequest, RunServiceDependencies } from './dependencies.ts'
-import { createTreeExecutor } from './executors/tree/treeExecutor.ts'
+import { createExecutors } from './executors/index.ts'
 import { recoverRuns } from './recovery.ts'
 import { registerRuns } from './registration.ts'
 
@@ -28,9 +28,9 @@ export interface RunService {
 
 /** Nothing works before `start`; runs may be registered before. */
 export function createRunService(dependencies: RunServiceDependencies): RunService {
-  const executor = createTreeExecutor(dependencies)
-  const coordinator = new Coordinator(dependencies, executor)
-  const cancellations = new Cancellations(dependencies, executor, coordinator)
+  const executors = createExecutors(dependencies)
+  const coordinator = new Coordinator(dependencies, executors)
+  const cancellations = new Cancellations(dependencies, executors, coordinator)
 
   return {
     start: async () => {

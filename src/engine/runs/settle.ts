@@ -23,7 +23,7 @@ export function settleNode(node: FleetNode, run: Run, around: Surroundings): Fle
   }
   switch (run.status) {
     case 'succeeded':
-      return succeeded(seen, around)
+      return succeeded(withProof(seen, run), around)
     case 'failed':
       return failed(seen, run, around)
     case 'halted':
@@ -54,6 +54,16 @@ function settlePlan(plan: PlanState, run: Run, nowMs: number): PlanState {
     runId: run.id,
   }
   return { ...seen, observed, driftSince: null }
+}
+
+/** What a proof says about the node beyond its plan. */
+function withProof(node: FleetNode, { proof }: Run): FleetNode {
+  if (proof === null) return node
+  const { verify, verifiedAt } = proof
+  if (verify.mode === 'krl') return { ...node, krl: { version: verify.krlVersion, verifiedAt } }
+  if (verify.mode !== 'host-certificate') return node
+  const { mode: _, ...hostCertificate } = verify
+  return { ...node, hostCertificate: { ...hostCertificate, verifiedAt } }
 }
 
 /** True when the run may have changed files on either side. */

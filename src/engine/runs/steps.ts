@@ -21,18 +21,15 @@ const usualRuns = 20
 
 type StepDependencies = Pick<RunServiceDependencies, 'store' | 'clock' | 'identities' | 'config'>
 
-interface Work<Memory> {
+interface Work {
   readonly dependencies: StepDependencies
-  readonly executor: PlanExecutor<Memory>
-  readonly memory: Memory
+  readonly executor: PlanExecutor<unknown>
+  readonly memory: unknown
   readonly context: StepContext
 }
 
 /** Does the work of one state. Never rejects: what is thrown becomes the outcome. ACQUIRE_LOCK is {@link takeLocks}. */
-export async function doState<Memory>(
-  state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>,
-  work: Work<Memory>,
-): Promise<StepOutcome> {
+export async function doState(state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>, work: Work): Promise<StepOutcome> {
   try {
     return await workOf(state, work)
   } catch (error) {
@@ -40,7 +37,7 @@ export async function doState<Memory>(
   }
 }
 
-function workOf<Memory>(state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>, work: Work<Memory>): Promise<StepOutcome> {
+function workOf(state: Exclude<RunState, 'ACQUIRE_LOCK' | 'FAILED'>, work: Work): Promise<StepOutcome> {
   const { executor, memory, context } = work
   switch (state) {
     case 'INIT':
@@ -74,7 +71,7 @@ async function init({ run, plan, node, log }: StepContext): Promise<StepOutcome>
 }
 
 /** A certificate that outlives what such a run usually takes, not only the moment of the login (S0.45, N2). */
-async function ensureCertificate<Memory>({ dependencies, context }: Work<Memory>): Promise<StepOutcome> {
+async function ensureCertificate({ dependencies, context }: Work): Promise<StepOutcome> {
   const { identities, config } = dependencies
   const { run, node, log } = context
   const wantedMs = Math.max(config.certificate.minValidSeconds * 1000, 2 * (await usualDurationMs(dependencies, run)))
@@ -83,11 +80,11 @@ async function ensureCertificate<Memory>({ dependencies, context }: Work<Memory>
   log(
     `certificate ${certificate.serial} for ${certificate.principals.join(', ')}, valid until ${new Date(certificate.validBefore).toISOString()}`,
   )
-  const { serial, validAfter, validBefore } = certificate
+  const { serial, authorityFingerprint, validAfter, validBefore } = certificate
   const learned = (before: FleetNode): FleetNode =>
     before.certificate?.serial === serial
       ? before
-      : { ...before, certificate: { serial, validAfter, validBefore, acceptedAt: null } }
+      : { ...before, certificate: { serial, authorityFingerprint, validAfter, validBefore, acceptedAt: null } }
   return { kind: 'done', patch: { certificateSerial: serial }, learned }
 }
 
@@ -104,7 +101,7 @@ async function usualDurationMs({ store }: StepDependencies, run: Run): Promise<n
 }
 
 /** Nothing is done without a run id that the store knows under our key (S0.58-60, S0.87). */
-async function checkRegistration<Memory>({ dependencies, context }: Work<Memory>): Promise<StepOutcome> {
+async function checkRegistration({ dependencies, context }: Work): Promise<StepOutcome> {
   const { run, log } = context
   const registered = await dependencies.store.findRunByKey(run.idempotencyKey)
   if (registered?.id !== run.id) throw new Error(`run ${run.id} is not registered under its key`)
@@ -113,7 +110,7 @@ async function checkRegistration<Memory>({ dependencies, context }: Work<Memory>
 }
 
 /** Times and volume (S0.76-78). */
-async function report<Memory>({ dependencies, context }: Work<Memory>): Promise<StepOutcome> {
+async function report({ dependencies, context }: Work): Promise<StepOutcome> {
   const { run, log } = context
   const durationMs = Math.max(0, dependencies.clock.nowMs() - (run.startedAt ?? run.createdAt))
   const nothing = { filesTotal: 0, filesTransferred: 0, filesDeleted: 0, bytesTotal: 0, bytesTransferred: 0 }
@@ -124,7 +121,7 @@ async function report<Memory>({ dependencies, context }: Work<Memory>): Promise<
   return { kind: 'done', patch: { summary } }
 }
 
-async function finalize<Memory>({ executor, memory, context }: Work<Memory>): Promise<StepOutcome> {
+async function finalize({ executor, memory, context }: Work): Promise<StepOutcome> {
   try {
     await executor.cleanUp(context, memory)
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Statements } from './statements.ts'
 
-export type CounterName = 'event_seq' | 'audit_seq' | 'serial' | 'oldest_event_seq'
+export type CounterName = 'event_seq' | 'audit_seq' | 'serial' | 'oldest_event_seq' | 'krl_version'
 
 export const counterQuery = 'SELECT value FROM counters WHERE name = ?'
 

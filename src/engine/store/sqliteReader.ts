@@ -1,10 +1,19 @@
+import type { Agent, JoinToken } from '../../shared/model/agent.ts'
 import type { AuditEntry } from '../../shared/model/audit.ts'
-import type { IssuedCertificate } from '../../shared/model/certificate.ts'
-import type { IdempotencyKey, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
+import type { CertificatePurpose, ExpiryBucket, IssuedCertificate } from '../../shared/model/certificate.ts'
+import type { AgentId, IdempotencyKey, JoinTokenId, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Run } from '../../shared/model/run.ts'
-import type { HeldLock, RunQuery, StoreReader } from '../ports.ts'
+import type {
+  AgentRunRecord,
+  CertificateQuery,
+  HeldLock,
+  OperationRecord,
+  RunQuery,
+  StoredJoinToken,
+  StoreReader,
+} from '../ports.ts'
 import { type AuditRow, toAuditEntry } from './auditRows.ts'
 import type { Statements } from './statements.ts'
 
@@ -83,15 +92,63 @@ export class SqliteReader implements StoreReader {
     return this.read((statements) => statements.rows<HeldLock>(text).all())
   }
 
-  listCertificates({
-    nodeId,
-    limit,
+  async listCertificates(query: CertificateQuery): Promise<IssuedCertificate[]> {
+    const isEmpty = [query.purposes, query.ids, query.serials].some((list) => list?.length === 0)
+    if (isEmpty) return []
+    const { where, parameters } = certificateConditions(query)
+    return this.#documents(`SELECT body FROM certificates${where} ORDER BY id DESC LIMIT ?`, [
+      ...parameters,
+      query.limit,
+    ])
+  }
+
+  async countExpiries({
+    from,
+    to,
+    stepMs,
   }: {
-    readonly nodeId?: NodeId
-    readonly limit: number
-  }): Promise<IssuedCertificate[]> {
-    if (nodeId === undefined) return this.#documents('SELECT body FROM certificates ORDER BY id DESC LIMIT ?', [limit])
-    return this.#documents('SELECT body FROM certificates WHERE node_id = ? ORDER BY id DESC LIMIT ?', [nodeId, limit])
+    readonly from: number
+    readonly to: number
+    readonly stepMs: number
+  }): Promise<ExpiryBucket[]> {
+    const text = `SELECT (valid_before - ?) / ? AS step, purpose, revoked_at IS NOT NULL AS revoked, count(*) AS certificates
+      FROM certificates WHERE valid_before >= ? AND valid_before < ? GROUP BY 1, 2, 3`
+    const rows = await this.read((statements) => statements.rows<ExpiryRow>(text).all(from, stepMs, from, to))
+    return bucketsOf(rows, { from, to, stepMs })
+  }
+
+  listAgents(): Promise<Agent[]> {
+    return this.#documents('SELECT body FROM agents ORDER BY id', [])
+  }
+
+  getAgent(id: AgentId): Promise<Agent | null> {
+    return this.#document('SELECT body FROM agents WHERE id = ?', id)
+  }
+
+  listJoinTokens(): Promise<JoinToken[]> {
+    return this.#documents('SELECT body FROM join_tokens ORDER BY id DESC', [])
+  }
+
+  findJoinToken(secretHash: string): Promise<StoredJoinToken | null> {
+    return this.#joinToken('secret_hash', secretHash)
+  }
+
+  getJoinToken(id: JoinTokenId): Promise<StoredJoinToken | null> {
+    return this.#joinToken('id', id)
+  }
+
+  getAgentRun(runId: RunId): Promise<AgentRunRecord | null> {
+    const text = `SELECT run_id AS "runId", agent_id AS "agentId", sequence, last_report_at AS "lastReportAt"
+      FROM agent_runs WHERE run_id = ?`
+    return this.read((statements) => statements.rows<AgentRunRecord>(text).get(runId) ?? null)
+  }
+
+  getOperation(key: IdempotencyKey, nodeId: NodeId): Promise<OperationRecord | null> {
+    const text = 'SELECT result FROM operations WHERE key = ? AND node_id = ?'
+    return this.read((statements) => {
+      const result = statements.values<string>(text).get(key, nodeId)
+      return result === undefined ? null : { key, nodeId, result }
+    })
   }
 
   async listAudit({
@@ -114,6 +171,14 @@ export class SqliteReader implements StoreReader {
     )
   }
 
+  #joinToken(column: 'id' | 'secret_hash', value: string): Promise<StoredJoinToken | null> {
+    const text = `SELECT secret_hash AS "secretHash", body FROM join_tokens WHERE ${column} = ?`
+    return this.read((statements) => {
+      const row = statements.rows<{ secretHash: string; body: string }>(text).get(value)
+      return row === undefined ? null : { secretHash: row.secretHash, token: JSON.parse(row.body) as JoinToken }
+    })
+  }
+
   #document<T>(text: string, key: string): Promise<T | null> {
     return this.read((statements) => {
       const body = statements.values<string>(text).get(key)
@@ -131,17 +196,80 @@ export class SqliteReader implements StoreReader {
   }
 }
 
-function runConditions(query: RunQuery): { readonly where: string; readonly parameters: readonly unknown[] } {
-  const conditions: string[] = []
-  const parameters: unknown[] = []
-  const add = (condition: string, ...values: readonly unknown[]): void => {
-    conditions.push(condition)
-    parameters.push(...values)
+interface ExpiryRow {
+  readonly step: number
+  readonly purpose: CertificatePurpose
+  readonly revoked: number
+  readonly certificates: number
+}
+
+/** Every step of the span, those without a certificate too. */
+function bucketsOf(
+  rows: readonly ExpiryRow[],
+  span: { readonly from: number; readonly to: number; readonly stepMs: number },
+): ExpiryBucket[] {
+  const buckets = Array.from({ length: Math.ceil((span.to - span.from) / span.stepMs) }, (_, step) => ({
+    from: span.from + step * span.stepMs,
+    to: Math.min(span.to, span.from + (step + 1) * span.stepMs),
+    user: 0,
+    host: 0,
+    agent: 0,
+    revoked: 0,
+  }))
+  for (const { step, purpose, revoked, certificates } of rows) {
+    const bucket = buckets[step]
+    if (bucket === undefined) continue
+    if (revoked === 1) bucket.revoked += certificates
+    else bucket[purpose === 'host' || purpose === 'agent' ? purpose : 'user'] += certificates
   }
-  if (query.nodeId !== undefined) add('node_id = ?', query.nodeId)
-  if (query.planId !== undefined) add('plan_id = ?', query.planId)
-  if (query.batchId !== undefined) add('batch_id = ?', query.batchId)
-  if (query.before !== undefined) add('id < ?', query.before)
-  if (query.statuses !== undefined) add(`status IN (${query.statuses.map(() => '?').join(', ')})`, ...query.statuses)
-  return { where: conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`, parameters }
+  return buckets
+}
+
+class Conditions {
+  readonly #texts: string[] = []
+  readonly parameters: unknown[] = []
+
+  add(text: string, ...values: readonly unknown[]): void {
+    this.#texts.push(text)
+    this.parameters.push(...values)
+  }
+
+  addIn(column: string, values: readonly unknown[]): void {
+    this.add(`${column} IN (${values.map(() => '?').join(', ')})`, ...values)
+  }
+
+  get where(): string {
+    return this.#texts.length === 0 ? '' : ` WHERE ${this.#texts.join(' AND ')}`
+  }
+}
+
+function certificateConditions(query: CertificateQuery): {
+  readonly where: string
+  readonly parameters: readonly unknown[]
+} {
+  const conditions = new Conditions()
+  if (query.nodeId !== undefined) conditions.add('node_id = ?', query.nodeId)
+  if (query.purposes !== undefined) conditions.addIn('purpose', query.purposes)
+  if (query.ids !== undefined) conditions.addIn('id', query.ids)
+  if (query.serials !== undefined) conditions.addIn('serial', query.serials)
+  if (query.authorityFingerprint !== undefined) conditions.add('authority_fingerprint = ?', query.authorityFingerprint)
+  if (query.before !== undefined) conditions.add('id < ?', query.before)
+  if (query.endsFrom !== undefined) conditions.add('valid_before >= ?', query.endsFrom)
+  if (query.endsBefore !== undefined) conditions.add('valid_before < ?', query.endsBefore)
+  if (query.search !== undefined && query.search !== '')
+    conditions.add(`search_text LIKE ? ESCAPE '!'`, `%${query.search.toLowerCase().replace(/[!%_]/g, '!$&')}%`)
+  if (query.standing === 'live') conditions.add('revoked_at IS NULL AND valid_before > ?', query.nowMs)
+  if (query.standing === 'expired') conditions.add('revoked_at IS NULL AND valid_before <= ?', query.nowMs)
+  if (query.standing === 'revoked') conditions.add('revoked_at IS NOT NULL')
+  return conditions
+}
+
+function runConditions(query: RunQuery): { readonly where: string; readonly parameters: readonly unknown[] } {
+  const conditions = new Conditions()
+  if (query.nodeId !== undefined) conditions.add('node_id = ?', query.nodeId)
+  if (query.planId !== undefined) conditions.add('plan_id = ?', query.planId)
+  if (query.batchId !== undefined) conditions.add('batch_id = ?', query.batchId)
+  if (query.before !== undefined) conditions.add('id < ?', query.before)
+  if (query.statuses !== undefined) conditions.addIn('status', query.statuses)
+  return conditions
 }

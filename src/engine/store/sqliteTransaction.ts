@@ -2,13 +2,21 @@ import { hash } from 'node:crypto'
 import { type ChainHead, chainEntries, emptyChain } from '../../core/audit/chain.ts'
 import { canonicalJson } from '../../core/canonicalJson.ts'
 import { AppError } from '../../shared/errors.ts'
-import type { IssuedCertificate } from '../../shared/model/certificate.ts'
+import type { Agent } from '../../shared/model/agent.ts'
+import type { IssuedCertificate, Revocation } from '../../shared/model/certificate.ts'
 import type { Change, EngineEvent } from '../../shared/model/event.ts'
-import type { NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
+import type { AgentId, CertificateId, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Run } from '../../shared/model/run.ts'
-import type { HeldLock, NewAuditEntry, StoreTransaction } from '../ports.ts'
+import type {
+  AgentRunRecord,
+  HeldLock,
+  NewAuditEntry,
+  OperationRecord,
+  StoredJoinToken,
+  StoreTransaction,
+} from '../ports.ts'
 import { Counters } from './counters.ts'
 import { sqliteCode } from './databaseErrors.ts'
 import { SqliteReader } from './sqliteReader.ts'
@@ -124,21 +132,98 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
 
   insertCertificates(certificates: readonly IssuedCertificate[]): Promise<void> {
     return this.#write(() => {
-      const insert = this.#statements.change('INSERT INTO certificates (id, serial, node_id, body) VALUES (?, ?, ?, ?)')
+      const insert = this.#statements.change(
+        `INSERT INTO certificates (id, authority_fingerprint, serial, node_id, purpose, valid_before, revoked_at,
+          search_text, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
       for (const certificate of certificates) {
+        const { id, authorityFingerprint, serial, nodeId, purpose, validBefore, revocation } = certificate
         const body = JSON.stringify(certificate)
-        uniqueOr(`a certificate with serial ${certificate.serial} was already issued`, () =>
-          insert.run(certificate.id, certificate.serial, certificate.nodeId, body),
+        uniqueOr(`a certificate with serial ${serial} was already issued`, () =>
+          insert.run(
+            id,
+            authorityFingerprint,
+            serial,
+            nodeId,
+            purpose,
+            validBefore,
+            revocation?.revokedAt ?? null,
+            searchTextOf(certificate),
+            body,
+          ),
         )
         this.#append({ kind: 'certificate.issued', certificate }, `{"kind":"certificate.issued","certificate":${body}}`)
       }
     })
   }
 
+  revokeCertificates(ids: readonly CertificateId[], revocation: Revocation): Promise<IssuedCertificate[]> {
+    return this.#write(() => {
+      const read = this.#statements.values<string>('SELECT body FROM certificates WHERE id = ? AND revoked_at IS NULL')
+      const update = this.#statements.change('UPDATE certificates SET revoked_at = ?, body = ? WHERE id = ?')
+      return ids.flatMap((id) => {
+        const body = read.get(id)
+        if (body === undefined) return []
+        const certificate: IssuedCertificate = { ...(JSON.parse(body) as IssuedCertificate), revocation }
+        update.run(revocation.revokedAt, JSON.stringify(certificate), id)
+        this.#append({ kind: 'certificate.revoked', certificate })
+        return [certificate]
+      })
+    })
+  }
+
+  saveAgent(agent: Agent): Promise<void> {
+    return this.#write(() => {
+      const body = JSON.stringify(agent)
+      const text = `INSERT INTO agents (id, node_id, body) VALUES (?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET node_id = excluded.node_id, body = excluded.body`
+      this.#statements.change(text).run(agent.id, agent.nodeId, body)
+      this.#append({ kind: 'agent.saved', agent }, `{"kind":"agent.saved","agent":${body}}`)
+    })
+  }
+
+  removeAgent(id: AgentId): Promise<void> {
+    return this.#write(() => {
+      const { changes } = this.#statements.change('DELETE FROM agents WHERE id = ?').run(id)
+      if (changes > 0) this.#append({ kind: 'agent.removed', agentId: id })
+    })
+  }
+
+  saveJoinToken({ token, secretHash }: StoredJoinToken): Promise<void> {
+    return this.#write(() => {
+      const text = `INSERT INTO join_tokens (id, secret_hash, body) VALUES (?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET body = excluded.body`
+      this.#statements.change(text).run(token.id, secretHash, JSON.stringify(token))
+      this.#append({ kind: 'joinTokens.changed' })
+    })
+  }
+
+  saveAgentRun({ runId, agentId, sequence, lastReportAt }: AgentRunRecord): Promise<void> {
+    const text = `INSERT INTO agent_runs (run_id, agent_id, sequence, last_report_at) VALUES (?, ?, ?, ?)
+      ON CONFLICT (run_id) DO UPDATE SET sequence = excluded.sequence, last_report_at = excluded.last_report_at`
+    return this.#write(() => void this.#statements.change(text).run(runId, agentId, sequence, lastReportAt))
+  }
+
+  saveOperation({ key, nodeId, result }: OperationRecord): Promise<void> {
+    const text = `INSERT INTO operations (key, node_id, result) VALUES (?, ?, ?)
+      ON CONFLICT (key, node_id) DO UPDATE SET result = excluded.result`
+    return this.#write(() => void this.#statements.change(text).run(key, nodeId, result))
+  }
+
+  nextKrlVersion(): Promise<number> {
+    return this.#write(() => this.#counters.next('krl_version'))
+  }
+
+  announce(change: Parameters<StoreTransaction['announce']>[0]): Promise<void> {
+    return this.#write(() => this.#append(change))
+  }
+
   reserveSerials(count: number): Promise<bigint> {
     return this.#write(() => {
       if (!Number.isSafeInteger(count) || count < 1) throw new AppError('INTERNAL', `cannot reserve ${count} serials`)
       const last = this.#counters.get('serial')
+      if (last + BigInt(count) > largestSerial)
+        throw new AppError('SERIAL_EXHAUSTED', 'All serials of the authority are used up. Rotate the authority.')
       this.#counters.set('serial', last + BigInt(count))
       return last + 1n
     })
@@ -233,6 +318,14 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
   #assertOpen(): void {
     if (!this.#open) throw new AppError('INTERNAL', 'a store transaction was used after it had ended')
   }
+}
+
+/** The database keeps signed 64-bit integers; a serial is never reused, so the count ends there. */
+const largestSerial = 2n ** 63n - 1n
+
+function searchTextOf(certificate: IssuedCertificate): string {
+  const { serial, keyId, principals, nodeName, requestedBy, reason } = certificate
+  return [serial, keyId, ...principals, nodeName ?? '', requestedBy, reason].join(' ').toLowerCase()
 }
 
 function uniqueOr<T>(message: string, insert: () => T): T {

@@ -1,7 +1,11 @@
 import type { ByteName, ListedEntry } from '../../../../core/parse/rsync.ts'
 import type { Clock } from '../../../../platform/clock.ts'
+import type { TreePlan } from '../../../../shared/model/plan.ts'
 import type { DiagnoseFailure, OpenSshAccess, SshPool, StoreReader } from '../../../ports.ts'
 import type { Manifest } from '../../../transfer/manifest.ts'
+import type { StepContext } from '../../executor.ts'
+
+export type TreeContext = StepContext<TreePlan>
 
 export interface TreeDependencies {
   readonly store: Pick<StoreReader, 'recentDeleteShares' | 'listRuns' | 'listNodes'>

@@ -19,8 +19,14 @@ import { type Manifest, readManifest } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { type RemoteDirectoryFacts, type RemoteFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
 import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
-import { diagnosisOf, type NodeLesson, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
-import { commandTimeoutMs, connectTimeoutMs, type TreeDependencies, type TreeMemory } from './memory.ts'
+import { diagnosisOf, type NodeLesson, outcomeOf, type StepOutcome } from '../../executor.ts'
+import {
+  commandTimeoutMs,
+  connectTimeoutMs,
+  type TreeContext,
+  type TreeDependencies,
+  type TreeMemory,
+} from './memory.ts'
 import { measureTransfer } from './transfer.ts'
 
 /** A clock further off than this is worth a word: times decide what rsync sends. */
@@ -42,7 +48,7 @@ const refuse = (diagnosis: Diagnosis): never => {
 /** All checks of S0.62-65, the node first: whoever does not answer costs no more than the connect timeout. */
 export async function preflight(
   dependencies: TreeDependencies,
-  context: StepContext,
+  context: TreeContext,
   memory: TreeMemory,
 ): Promise<StepOutcome> {
   let learned: NodeLesson | undefined
@@ -67,7 +73,7 @@ export async function preflight(
 }
 
 /** Resolves the name, reaches the node and logs in, without rsync (S0.64, S0.65, S1.71). */
-async function login({ sshPool }: TreeDependencies, { node, run, signal, log }: StepContext): Promise<LoginProof> {
+async function login({ sshPool }: TreeDependencies, { node, run, signal, log }: TreeContext): Promise<LoginProof> {
   const options = { timeoutMs: connectTimeoutMs, signal }
   let proof = await sshPool.login(node, options)
   if (run.certificateSerial !== null && proof.certificateSerial !== run.certificateSerial) {
@@ -78,7 +84,7 @@ async function login({ sshPool }: TreeDependencies, { node, run, signal, log }: 
   return proof
 }
 
-function lessonOf(proof: LoginProof, { run }: StepContext): NodeLesson {
+function lessonOf(proof: LoginProof, { run }: TreeContext): NodeLesson {
   return (node) => {
     const seen = withLogin(node, { at: proof.at, clockSkewMs: proof.clockSkewMs, certificate: null })
     const certificate = seen.certificate
@@ -90,7 +96,7 @@ function lessonOf(proof: LoginProof, { run }: StepContext): NodeLesson {
   }
 }
 
-function clockWarning({ clockSkewMs }: LoginProof, { node, log }: StepContext) {
+function clockWarning({ clockSkewMs }: LoginProof, { node, log }: TreeContext) {
   if (clockSkewMs === null || Math.abs(clockSkewMs) <= tolerableSkewMs) return []
   const seconds = Math.round(clockSkewMs / 1000)
   const message = `The clock of ${node.name} is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}. Set it: certificates and file times depend on it.`
@@ -101,7 +107,7 @@ function clockWarning({ clockSkewMs }: LoginProof, { node, log }: StepContext) {
 /** An earlier attempt of this run, or a canceled run whose stop was never proven, may still write over there. */
 async function endLeftoverProcesses(
   { sshPool, store }: TreeDependencies,
-  { run, node, log }: StepContext,
+  { run, node, log }: TreeContext,
 ): Promise<void> {
   const canceled = await store.listRuns({ nodeId: node.id, statuses: ['canceled'], limit: 20 })
   const unproven = canceled.filter((other) => other.cancellation?.stopConfirmed === false).map((other) => other.id)
@@ -121,7 +127,7 @@ async function endLeftoverProcesses(
   }
 }
 
-async function checkLocalSource({ plan, node, signal, log }: StepContext): Promise<Manifest | null> {
+async function checkLocalSource({ plan, node, signal, log }: TreeContext): Promise<Manifest | null> {
   if (plan.spec.push === null) return null
   const directory = localDirectory(plan.spec.push.source, node.name)
   const stats = await stat(directory).catch(() => null)
@@ -132,7 +138,7 @@ async function checkLocalSource({ plan, node, signal, log }: StepContext): Promi
   return manifest
 }
 
-async function checkNode({ sshPool, diagnose }: TreeDependencies, context: StepContext): Promise<RemoteFacts> {
+async function checkNode({ sshPool, diagnose }: TreeDependencies, context: TreeContext): Promise<RemoteFacts> {
   const { plan, node, signal, log } = context
   const { push, pull } = plan.spec
   const facts = await readRemoteFacts(sshPool, node, {
@@ -181,7 +187,7 @@ function checkRemoteSource(facts: RemoteDirectoryFacts, judge: Judge & { readonl
 }
 
 /** @returns true when the directory is there and empty. */
-async function checkLocalTarget({ store }: TreeDependencies, { plan, node }: StepContext): Promise<boolean> {
+async function checkLocalTarget({ store }: TreeDependencies, { plan, node }: TreeContext): Promise<boolean> {
   if (plan.spec.pull === null) return false
   const directory = localDirectory(plan.spec.pull.target, node.name)
   if (!plan.spec.pull.target.includes('{node}')) await refuseSharedCopy(store, plan, directory)
@@ -210,7 +216,7 @@ async function checkLocalTarget({ store }: TreeDependencies, { plan, node }: Ste
 /** Nodes and selectors change after a plan was applied: a second node here would overwrite the copy of the first. */
 async function refuseSharedCopy(
   store: TreeDependencies['store'],
-  plan: StepContext['plan'],
+  plan: TreeContext['plan'],
   directory: string,
 ): Promise<void> {
   const nodes = (await store.listNodes()).filter((node) => node.plans.some(({ planId }) => planId === plan.id))
@@ -231,7 +237,7 @@ async function holdsHome(directory: string): Promise<boolean> {
   return target === '/' || target === home || home.startsWith(`${target}/`)
 }
 
-function checkEmptySources(context: StepContext, { manifest, receiverWasEmpty }: TreeMemory, facts: RemoteFacts): void {
+function checkEmptySources(context: TreeContext, { manifest, receiverWasEmpty }: TreeMemory, facts: RemoteFacts): void {
   const { run, node, plan } = context
   if (isApproved(run.approvals, 'source-empty', { planRevision: run.planRevision })) return
   if (
@@ -260,7 +266,7 @@ function checkEmptySources(context: StepContext, { manifest, receiverWasEmpty }:
 
 interface SpaceCheck {
   readonly dependencies: TreeDependencies
-  readonly context: StepContext
+  readonly context: TreeContext
   readonly memory: TreeMemory
   readonly facts: RemoteFacts
 }

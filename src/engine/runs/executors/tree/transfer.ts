@@ -10,15 +10,15 @@ import { remoteRsyncProgram } from '../../../transfer/remoteProcess.ts'
 import { shellQuote } from '../../../transfer/remoteShell.ts'
 import { type RsyncResult, runRsync } from '../../../transfer/rsync.ts'
 import type { RsyncTransfer } from '../../../transfer/rsyncArguments.ts'
-import { type diagnosisOf, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
-import type { TreeDependencies, TreeMemory } from './memory.ts'
+import { type diagnosisOf, outcomeOf, type StepOutcome } from '../../executor.ts'
+import type { TreeContext, TreeDependencies, TreeMemory } from './memory.ts'
 
 type Direction = RunProgress['direction']
 
 interface Step {
   readonly direction: Direction
   readonly dependencies: TreeDependencies
-  readonly context: StepContext
+  readonly context: TreeContext
   readonly memory: TreeMemory
 }
 
@@ -316,8 +316,8 @@ function moreDeletesThanSeen({ context }: Step): StepOutcomeDiagnosis {
   })
 }
 
-function warningsOf(result: RsyncResult, tally: Tally): StepContext['run']['warnings'] {
-  const warnings: StepContext['run']['warnings'] = []
+function warningsOf(result: RsyncResult, tally: Tally): TreeContext['run']['warnings'] {
+  const warnings: TreeContext['run']['warnings'] = []
   if (result.exitCode === 24) {
     warnings.push({
       code: 'FILES_VANISHED',

@@ -1,12 +1,18 @@
 import { stopNotConfirmed } from '../../../../core/run/causes.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
-import type { Plan } from '../../../../shared/model/plan.ts'
+import type { TreePlan } from '../../../../shared/model/plan.ts'
 import { removeLocalLeftovers, removeRemoteLeftovers } from '../../../transfer/leftovers.ts'
 import { FingerprintCache } from '../../../transfer/manifest.ts'
 import { localDirectory, normalizedRemoteDirectory, realLocalDirectory } from '../../../transfer/paths.ts'
 import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
-import { diagnosisOf, type LockTarget, type PlanExecutor, type StepContext } from '../../executor.ts'
-import { commandTimeoutMs, createTreeMemory, type TreeDependencies, type TreeMemory } from './memory.ts'
+import { diagnosisOf, type LockTarget, type PlanExecutor } from '../../executor.ts'
+import {
+  commandTimeoutMs,
+  createTreeMemory,
+  type TreeContext,
+  type TreeDependencies,
+  type TreeMemory,
+} from './memory.ts'
 import { preflight } from './preflight.ts'
 import { transferStep } from './transfer.ts'
 import { verify } from './verify.ts'
@@ -15,7 +21,7 @@ import { verify } from './verify.ts'
 const stopTimeoutMs = 30_000
 
 /** Trees: rsync over ssh, green only when hashes read back from the node agree. */
-export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor<TreeMemory> {
+export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor<TreeMemory, TreePlan> {
   const fingerprints = new FingerprintCache()
   return {
     createMemory: createTreeMemory,
@@ -44,7 +50,7 @@ export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor
 }
 
 /** What runs write, and what they read on a node. Sources of this machine are not locked: many nodes read them at once. */
-async function lockTargets({ spec }: Plan, node: FleetNode): Promise<LockTarget[]> {
+async function lockTargets({ spec }: TreePlan, node: FleetNode): Promise<LockTarget[]> {
   const remote = [spec.push?.target, spec.pull?.source].filter((directory) => directory !== undefined)
   const targets: LockTarget[] = [...new Set(remote.map(normalizedRemoteDirectory))].map((directory) => ({
     where: 'node',
@@ -56,7 +62,7 @@ async function lockTargets({ spec }: Plan, node: FleetNode): Promise<LockTarget[
 }
 
 /** A transfer that ends well leaves nothing behind; only broken-off ones do, and then the whole tree is searched. */
-async function cleanUp({ sshPool, store }: TreeDependencies, { run, node, plan, log }: StepContext): Promise<void> {
+async function cleanUp({ sshPool, store }: TreeDependencies, { run, node, plan, log }: TreeContext): Promise<void> {
   const [, before] = await store.listRuns({ nodeId: node.id, planId: plan.id, limit: 2 })
   if (run.attempts.length === 1 && (before === undefined || before.status === 'succeeded')) return
   log('removing what broken-off transfers left')

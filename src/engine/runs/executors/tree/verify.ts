@@ -4,8 +4,8 @@ import { changedSince, type FingerprintCache, fingerprintAllLocal } from '../../
 import { localDirectory } from '../../../transfer/paths.ts'
 import { fingerprintRemote, type RemoteAnswer } from '../../../transfer/remoteVerify.ts'
 import { chooseSample, digestOf, type SampledEntry } from '../../../transfer/sample.ts'
-import type { StepContext, StepOutcome } from '../../executor.ts'
-import { commandTimeoutMs, type TreeDependencies, type TreeMemory } from './memory.ts'
+import type { StepOutcome } from '../../executor.ts'
+import { commandTimeoutMs, type TreeContext, type TreeDependencies, type TreeMemory } from './memory.ts'
 import { leftToDo } from './transfer.ts'
 
 /** Hashing speed below which a node is given up: 10 MB/s. */
@@ -29,7 +29,7 @@ interface Side {
 /** VERIFY: what the node says of its files must be what we have of them; only that makes a tile green (S0.73-75). */
 export async function verify(
   dependencies: TreeDependencies & { readonly fingerprints: FingerprintCache },
-  context: StepContext,
+  context: TreeContext,
   memory: TreeMemory,
 ): Promise<StepOutcome> {
   const { plan } = context
@@ -71,7 +71,7 @@ function take(proven: Proven, direction: 'push' | 'pull', { fingerprints, entrie
   proven.files += fingerprints.size
 }
 
-function sideOf(direction: 'push' | 'pull', { plan, node }: StepContext, memory: TreeMemory): Side {
+function sideOf(direction: 'push' | 'pull', { plan, node }: TreeContext, memory: TreeMemory): Side {
   const leg = plan.spec[direction]
   if (leg === null) throw new Error(`the plan has no ${direction}`)
   if (direction === 'pull') {
@@ -108,7 +108,7 @@ async function changesOf({ manifest }: TreeMemory): Promise<StepOutcome | null> 
 /** Both sides hash the same sample at the same time, each on its own machine. */
 async function compare(
   { sshPool, fingerprints }: TreeDependencies & { readonly fingerprints: FingerprintCache },
-  { run, node, plan, signal, log }: StepContext,
+  { run, node, plan, signal, log }: TreeContext,
   side: Side,
 ): Promise<Checked> {
   const sample = chooseSample(side.entries, { verify: plan.spec.verify, seed: run.id, transferred: side.transferred })
@@ -128,7 +128,7 @@ async function compare(
  * A sample says nothing of files that should be gone: after a push that deletes, a last dry run does (S0.75). What a
  * node writes into the source of a pull meanwhile is no fault, so there only `full` asks.
  */
-function mustLookOnceMore(direction: 'push' | 'pull', { plan }: StepContext, { nothingToDo }: TreeMemory): boolean {
+function mustLookOnceMore(direction: 'push' | 'pull', { plan }: TreeContext, { nothingToDo }: TreeMemory): boolean {
   if (nothingToDo[direction]) return false
   return plan.spec.verify.mode === 'full' || (direction === 'push' && plan.spec.delete)
 }
@@ -137,7 +137,7 @@ function mustLookOnceMore(direction: 'push' | 'pull', { plan }: StepContext, { n
 async function sanityCheck(
   direction: 'push' | 'pull',
   dependencies: TreeDependencies,
-  context: StepContext,
+  context: TreeContext,
   memory: TreeMemory,
 ): Promise<StepOutcome | null> {
   const left = await leftToDo(direction, { dependencies, context, memory })
@@ -147,7 +147,7 @@ async function sanityCheck(
 }
 
 /** The next try compares content, so that a file whose size and time lie is sent after all. */
-function mismatch({ node, log }: StepContext, memory: TreeMemory, { wrong }: Checked): StepOutcome | null {
+function mismatch({ node, log }: TreeContext, memory: TreeMemory, { wrong }: Checked): StepOutcome | null {
   if (wrong.length === 0) return null
   memory.compareContent = true
   const names = wrong.map(displayName)
@@ -169,7 +169,7 @@ function mismatch({ node, log }: StepContext, memory: TreeMemory, { wrong }: Che
 }
 
 /** With deletes the node holds what was sent and nothing else, as far as a count can tell. */
-function miscount({ node, log }: StepContext, { expected }: Side, { remote }: Checked): StepOutcome | null {
+function miscount({ node, log }: TreeContext, { expected }: Side, { remote }: Checked): StepOutcome | null {
   if (expected === null || expected === remote.entries) return null
   log(`${node.name} holds ${remote.entries} files and links, not ${expected}`)
   return {
@@ -179,7 +179,7 @@ function miscount({ node, log }: StepContext, { expected }: Side, { remote }: Ch
   }
 }
 
-function prove({ clock }: TreeDependencies, { run, plan, log }: StepContext, proven: Proven): StepOutcome {
+function prove({ clock }: TreeDependencies, { run, plan, log }: TreeContext, proven: Proven): StepOutcome {
   const digest = digestOf(proven.facts)
   log(`verified ${proven.files} files, digest ${digest}`)
   const proof = {
