@@ -43,9 +43,10 @@ describe('openDatabase', () => {
     expect(database.pragma('busy_timeout', { simple: true })).toBe(5_000)
     const tables = database.pragma('table_list') as readonly { name: string; strict: number; schema: string }[]
     const ours = tables.filter(({ name }) => !name.startsWith('sqlite_') && !name.startsWith('kysely_'))
-    expect(ours.map(({ name }) => name).sort()).toEqual(
-      ['audit', 'certificates', 'counters', 'events', 'locks', 'nodes', 'plans', 'runs', 'settings'].sort(),
-    )
+    expect(ours.map(({ name }) => name).sort()).toEqual([
+      ...['agent_runs', 'agents', 'audit', 'certificates', 'counters', 'events', 'join_tokens', 'locks', 'nodes'],
+      ...['operations', 'plans', 'runs', 'settings'],
+    ])
     expect(ours.every(({ strict }) => strict === 1)).toBe(true)
     expect(readdirSync(directory)).not.toContain('backups')
   })
@@ -54,9 +55,9 @@ describe('openDatabase', () => {
     const before = await open(migrations)
     before.exec(`INSERT INTO settings (key, value) VALUES ('theme', 'dark')`)
     before.close()
-    const after = await open({ ...migrations, '0002_note': addNote })
+    const after = await open({ ...migrations, '9999_note': addNote })
     expect(after.prepare('SELECT * FROM settings').all()).toEqual([{ key: 'theme', value: 'dark', note: 'was dark' }])
-    expect(readdirSync(backupsDirectory())).toEqual(['lockstep-1970-01-01T00-00-00-000Z-before-0002_note.db'])
+    expect(readdirSync(backupsDirectory())).toEqual(['lockstep-1970-01-01T00-00-00-000Z-before-9999_note.db'])
     const backup = new BetterSqlite3(join(backupsDirectory(), readdirSync(backupsDirectory())[0] ?? ''))
     opened.push(backup)
     expect(backup.prepare('SELECT * FROM settings').all()).toEqual([{ key: 'theme', value: 'dark' }])
@@ -67,12 +68,12 @@ describe('openDatabase', () => {
     before.exec(`INSERT INTO settings (key, value) VALUES ('theme', 'dark')`)
     before.close()
     const broken = migration('CREATE TABLE half (id TEXT) STRICT', 'this is not SQL')
-    await expect(open({ ...migrations, '0002_note': addNote, '0003_broken': broken })).rejects.toThrow()
+    await expect(open({ ...migrations, '9998_note': addNote, '9999_broken': broken })).rejects.toThrow()
     const unchanged = await open(migrations)
     expect(unchanged.prepare('SELECT * FROM settings').all()).toEqual([{ key: 'theme', value: 'dark' }])
     expect(unchanged.prepare(`SELECT name FROM sqlite_schema WHERE name = 'half'`).all()).toEqual([])
     unchanged.close()
-    const again = await open({ ...migrations, '0002_note': addNote })
+    const again = await open({ ...migrations, '9999_note': addNote })
     expect(again.prepare('SELECT note FROM settings').pluck().all()).toEqual(['was dark'])
   })
 
@@ -84,12 +85,13 @@ describe('openDatabase', () => {
   })
 })
 
-describe('0001_initial', () => {
+describe('a new database', () => {
   it('starts all counters at zero and keeps integers of 64 bits', async () => {
     const database = await open(migrations)
     expect(database.prepare('SELECT name, value FROM counters ORDER BY name').all()).toEqual([
       { name: 'audit_seq', value: 0 },
       { name: 'event_seq', value: 0 },
+      { name: 'krl_version', value: 0 },
       { name: 'oldest_event_seq', value: 0 },
       { name: 'serial', value: 0 },
     ])

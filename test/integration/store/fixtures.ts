@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type OpenStoreOptions, openStore, type SqliteStore } from '../../../src/engine/store/index.ts'
 import { createIdSource } from '../../../src/platform/ids.ts'
+import { Agent, JoinToken } from '../../../src/shared/model/agent.ts'
 import { IssuedCertificate } from '../../../src/shared/model/certificate.ts'
 import { Plan } from '../../../src/shared/model/plan.ts'
 import type { Run } from '../../../src/shared/model/run.ts'
@@ -61,6 +62,8 @@ export function aCertificate(
   return IssuedCertificate.parse({
     id: newId(),
     serial: serial.toString(),
+    issuer: 'embedded',
+    revocation: null,
     keyId: 'lockstep node-01',
     principals: ['sync-agent'],
     purpose: 'automation',
@@ -87,3 +90,39 @@ export const anAuditEntry = (index: number) => ({
   subject: `node-${index}`,
   detail: { serial: String(index), principals: ['sync-agent'] },
 })
+
+export const anAgent = (overrides: Partial<Record<keyof Agent, unknown>> = {}): Agent =>
+  Agent.parse({
+    id: newId(),
+    nodeId: newId(),
+    name: 'agent-01',
+    status: 'active',
+    hostname: 'agent-01',
+    platform: 'linux x64',
+    version: '0.1.0',
+    enrolledAt: 0,
+    enrolledBy: 'ann@desk',
+    lastSeenAt: null,
+    lastSeenFrom: null,
+    clockSkewMs: null,
+    certificate: { serial: '01', authorityFingerprint: 'a'.repeat(64), validAfter: 0, validBefore: 1 },
+    trustedRoots: [],
+    sshCertificate: null,
+    activity: { status: 'idle', nextRunAt: null },
+    lock: null,
+    spooledReports: 0,
+    lastRun: null,
+    ...overrides,
+  })
+
+export const aJoinToken = (): JoinToken =>
+  JoinToken.parse({
+    id: newId(),
+    nodeName: null,
+    createdAt: 0,
+    createdBy: 'ann@desk',
+    expiresAt: 1,
+    usedAt: null,
+    usedBy: null,
+    revokedAt: null,
+  })

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { CertificateQuery } from '../../../src/engine/ports.ts'
 import type { SqliteStore } from '../../../src/engine/store/index.ts'
+import type { IssuedCertificate } from '../../../src/shared/model/certificate.ts'
 import type { EngineEvent } from '../../../src/shared/model/event.ts'
 import { IdempotencyKey, NodeId, PlanId, RunId } from '../../../src/shared/model/ids.ts'
 import { aNode } from '../../fakes/aNode.ts'
-import { aCertificate, anAuditEntry, aPlan, aRun, clock, newId, StoreFixture } from './fixtures.ts'
+import { aCertificate, aJoinToken, anAgent, anAuditEntry, aPlan, aRun, clock, newId, StoreFixture } from './fixtures.ts'
 
 const nodeId = () => NodeId.parse(newId())
 
@@ -165,11 +167,89 @@ describe.each([
       aCertificate(2n ** 64n - 1n),
     ]
     await store.transact((transaction) => transaction.insertCertificates(certificates))
-    expect(await store.listCertificates({ limit: 9 })).toEqual(certificates.toReversed())
-    expect(await store.listCertificates({ limit: 9, nodeId: node })).toEqual([certificates[1]])
+    expect(await store.listCertificates({ nowMs: 0, limit: 9 })).toEqual(certificates.toReversed())
+    expect(await store.listCertificates({ nowMs: 0, limit: 9, nodeId: node })).toEqual([certificates[1]])
     const again = store.transact((transaction) => transaction.insertCertificates([aCertificate(9n), aCertificate(2n)]))
     await expect(again).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('serial 2') })
-    expect(await store.listCertificates({ limit: 9 })).toHaveLength(3)
+    expect(await store.listCertificates({ nowMs: 0, limit: 9 })).toHaveLength(3)
+  })
+
+  it('N4 finds certificates by standing, purpose, text, end, authority and cursor', async () => {
+    const certificates = [
+      aCertificate(1n, { keyId: 'Backup_Agent', validBefore: 1_000 }),
+      aCertificate(2n, { purpose: 'host', principals: ['edge-1.example'], validBefore: 5_000 }),
+      aCertificate(3n, { purpose: 'agent', reason: '100% sure', validBefore: 6_000 }),
+      aCertificate(1n, { authorityFingerprint: 'SHA256:other', validBefore: 7_000 }),
+    ]
+    await store.transact((transaction) => transaction.insertCertificates(certificates))
+    const revocation = { revokedAt: 4_000, revokedBy: 'ann@desk', reason: 'lost laptop' }
+    const third = certificates[2] as IssuedCertificate
+    const revoke = () => store.transact((transaction) => transaction.revokeCertificates([third.id], revocation))
+    expect(await revoke()).toEqual([{ ...third, revocation }])
+    expect(await revoke(), 'the first revocation stays').toEqual([])
+    const found = async (query: Partial<CertificateQuery>) =>
+      (await store.listCertificates({ nowMs: 5_000, limit: 9, ...query })).map(({ id }) =>
+        certificates.findIndex((one) => one.id === id),
+      )
+    expect(await found({})).toEqual([3, 2, 1, 0])
+    expect(await found({ standing: 'live' })).toEqual([3])
+    expect(await found({ standing: 'expired' })).toEqual([1, 0])
+    expect(await found({ standing: 'revoked' })).toEqual([2])
+    expect(await found({ purposes: ['host', 'agent'] })).toEqual([2, 1])
+    expect(await found({ purposes: [] })).toEqual([])
+    expect(await found({ search: 'backup_a' })).toEqual([0])
+    expect(await found({ search: 'EDGE-1' })).toEqual([1])
+    expect(await found({ search: '100%' })).toEqual([2])
+    expect(await found({ search: '%' })).toEqual([2])
+    expect(await found({ endsFrom: 5_000, endsBefore: 7_000 })).toEqual([2, 1])
+    expect(await found({ authorityFingerprint: 'SHA256:other' })).toEqual([3])
+    expect(await found({ serials: ['1', '2'] })).toEqual([3, 1, 0])
+    expect(await found({ before: third.id })).toEqual([1, 0])
+    expect(await store.countExpiries({ from: 0, to: 7_001, stepMs: 5_000 })).toEqual([
+      { from: 0, to: 5_000, user: 1, host: 0, agent: 0, revoked: 0 },
+      { from: 5_000, to: 7_001, user: 1, host: 1, agent: 0, revoked: 1 },
+    ])
+  })
+
+  it('keeps agents, join tokens by the hash of their secret, agent runs and what an operation did for a node', async () => {
+    const agent = anAgent()
+    const token = { token: aJoinToken(), secretHash: 'f'.repeat(64) }
+    const runId = aRun().id
+    const key = IdempotencyKey.parse('renew-12345678')
+    await store.transact(async (transaction) => {
+      await transaction.saveAgent(agent)
+      await transaction.saveAgent({ ...agent, status: 'revoked' })
+      await transaction.saveJoinToken(token)
+      await transaction.saveAgentRun({ runId, agentId: agent.id, sequence: 1, lastReportAt: 5 })
+      await transaction.saveAgentRun({ runId, agentId: agent.id, sequence: 7, lastReportAt: 9 })
+      await transaction.saveOperation({ key, nodeId: agent.nodeId, result: '41' })
+      await transaction.saveOperation({ key, nodeId: agent.nodeId, result: '42' })
+    })
+    expect(await store.listAgents()).toEqual([{ ...agent, status: 'revoked' }])
+    expect(await store.getAgent(agent.id)).toEqual({ ...agent, status: 'revoked' })
+    expect(await store.findJoinToken(token.secretHash)).toEqual(token)
+    expect(await store.findJoinToken('0'.repeat(64))).toBeNull()
+    expect(await store.getJoinToken(token.token.id)).toEqual(token)
+    expect(await store.listJoinTokens()).toEqual([token.token])
+    expect(await store.getAgentRun(runId)).toEqual({ runId, agentId: agent.id, sequence: 7, lastReportAt: 9 })
+    expect(await store.getOperation(key, agent.nodeId)).toEqual({ key, nodeId: agent.nodeId, result: '42' })
+    const again = store.transact((transaction) => transaction.saveJoinToken({ ...token, token: aJoinToken() }))
+    await expect(again, 'two tokens never share a secret').rejects.toThrow()
+    await store.transact((transaction) => transaction.removeAgent(agent.id))
+    expect(await store.listAgents()).toEqual([])
+    const kinds = (await store.eventsAfter(0, 99)).map(({ change }) => change.kind)
+    expect(kinds).toEqual(['agent.saved', 'agent.saved', 'joinTokens.changed', 'agent.removed'])
+  })
+
+  it('U9 gives each version of the revocation list once, also after a rolled-back one', async () => {
+    const next = () => store.transact((transaction) => transaction.nextKrlVersion())
+    expect(await next()).toBe(1)
+    const rolledBack = store.transact(async (transaction) => {
+      await transaction.nextKrlVersion()
+      throw new Error('no')
+    })
+    await expect(rolledBack).rejects.toThrow('no')
+    expect(await next()).toBe(2)
   })
 
   it('N14 chains audit rows over transactions and verifies them', async () => {

@@ -65,7 +65,7 @@ const statements = [
 
   // Old events carry old shapes: who asks for them loads a snapshot instead.
   sql`DELETE FROM events`,
-  sql`UPDATE counters SET value = (SELECT value + 1 FROM counters WHERE name = 'event_seq') WHERE name = 'oldest_event_seq'`,
+  sql`UPDATE counters SET value = (SELECT value + 1 FROM counters WHERE name = 'event_seq') WHERE name = 'oldest_event_seq' AND (SELECT value FROM counters WHERE name = 'event_seq') > 0`,
   sql`INSERT INTO counters (name, value) VALUES ('krl_version', 0)`,
 ]
 
