@@ -111,7 +111,7 @@ export class SqliteReader implements StoreReader {
     readonly to: number
     readonly stepMs: number
   }): Promise<ExpiryBucket[]> {
-    const text = `SELECT (valid_before - ?) / ? AS step, purpose, revoked_at IS NOT NULL AS revoked, count(*) AS certificates
+    const text = `SELECT CAST((valid_before - ?) / ? AS INTEGER) AS step, purpose, revoked_at IS NOT NULL AS revoked, count(*) AS certificates
       FROM certificates WHERE valid_before >= ? AND valid_before < ? GROUP BY 1, 2, 3`
     const rows = await this.read((statements) => statements.rows<ExpiryRow>(text).all(from, stepMs, from, to))
     return bucketsOf(rows, { from, to, stepMs })
