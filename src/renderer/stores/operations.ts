@@ -28,6 +28,7 @@ export interface RenewOutcome {
 /** One press of Renew. `outcomes` is null until the engine has answered. */
 export interface RenewOperation extends Asked {
   readonly kind: 'renew'
+  readonly key: IdempotencyKey
   readonly outcomes: ReadonlyMap<NodeId, RenewOutcome> | null
 }
 
@@ -67,16 +68,16 @@ async function asking<Answer>(call: () => Promise<Answer>): Promise<Answer> {
   }
 }
 
-export interface ResyncRequest {
+export interface PressRequest {
   readonly nodeIds: readonly NodeId[]
-  /** Given when a press is repeated after an error: the same key, so the same runs. */
+  /** Given when a press is repeated after an error: the same key, so nothing that was done is done twice. */
   readonly key?: IdempotencyKey
 }
 
 /** Pushes every plan that reaches these nodes. Never throws: the outcome is in the store. */
 export async function startResync(
   link: EngineLink,
-  { nodeIds, key = newIdempotencyKey() }: ResyncRequest,
+  { nodeIds, key = newIdempotencyKey() }: PressRequest,
 ): Promise<ResyncOperation> {
   const asked: ResyncOperation = { kind: 'resync', key, nodeIds, startedAt: Date.now(), error: null, runIds: null }
   keep(asked)
@@ -93,12 +94,16 @@ export async function startResync(
 }
 
 /** Asks for new certificates for these nodes. Never throws: the outcome is in the store. */
-export async function startRenew(link: EngineLink, nodeIds: readonly NodeId[]): Promise<RenewOperation> {
-  const asked: RenewOperation = { kind: 'renew', nodeIds, startedAt: Date.now(), error: null, outcomes: null }
+export async function startRenew(
+  link: EngineLink,
+  { nodeIds, key = newIdempotencyKey() }: PressRequest,
+): Promise<RenewOperation> {
+  const asked: RenewOperation = { kind: 'renew', key, nodeIds, startedAt: Date.now(), error: null, outcomes: null }
   keep(asked)
+  const targets: PushTargets = { kind: 'nodes', nodes: [...nodeIds] }
   let settled: RenewOperation
   try {
-    const renewed = await link.client.certificates.renew({ nodes: [...nodeIds] })
+    const renewed = await asking(() => link.client.certificates.renew({ idempotencyKey: key, targets }))
     settled = {
       ...asked,
       outcomes: new Map(renewed.map(({ node, serial, accepted }) => [node.id, { serial, accepted }])),

@@ -10,12 +10,16 @@ import { decodeTerminalFrame, encodeTerminalFrame } from '../../../shared/termin
 import type { EngineLink, LinkStatus, TerminalDuplex } from '../link.ts'
 import { createSubscribable, type Settable } from '../subscribable.ts'
 import { createDuplex } from './duplex.ts'
+import { agentRoutes, FakeAgents } from './fakeAgents.ts'
 import { FakeEngine, type FakeEngineOptions } from './fakeEngine.ts'
 import { fakeId, fakeNode, fakePlan } from './fakeFleet.ts'
+import { FakeTrust, trustRoutes } from './fakeTrust.ts'
 
 /** A link to an engine inside this page. Never part of the product: only tests, the dev entry and the bench import it. */
 export interface FakeLink extends EngineLink {
   readonly engine: FakeEngine
+  readonly trust: FakeTrust
+  readonly agents: FakeAgents
   readonly status: Settable<LinkStatus>
   /** Ends all streams as a lost connection does, and starts the engine anew under another instance id. */
   restart(): void
@@ -66,6 +70,8 @@ const toBase64 = (text: string): string => btoa(text)
 export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
   const engine = new FakeEngine(options)
   const status = createSubscribable<LinkStatus>('live')
+  const trust = new FakeTrust(engine)
+  const agents = new FakeAgents(engine)
   const copied: string[] = []
   const terminals = new Map<TerminalId, Terminal>()
   let streams = new AbortController()
@@ -200,15 +206,14 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
       apply: os.plans.apply.handler(({ input }) =>
         input.plans.map((plan, index) => {
           const before = [...engine.plans.values()].find((each) => each.name === plan.name)
-          const saved = {
-            ...fakePlan,
+          return engine.savePlan({
             ...plan,
             id: before?.id ?? fakeId<typeof fakePlan.id>(2, engine.plans.size + index + 2),
             revision: (before?.revision ?? 0) + 1,
+            digest: fakePlan.digest,
+            createdAt: before?.createdAt ?? engine.now(),
             updatedAt: engine.now(),
-          }
-          engine.commit({ kind: 'plan.saved', plan: saved })
-          return saved
+          })
         }),
       ),
       remove: os.plans.remove.handler(({ input }) => {
@@ -227,14 +232,7 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
         const failure = engine.pushFailures.shift()
         engine.pushKeys.push(input.idempotencyKey)
         if (failure?.when === 'before') throw failure.error
-        const { targets } = input
-        const nodes =
-          targets.kind === 'all'
-            ? [...engine.nodes.values()]
-            : targets.kind === 'filter'
-              ? engine.select(targets.filter)
-              : targets.nodes.map((node) => engine.node(node))
-        const { batchId, runs } = engine.push(input.idempotencyKey, nodes)
+        const { batchId, runs } = engine.push(input.idempotencyKey, engine.nodesOf(input.targets), input.plans)
         if (failure !== undefined) throw failure.error
         return { batchId, runs: [...runs] }
       }),
@@ -270,26 +268,8 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
         yield chunk(input.runId, input.offset, 1_000_000)
       }),
     },
-    certificates: {
-      authorities: os.certificates.authorities.handler(() => [
-        {
-          kind: 'ssh-user' as const,
-          fingerprint: `SHA256:${'A'.repeat(43)}`,
-          publicKey: 'ssh-ed25519 AAAAC3Nza lockstep-user-ca',
-          createdAt: engine.now() - 90 * 86_400_000,
-          sealedBy: 'a passphrase (scrypt, AES-256-GCM)',
-        },
-      ]),
-      list: os.certificates.list.handler(({ input }) =>
-        engine.certificates
-          .filter((each) => input.node === undefined || each.nodeId === input.node || each.nodeName === input.node)
-          .slice(0, input.limit),
-      ),
-      issue: os.certificates.issue.handler(() => {
-        throw new AppError('UNSUPPORTED', 'The invented engine signs nothing.')
-      }),
-      renew: os.certificates.renew.handler(({ input }) => input.nodes.map((node) => engine.renew(engine.node(node)))),
-    },
+    ...trustRoutes(engine, trust),
+    ...agentRoutes(engine, agents),
     audit: {
       list: os.audit.list.handler(({ input }) =>
         audit()
@@ -354,6 +334,8 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
   }
   return {
     engine,
+    trust,
+    agents,
     status,
     copied,
     client: createRouterClient(router) as EngineClient,

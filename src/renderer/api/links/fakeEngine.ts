@@ -3,15 +3,15 @@ import { matchesFilter, parseFilter } from '../../../core/fleet/filter.ts'
 import type { PushTargets } from '../../../shared/contract/runs.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { Agent } from '../../../shared/model/agent.ts'
-import type { Agent } from '../../../shared/model/agent.ts'
 import type { IssuedCertificate } from '../../../shared/model/certificate.ts'
 import type { Change, EngineEvent, WatchMessage } from '../../../shared/model/event.ts'
-import type { AgentId, AgentId, BatchId, CertificateId, IdempotencyKey, NodeId, RunId } from '../../../shared/model/ids.ts'
+import type { AgentId, BatchId, CertificateId, IdempotencyKey, NodeId, RunId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
-import { isFinal, type Run } from '../../../shared/model/run.ts'
+import { isFinal, type Run, type RunProof } from '../../../shared/model/run.ts'
 import type { EngineStatus, Snapshot } from '../../../shared/model/system.ts'
-import { fakeAuthorityFingerprint, fakeId } from './fakeFleet.ts'
+import { fakeCertificate } from './fakeCertificates.ts'
+import { fakeId } from './fakeFleet.ts'
 import { enter, fakeLogOf, finish, pastRun, queuedRun } from './fakeRuns.ts'
 import { contentStates, type FakeOutcome } from './fakeStates.ts'
 
@@ -32,12 +32,19 @@ export interface FakeRenewal {
 
 type Listener = (message: WatchMessage) => void
 
+/** What a proof says about the trust of a node, beyond the plan itself. */
+function observedTrust({ verify, verifiedAt }: RunProof): Partial<FleetNode> {
+  if (verify.mode === 'krl') return { krl: { version: verify.krlVersion, verifiedAt } }
+  if (verify.mode !== 'host-certificate') return {}
+  const { serial, authorityFingerprint, validAfter, validBefore } = verify
+  return { hostCertificate: { serial, authorityFingerprint, validAfter, validBefore, verifiedAt } }
+}
+
 /** State and behaviour of an engine that exists in this page only: for component tests, the dev entry and the map bench. */
 export class FakeEngine {
   readonly nodes = new Map<NodeId, FleetNode>()
   readonly plans = new Map<string, Plan>()
   readonly runs = new Map<RunId, Run>()
-  readonly agents = new Map<AgentId, Agent>()
   readonly agents = new Map<AgentId, Agent>()
   readonly certificates = new Map<CertificateId, IssuedCertificate>()
   readonly events: EngineEvent[] = []
@@ -48,6 +55,7 @@ export class FakeEngine {
   readonly pushKeys: IdempotencyKey[] = []
   /** Taken one a push: `before` refuses it, `after` does the work and loses the answer on the way. */
   readonly pushFailures: { readonly when: 'before' | 'after'; readonly error: AppError }[] = []
+  krlVersion = 0
   seq = 0
   instance = 1
   vaultUnlocked: boolean
@@ -97,7 +105,6 @@ export class FakeEngine {
       nodes: [...this.nodes.values()],
       plans: [...this.plans.values()],
       agents: [...this.agents.values()],
-      agents: [...this.agents.values()],
       runs: [...this.runs.values()],
     }
   }
@@ -128,10 +135,12 @@ export class FakeEngine {
     if (change.kind === 'plan.saved') this.plans.set(change.plan.id, change.plan)
     if (change.kind === 'plan.removed') this.plans.delete(change.planId)
     if (change.kind === 'run.saved') this.runs.set(change.run.id, change.run)
+    if (change.kind === 'krl.saved') this.krlVersion = change.krl.version
     if (change.kind === 'agent.saved') this.agents.set(change.agent.id, change.agent)
     if (change.kind === 'agent.removed') this.agents.delete(change.agentId)
     if (change.kind === 'certificate.issued' || change.kind === 'certificate.revoked')
       this.certificates.set(change.certificate.id, change.certificate)
+    if (change.kind === 'krl.saved') this.krlVersion = change.krl.version
     if (change.kind === 'agent.saved') this.agents.set(change.agent.id, change.agent)
     if (change.kind === 'agent.removed') this.agents.delete(change.agentId)
   }
@@ -236,7 +245,7 @@ export class FakeEngine {
 
   /** Ends a run and makes its node look like it. */
   endRun(id: RunId, outcome: FakeOutcome): void {
-    const run = this.saveRun(finish(this.run(id), outcome, this.now()))
+    const run = this.saveRun(finish(this.run(id), outcome, this.now(), this.krlVersion))
     const node = this.node(run.nodeId)
     const { proof } = run
     if (proof === null) {
@@ -268,6 +277,7 @@ export class FakeEngine {
       lastSyncAt: this.now(),
       lastAttemptAt: this.now(),
       plans,
+      ...observedTrust(proof),
     })
   }
 

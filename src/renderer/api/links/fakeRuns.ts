@@ -1,7 +1,9 @@
+import { assertNever } from '../../../shared/errors.ts'
 import type { BatchId, IdempotencyKey, RunId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
-import type { Attempt, Run, RunState, StateVisit } from '../../../shared/model/run.ts'
+import type { Attempt, Run, RunProof, RunState, StateVisit } from '../../../shared/model/run.ts'
+import { hostAuthority, userAuthority } from './fakeCertificates.ts'
 import { fakeDiagnosis, fakeDigest } from './fakeFleet.ts'
 import { contentStates, type FakeOutcome } from './fakeStates.ts'
 
@@ -22,7 +24,7 @@ export function queuedRun({ id, batchId, key, plan, node, atMs, seq }: FakeRunRe
     batchId,
     planId: plan.id,
     planName: plan.name,
-    planKind: 'tree',
+    planKind: plan.kind,
     planRevision: plan.revision,
     nodeId: node.id,
     nodeName: node.name,
@@ -75,8 +77,37 @@ function endVisits(run: Run, atMs: number, outcome: StateVisit['outcome']): Stat
   return run.visits.map((visit) => (visit.leftAt === null ? { ...visit, leftAt: atMs, outcome } : visit))
 }
 
+function provenBy({ planKind }: Run, atMs: number, krlVersion: number): Pick<RunProof, 'filesVerified' | 'verify'> {
+  switch (planKind) {
+    case 'tree':
+      return { filesVerified: 200, verify: { mode: 'sample', files: 200 } }
+    case 'krl':
+      return { filesVerified: 1, verify: { mode: 'krl', krlVersion, refusedSerial: krlVersion === 0 ? null : '4002' } }
+    case 'trust':
+      return {
+        filesVerified: 1,
+        verify: { mode: 'trust', authorities: [userAuthority], loggedInWith: [userAuthority] },
+      }
+    case 'host-certificate':
+      return {
+        filesVerified: 1,
+        verify: {
+          mode: 'host-certificate',
+          serial: '312',
+          validAfter: atMs - 60_000,
+          validBefore: atMs + 30 * 86_400_000,
+          authorityFingerprint: hostAuthority,
+        },
+      }
+    case 'agent':
+      return { filesVerified: 3010, verify: { mode: 'agent', compared: 'checksum' } }
+    default:
+      return assertNever(planKind)
+  }
+}
+
 /** The end of a run: with the proof that makes its node green, or with a cause. */
-export function finish(run: Run, outcome: FakeOutcome, atMs: number): Run {
+export function finish(run: Run, outcome: FakeOutcome, atMs: number, krlVersion = 0): Run {
   const status = outcome
   const failure =
     outcome === 'failed'
@@ -113,8 +144,7 @@ export function finish(run: Run, outcome: FakeOutcome, atMs: number): Run {
       outcome === 'succeeded'
         ? {
             digest: fakeDigest(run.planRevision),
-            filesVerified: 200,
-            verify: { mode: 'sample', files: 200 },
+            ...provenBy(run, atMs, krlVersion),
             verifiedAt: atMs,
             certificateSerial: '4711',
           }

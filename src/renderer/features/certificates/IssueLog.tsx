@@ -21,8 +21,9 @@ export function IssueLog() {
   const live = useReplica((state) => state.certificates)
   const query = useQuery({ queryKey: ['certificates'], queryFn: () => client.certificates.list({ limit: shown }) })
   const rows = useMemo(() => {
-    const known = new Set(live.map((certificate) => certificate.id))
-    return [...live, ...(query.data ?? []).filter((certificate) => !known.has(certificate.id))]
+    const byId = new Map((query.data ?? []).map((certificate) => [certificate.id, certificate]))
+    for (const [id, certificate] of live) byId.set(id, certificate)
+    return [...byId.values()].sort((a, b) => (a.id < b.id ? 1 : -1))
   }, [live, query.data])
   if (query.error !== null && rows.length === 0) {
     return (

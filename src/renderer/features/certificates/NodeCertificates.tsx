@@ -255,7 +255,7 @@ interface RenewDialogProps {
 function RenewDialog({ chosen, total, onClose, onRenewed }: RenewDialogProps) {
   const { client } = useLink()
   const renew = useMutation({
-    mutationFn: () => client.certificates.renew({ nodes: chosen.map((node) => node.id) }),
+    mutationFn: () => client.certificates.renew({ targets: { kind: 'nodes', nodes: chosen.map((node) => node.id) } }),
     onSuccess: onRenewed,
   })
   return (

@@ -38,7 +38,7 @@ export function PushDecision({ question, total, filter, onClose, onStarted }: Pu
     setBusy(true)
     setError(null)
     const nodeIds = nodes.map((node) => node.id)
-    const operation = kind === 'resync' ? await startResync(link, { nodeIds, key }) : await startRenew(link, nodeIds)
+    const operation = await (kind === 'resync' ? startResync : startRenew)(link, { nodeIds, key })
     setBusy(false)
     if (operation.error !== null) {
       setError(operation.error)

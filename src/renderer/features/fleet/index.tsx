@@ -148,7 +148,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
   const pressCard = (kind: 'resync' | 'renew', nodeId: NodeId): void => {
     if (stale) return
     if (kind === 'resync') void startResync(link, { nodeIds: [nodeId] })
-    else void startRenew(link, [nodeId])
+    else void startRenew(link, { nodeIds: [nodeId] })
     open(nodeId)
   }
 

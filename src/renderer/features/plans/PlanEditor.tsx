@@ -1,17 +1,18 @@
 import { useMutation } from '@tanstack/react-query'
 import { useId, useMemo, useState } from 'react'
-import type { Plan, PlanInput } from '../../../shared/model/plan.ts'
+import { type Plan, type PlanInput, planKinds } from '../../../shared/model/plan.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
 import { CliEquivalent } from '../../components/CliEquivalent.tsx'
+import { classNames } from '../../components/classNames.ts'
 import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { engineNowMs, useNow } from '../../stores/clock.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
-import { filterHash, formatHash, navigate } from '../../stores/route.ts'
+import { filterHash, formatHash, navigate, updateQuery } from '../../stores/route.ts'
 import {
   effectOf,
   formatPlanDocument,
@@ -20,13 +21,30 @@ import {
   type PlanProblem,
   parsePlanDocument,
 } from './planDocument.ts'
+import { kindWords, planLines, planWarning } from './planWords.ts'
 import { RemovePlan } from './RemovePlan.tsx'
 import { reachOf } from './reach.ts'
+import { newTrustPlanDocument, TrustPlanForm } from './TrustPlanForm.tsx'
 import { YamlEditor } from './YamlEditor.tsx'
 
+/** Kinds a person writes; plans of agents come from the agents. */
+export const writableKinds = planKinds.filter((kind) => kind !== 'agent')
+export type WritableKind = (typeof writableKinds)[number]
+
+interface PlanEditorProps {
+  /** The plan that is changed; null for a new one. */
+  readonly plan: Exclude<Plan, { kind: 'agent' }> | null
+  readonly kind: WritableKind
+}
+
+function firstText(plan: PlanEditorProps['plan'], kind: WritableKind): string {
+  if (plan !== null) return formatPlanDocument([plan])
+  return kind === 'tree' ? newPlanDocument : newTrustPlanDocument(kind)
+}
+
 /** Writes plans; what applying would do stands beside the text, before anything is done. */
-export function PlanEditor({ plan }: { readonly plan: Plan | null }) {
-  const [text, setText] = useState(() => (plan === null ? newPlanDocument : formatPlanDocument([plan])))
+export function PlanEditor({ plan, kind }: PlanEditorProps) {
+  const [text, setText] = useState(() => firstText(plan, kind))
   const [base, setBase] = useState(text)
   const [deciding, setDeciding] = useState(false)
   const problemsId = useId()
@@ -70,8 +88,15 @@ export function PlanEditor({ plan }: { readonly plan: Plan | null }) {
         />
       )}
       <div className="flex min-h-0 flex-1">
-        <div className="min-w-0 flex-1">
-          <YamlEditor text={text} problems={problems} onChange={setText} describedBy={problemsId} />
+        <div className="flex min-w-0 flex-1 flex-col">
+          {plan === null && <KindChoice kind={kind} />}
+          <div className="min-h-0 flex-1">
+            {plan === null && kind !== 'tree' ? (
+              <TrustPlanForm kind={kind} problems={problems} onChange={setText} />
+            ) : (
+              <YamlEditor text={text} problems={problems} onChange={setText} describedBy={problemsId} />
+            )}
+          </div>
         </div>
         <aside
           aria-label="What applying would do"
@@ -90,6 +115,28 @@ export function PlanEditor({ plan }: { readonly plan: Plan | null }) {
       </div>
       {deciding && <ApplyDialog plans={parsed.plans} effects={effects} onClose={() => setDeciding(false)} />}
     </div>
+  )
+}
+
+/** What the new plan delivers; choosing another starts another draft. */
+function KindChoice({ kind }: { readonly kind: WritableKind }) {
+  return (
+    <fieldset aria-label="What it delivers" className="flex shrink-0 flex-wrap gap-1 border-b px-4 py-2">
+      {writableKinds.map((each) => (
+        <button
+          key={each}
+          type="button"
+          aria-pressed={each === kind}
+          onClick={() => updateQuery({ kind: each === 'tree' ? undefined : each }, { replace: true })}
+          className={classNames(
+            'h-7 rounded-md px-2 text-muted hover:bg-hover hover:text-text',
+            each === kind && 'bg-selection text-text',
+          )}
+        >
+          {kindWords[each]}
+        </button>
+      ))}
+    </fieldset>
   )
 }
 
@@ -168,7 +215,7 @@ const effectClass: Readonly<Record<PlanEffect, string>> = {
 
 function EffectCard({ item }: { readonly item: EffectItem }) {
   const { input, effect, nodeCount, total, names } = item
-  const { push, pull } = input.spec
+  const warning = planWarning(input)
   return (
     <section aria-label={input.name} className="flex flex-col gap-1 rounded-md border p-3">
       <h2 className="flex items-baseline justify-between gap-2 font-semibold">
@@ -187,19 +234,12 @@ function EffectCard({ item }: { readonly item: EffectItem }) {
         </p>
       )}
       {nodeCount === 0 && <p className="text-12 text-pending">The selector means no node now.</p>}
-      {push !== null && (
-        <p className="text-12 break-all text-muted">
-          push {push.source} to {push.target}
+      {planLines(input).map((line) => (
+        <p key={line} className="text-12 break-all text-muted">
+          {line}
         </p>
-      )}
-      {pull !== null && (
-        <p className="text-12 break-all text-muted">
-          pull {pull.source} to {pull.target}
-        </p>
-      )}
-      {input.spec.delete && (
-        <p className="text-12 text-pending">Deletes on the receiving side what the source does not have.</p>
-      )}
+      ))}
+      {warning !== null && <p className="text-12 text-pending">{warning}</p>}
     </section>
   )
 }

@@ -2,7 +2,7 @@ import { useMemo } from 'react'
 import { computeTile } from '../../../core/fleet/health.ts'
 import type { PlanId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
-import type { Plan } from '../../../shared/model/plan.ts'
+import type { Plan, PlanKind } from '../../../shared/model/plan.ts'
 import { Button } from '../../components/Button.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { type Column, DataTable } from '../../components/DataTable.tsx'
@@ -13,16 +13,22 @@ import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { engineNowMs } from '../../stores/clock.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route } from '../../stores/route.ts'
-import { PlanEditor } from './PlanEditor.tsx'
+import { AgentPlanView } from './AgentPlanView.tsx'
+import { PlanEditor, writableKinds } from './PlanEditor.tsx'
+import { kindWords, planLines } from './planWords.ts'
 
-/** `#/plans`, `#/plans/new` and `#/plans/<id>`. */
+const newKindOf = ({ query }: Route): Exclude<PlanKind, 'agent'> =>
+  writableKinds.find((kind) => kind === query.kind) ?? 'tree'
+
+/** `#/plans`, `#/plans/new?kind=krl` and `#/plans/<id>`. */
 export function View({ route }: { readonly route: Route }) {
   const [first] = route.path
   const plan = useReplica((state) => state.plans.get(first as PlanId))
   const loaded = useReplica((state) => state.loaded)
   if (first === undefined) return <PlanList />
-  if (first === 'new') return <PlanEditor plan={null} />
-  if (plan !== undefined) return <PlanEditor key={plan.id} plan={plan} />
+  if (first === 'new') return <PlanEditor key={route.query.kind} plan={null} kind={newKindOf(route)} />
+  if (plan?.kind === 'agent') return <AgentPlanView plan={plan} />
+  if (plan !== undefined) return <PlanEditor key={plan.id} plan={plan} kind={plan.kind} />
   if (!loaded) return <ViewHeader title="Plans" summary="Loading" />
   return (
     <EmptyState
@@ -50,7 +56,8 @@ function PlanList() {
   if (rows.length === 0) {
     return (
       <EmptyState title="No plans yet" actions={<Button onClick={openNew}>New plan</Button>}>
-        A plan says which directory goes to which nodes. Whatever it means is delivered, read back and kept that way.
+        A plan says what goes to which nodes: a directory, the revocation list, the authorities to trust, a host
+        certificate. Whatever it means is delivered, read back and kept that way.
       </EmptyState>
     )
   }
@@ -111,6 +118,13 @@ function useColumns(total: number): readonly Column<PlanRow>[] {
         sortValue: ({ plan }) => plan.name,
       },
       {
+        id: 'kind',
+        header: 'Kind',
+        width: '136px',
+        cell: ({ plan }) => <span className="text-muted">{kindWords[plan.kind]}</span>,
+        sortValue: ({ plan }) => kindWords[plan.kind],
+      },
+      {
         id: 'revision',
         header: 'Revision',
         width: '88px',
@@ -143,7 +157,7 @@ function useColumns(total: number): readonly Column<PlanRow>[] {
         id: 'what',
         header: 'What',
         width: 'minmax(180px, 1.6fr)',
-        cell: ({ plan }) => <span className="text-muted">{legs(plan)}</span>,
+        cell: ({ plan }) => <span className="text-muted">{planLines(plan).join(', ')}</span>,
       },
       {
         id: 'updated',
@@ -156,12 +170,6 @@ function useColumns(total: number): readonly Column<PlanRow>[] {
     ],
     [total],
   )
-}
-
-function legs({ spec }: Plan): string {
-  const push = spec.push === null ? [] : [`${spec.push.source} to ${spec.push.target}`]
-  const pull = spec.pull === null ? [] : [`${spec.pull.source} back to ${spec.pull.target}`]
-  return [...push, ...pull].join(', ')
 }
 
 function Verified({ row }: { readonly row: PlanRow }) {

@@ -51,5 +51,6 @@ export type PlanEffect = 'new' | 'changed' | 'unchanged'
 /** What applying would do to the plan of this name. An equal plan keeps its revision. */
 export function effectOf(input: PlanInput, existing: Plan | undefined): PlanEffect {
   if (existing === undefined) return 'new'
+  if (existing.kind === 'agent') return 'changed'
   return planContent(input) === planContent(existing) ? 'unchanged' : 'changed'
 }

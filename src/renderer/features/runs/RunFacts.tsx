@@ -1,10 +1,12 @@
 import type { ReactNode } from 'react'
-import { isFinal, type Run } from '../../../shared/model/run.ts'
+import { assertNever } from '../../../shared/errors.ts'
+import { isFinal, type Run, type RunProof, type RunTrigger } from '../../../shared/model/run.ts'
 import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
 import { CopyButton } from '../../components/CopyButton.tsx'
-import { formatBytes, formatCount, formatDuration } from '../../components/format.ts'
+import { formatBytes, formatCount, formatDuration, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { formatHash, nodeHash } from '../../stores/route.ts'
+import { kindWords } from '../plans/planWords.ts'
 import { attemptWords } from './runWords.ts'
 
 /** Beside the log: what was asked, what was proven, and the tries in between. */
@@ -65,6 +67,7 @@ function Asked({ run }: { readonly run: Run }) {
             {run.planName}
           </a>{' '}
           revision {run.planRevision}
+          {run.planKind !== 'tree' && <span className="text-muted">, {kindWords[run.planKind]}</span>}
         </Fact>
         <Fact name="Node">
           <a className="text-accent underline" href={nodeHash(run.nodeId)}>
@@ -72,7 +75,7 @@ function Asked({ run }: { readonly run: Run }) {
           </a>
         </Fact>
         <Fact name="By">
-          {run.requestedBy}, {run.trigger === 'operator' ? 'by hand' : 'by reconcile'}
+          {run.requestedBy}, {triggerWords[run.trigger]}
         </Fact>
         <Fact name="When">
           <Time at={run.createdAt} />
@@ -124,10 +127,7 @@ function Proven({ run }: { readonly run: Run }) {
         <Fact name="Digest">
           <Long text={proof.digest} what="digest" />
         </Fact>
-        <Fact name="Files">
-          {formatCount(proof.filesVerified)} hashed on the node (
-          {proof.verify.mode === 'full' ? 'all of them' : 'a sample'})
-        </Fact>
+        <ProofFacts proof={proof} />
         <Fact name="Read back">
           <Time at={proof.verifiedAt} />
         </Fact>
@@ -135,6 +135,76 @@ function Proven({ run }: { readonly run: Run }) {
       </Facts>
     </section>
   )
+}
+
+const authorities = (count: number): string => plural(count, 'authority', 'authorities')
+
+/** What each kind of plan counts as proven. */
+function ProofFacts({ proof }: { readonly proof: RunProof }) {
+  const { verify } = proof
+  switch (verify.mode) {
+    case 'full':
+    case 'sample':
+      return (
+        <Fact name="Files">
+          {formatCount(proof.filesVerified)} hashed on the node ({verify.mode === 'full' ? 'all of them' : 'a sample'})
+        </Fact>
+      )
+    case 'krl':
+      return (
+        <>
+          <Fact name="List">version {verify.krlVersion}, read back from the node</Fact>
+          <Fact name="Refused">
+            {verify.refusedSerial === null
+              ? 'nothing revoked that could have been tried'
+              : `a login with revoked serial ${verify.refusedSerial}, as it should be`}
+          </Fact>
+        </>
+      )
+    case 'trust':
+      return (
+        <>
+          <Fact name="Trusted">{authorities(verify.authorities.length)}, read back from the node</Fact>
+          <Fact name="Logged in">
+            with certificates of {verify.loggedInWith.length} of {authorities(verify.authorities.length)}
+          </Fact>
+          {verify.authorities.map((fingerprint) => (
+            <Fact key={fingerprint} name="">
+              <Long text={fingerprint} what="fingerprint" />
+            </Fact>
+          ))}
+        </>
+      )
+    case 'host-certificate':
+      return (
+        <>
+          <Fact name="Offered">
+            host certificate serial {verify.serial}, to a client that trusts the host authority alone
+          </Fact>
+          <Fact name="Ends">
+            <Time at={verify.validBefore} absolute />
+          </Fact>
+          <Fact name="Signed by">
+            <Long text={verify.authorityFingerprint} what="fingerprint" />
+          </Fact>
+        </>
+      )
+    case 'agent':
+      return (
+        <Fact name="Compared">
+          {formatCount(proof.filesVerified)} files by the agent,{' '}
+          {verify.compared === 'checksum' ? 'by content' : 'by size and time'}: nothing differed
+        </Fact>
+      )
+    default:
+      return assertNever(verify)
+  }
+}
+
+const triggerWords: Readonly<Record<RunTrigger, string>> = {
+  operator: 'by hand',
+  reconcile: 'by reconcile',
+  agent: 'by its agent',
 }
 
 function Moved({ run }: { readonly run: Run }) {

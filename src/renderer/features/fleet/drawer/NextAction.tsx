@@ -46,7 +46,7 @@ export function NextAction({ node, tile, onRequest }: NextActionProps) {
     'approve-deletes': () => node.haltedRunId !== null && navigate(runHash(node.haltedRunId)),
     wait: () => void call.run(() => link.client.nodes.check({ node: node.id })),
     resync: () => void startResync(link, { nodeIds: [node.id] }),
-    'renew-certificate': () => void startRenew(link, [node.id]),
+    'renew-certificate': () => void startRenew(link, { nodeIds: [node.id] }),
   }
   return (
     <div className="flex flex-col gap-2">

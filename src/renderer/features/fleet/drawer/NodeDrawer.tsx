@@ -118,7 +118,7 @@ function Actions({ node }: { readonly node: FleetNode }) {
           busy={renewing}
           disabled={stale}
           icon={<ShieldCheck aria-hidden className="size-4" />}
-          onClick={() => void startRenew(link, [node.id])}
+          onClick={() => void startRenew(link, { nodeIds: [node.id] })}
         >
           Renew
         </Button>

@@ -120,7 +120,7 @@ export function RenewNote({ nodeId }: { readonly nodeId: NodeId }) {
   const operation = useRenewOperation(nodeId)
   if (operation === undefined) return null
   if (operation.error !== null)
-    return <ErrorNote error={operation.error} onRetry={() => void startRenew(link, [nodeId])} retryLabel="Ask again" />
+    return <ErrorNote error={operation.error} onRetry={() => void startRenew(link, operation)} retryLabel="Ask again" />
   return (
     <div role="status" className="rounded-md border bg-ground px-3 py-2">
       <RenewWords

@@ -1,0 +1,137 @@
+import { useState } from 'react'
+import type { PlanInput, PlanKind } from '../../../shared/model/plan.ts'
+import { Field } from '../../components/Field.tsx'
+import { formatPlanDocument, type PlanProblem } from './planDocument.ts'
+
+export type TrustPlanKind = Exclude<PlanKind, 'tree' | 'agent'>
+
+interface TextField {
+  readonly path: string
+  readonly label: string
+  readonly initial: string
+  readonly hint: string
+}
+
+interface FormShape {
+  readonly name: string
+  /** What it is for, in two sentences. */
+  readonly intro: string
+  readonly fields: readonly TextField[]
+  readonly specOf: (values: Readonly<Record<string, string>>) => PlanInput['spec']
+}
+
+const shapes: Readonly<Record<TrustPlanKind, FormShape>> = {
+  krl: {
+    name: 'revocation list',
+    intro:
+      'Brings the list of revoked certificates to each node, where sshd refuses what is on it. Every revocation makes a new version, and each node proves that it obeys.',
+    fields: [
+      {
+        path: 'file',
+        label: 'File on the node',
+        initial: '/etc/ssh/lockstep.krl',
+        hint: 'sshd reads it as RevokedKeys.',
+      },
+    ],
+    specOf: ({ file = '' }) => ({ file }),
+  },
+  trust: {
+    name: 'trusted authorities',
+    intro:
+      'Brings the public keys of our user authorities to each node. It is what makes a rotation possible: old and new are trusted together until every node has proven both.',
+    fields: [
+      {
+        path: 'file',
+        label: 'File on the node',
+        initial: '/etc/ssh/ca/trusted_user_ca.pub',
+        hint: 'sshd reads it as TrustedUserCAKeys.',
+      },
+    ],
+    specOf: ({ file = '' }) => ({ file }),
+  },
+  'host-certificate': {
+    name: 'host certificate',
+    intro:
+      "Signs each node's own host key, so that clients which trust the host authority need no first-use question. The private key never leaves the node; the certificate is renewed at two thirds of its life.",
+    fields: [
+      {
+        path: 'keyFile',
+        label: 'Public host key on the node',
+        initial: '/etc/ssh/ssh_host_ed25519_key.pub',
+        hint: 'The public half; the private one stays where it is.',
+      },
+      {
+        path: 'certificateFile',
+        label: 'Certificate on the node',
+        initial: '/etc/ssh/ssh_host_ed25519_key-cert.pub',
+        hint: 'sshd reads it as HostCertificate.',
+      },
+      {
+        path: 'names',
+        label: 'More names, separated by spaces',
+        initial: '',
+        hint: 'Besides the name and the address of each node.',
+      },
+    ],
+    specOf: ({ keyFile = '', certificateFile = '', names = '' }) => ({
+      keyFile,
+      certificateFile,
+      names: names.split(/[\s,]+/).filter((name) => name !== ''),
+    }),
+  },
+}
+
+const initialValues = (kind: TrustPlanKind): Readonly<Record<string, string>> => ({
+  name: shapes[kind].name,
+  selector: '*',
+  ...Object.fromEntries(shapes[kind].fields.map(({ path, initial }) => [path, initial])),
+})
+
+const documentOf = (kind: TrustPlanKind, values: Readonly<Record<string, string>>): string =>
+  formatPlanDocument([
+    { name: values.name, kind, selector: values.selector, spec: shapes[kind].specOf(values) } as PlanInput,
+  ])
+
+export const newTrustPlanDocument = (kind: TrustPlanKind): string => documentOf(kind, initialValues(kind))
+
+interface TrustPlanFormProps {
+  readonly kind: TrustPlanKind
+  readonly problems: readonly PlanProblem[]
+  /** The document that says the same as the form. */
+  readonly onChange: (text: string) => void
+}
+
+/** A few fields instead of YAML, for plans whose content the engine makes. Starts from the usual paths. */
+export function TrustPlanForm({ kind, problems, onChange }: TrustPlanFormProps) {
+  const [values, setValues] = useState(() => initialValues(kind))
+  const set = (path: string, value: string): void => {
+    const next = { ...values, [path]: value }
+    setValues(next)
+    onChange(documentOf(kind, next))
+  }
+  const problemAt = (path: string): string | null =>
+    problems.find(({ where }) => where.split(', ').some((part) => part === path || part.startsWith(`${path}.`)))
+      ?.message ?? null
+  const field = (path: string, schemaPath = path) => ({
+    value: values[path] ?? '',
+    problem: problemAt(schemaPath),
+    onChange: (event: { readonly target: { readonly value: string } }) => set(path, event.target.value),
+  })
+  return (
+    <div className="flex h-full flex-col gap-4 overflow-auto p-4">
+      <p className="max-w-xl text-muted">{shapes[kind].intro}</p>
+      <div className="flex max-w-xl flex-col gap-3">
+        <Field label="Name" {...field('name')} />
+        <Field
+          label="Which nodes"
+          hint="In the filter language of the map; * means every node."
+          spellCheck={false}
+          {...field('selector')}
+        />
+        {shapes[kind].fields.map(({ path, label, hint }) => (
+          <Field key={path} label={label} hint={hint} spellCheck={false} {...field(path, `spec.${path}`)} />
+        ))}
+      </div>
+    </div>
+  )
+}

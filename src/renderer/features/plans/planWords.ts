@@ -1,0 +1,41 @@
+import { assertNever } from '../../../shared/errors.ts'
+import type { Plan, PlanInput, PlanKind } from '../../../shared/model/plan.ts'
+
+/** What each kind of plan is called. */
+export const kindWords: Readonly<Record<PlanKind, string>> = {
+  tree: 'directory tree',
+  krl: 'revocation list',
+  trust: 'trusted authorities',
+  'host-certificate': 'host certificate',
+  agent: 'agent',
+}
+
+type Described = Pick<Plan, 'kind' | 'spec'> & (Plan | PlanInput)
+
+/** What it delivers and where to; one sentence a line. */
+export function planLines(plan: Described): readonly string[] {
+  switch (plan.kind) {
+    case 'tree':
+    case 'agent': {
+      const { push, pull } = plan.spec
+      const pushed = (push === null ? [] : [push].flat()).map(({ source, target }) => `push ${source} to ${target}`)
+      const pulled = (pull === null ? [] : [pull].flat()).map(({ source, target }) => `pull ${source} to ${target}`)
+      return [...pushed, ...pulled]
+    }
+    case 'krl':
+      return [`the list of revoked certificates to ${plan.spec.file}`]
+    case 'trust':
+      return [`the user authorities that may let somebody in to ${plan.spec.file}`]
+    case 'host-certificate':
+      return [`a certificate over ${plan.spec.keyFile} to ${plan.spec.certificateFile}`]
+    default:
+      return assertNever(plan)
+  }
+}
+
+/** What a person has to know before applying it; null when there is nothing special. */
+export function planWarning(plan: PlanInput): string | null {
+  if (plan.kind === 'tree')
+    return plan.spec.delete ? 'Deletes on the receiving side what the source does not have.' : null
+  return 'Changes what sshd trusts: the file is checked with sshd -t, sshd reloads, and a login proves it.'
+}
