@@ -2,7 +2,10 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { run, say, stop } from './project.mjs'
 
-/** Programs that are not npm packages: what needs them, and the Debian package that has them. */
+/**
+ * What is not an npm package: what needs it, and the Debian package that has it. A program is looked for by its
+ * command; a library, which has none, by a path.
+ */
 const tools = [
   { command: 'ssh', package: 'openssh-client', for: ['start', 'demo', 'test'] },
   { command: 'ssh-keygen', package: 'openssh-client', for: ['start', 'demo', 'test'] },
@@ -12,6 +15,12 @@ const tools = [
   { command: 'git', package: 'git', for: ['test'] },
   { command: 'faketime', package: 'faketime', for: ['test'] },
   { command: 'chromium', package: 'chromium', for: ['test'] },
+  { command: 'go', package: 'golang-go', for: ['test'] },
+  {
+    path: '/usr/share/gocode/src/github.com/smallstep/certificates',
+    package: 'golang-github-smallstep-certificates-dev',
+    for: ['test'],
+  },
   { command: 'python3', package: 'python3', for: ['compile'] },
   { command: 'make', package: 'make', for: ['compile'] },
   { command: 'g++', package: 'g++', for: ['compile'] },
@@ -21,7 +30,11 @@ export const purposes = ['start', 'demo', 'test', 'compile']
 
 /** The tools of `purpose` that this machine lacks. */
 export function missingTools(purpose) {
-  return tools.filter((tool) => tool.for.includes(purpose) && !isOnPath(tool.command))
+  return tools.filter((tool) => tool.for.includes(purpose) && !isThere(tool))
+}
+
+function isThere(tool) {
+  return tool.path === undefined ? isOnPath(tool.command) : existsSync(tool.path)
 }
 
 function isOnPath(command) {
@@ -37,21 +50,25 @@ export function provideTools(missing, { required }) {
   if (missing.length === 0) return
   const packages = [...new Set(missing.map((tool) => tool.package))]
   if (process.getuid?.() === 0 && isOnPath('apt-get')) return aptInstall(packages, required)
-  const commands = missing.map((tool) => tool.command).join(', ')
-  const advice = `Missing: ${commands}. On Debian or Ubuntu run: sudo apt-get install ${packages.join(' ')}`
+  const names = missing.map((tool) => tool.command ?? tool.package).join(', ')
+  const advice = `Missing: ${names}. On Debian or Ubuntu run: sudo apt-get install ${packages.join(' ')}`
   return required ? stop(advice) : say(advice)
 }
 
+/** All in one go; when that fails one by one, so that a package another release lacks does not keep out the rest. */
 function aptInstall(packages, required) {
   say(`Installing ${packages.join(', ')} through apt …`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const update = run('apt-get', ['update', '-qq'], { capture: true, env })
-  const install = withoutStartingServices(() =>
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { capture: true, env }),
-  )
-  if (install.status === 0) return undefined
-  const reason = `${update.output}${install.output}`.split('\n').slice(-15).join('\n')
-  const advice = `${reason}\napt-get install ${packages.join(' ')} failed.`
+  const install = (names) =>
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { capture: true, env })
+  const failures = withoutStartingServices(() => {
+    if (install(packages).status === 0) return []
+    return packages.map((name) => ({ name, ...install([name]) })).filter(({ status }) => status !== 0)
+  })
+  if (failures.length === 0) return undefined
+  const reason = `${update.output}${failures.map(({ output }) => output).join('')}`.split('\n').slice(-15).join('\n')
+  const advice = `${reason}\napt-get install ${failures.map(({ name }) => name).join(' ')} failed.`
   return required ? stop(advice) : say(advice)
 }
 
