@@ -18,6 +18,7 @@ import { createDemoService } from './fleet/demoService.ts'
 import { createLossWatch } from './fleet/lossWatch.ts'
 import { createNodeService } from './fleet/nodeService.ts'
 import { createPlanService } from './fleet/planService.ts'
+import { createTrustService } from './fleet/trustService.ts'
 import { createUserAuthority } from './pki/authority.ts'
 import { createDoctorIdentities } from './pki/doctorIdentities.ts'
 import { createIdentities } from './pki/identities.ts'
@@ -237,7 +238,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     runLogs: createRunLogs({ store, logs }),
     authority,
     certificates,
-    trust: unwired(),
+    trust: createTrustService({ authority }),
     stepCa: unwired(),
     storage: unwired(),
     agents: unwired(),
