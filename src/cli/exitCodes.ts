@@ -35,6 +35,8 @@ const groups: readonly (readonly [ExitCode, readonly ErrorCode[]])[] = [
       'VAULT_TAMPERED',
       'VAULT_BACKEND_REFUSED',
       'CERTIFICATE_POLICY_REFUSED',
+      'ROTATION_BLOCKED',
+      'JOIN_TOKEN_REFUSED',
       'LOCK_HELD',
     ],
   ],

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAgentCommands, addGatewayCommands } from './commands/agents.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addAuthorityCommands } from './commands/authority.ts'
 import { addCertificateCommands } from './commands/certificates.ts'
@@ -11,6 +12,7 @@ import { addPushCommand } from './commands/push.ts'
 import { addRunCommands } from './commands/runs.ts'
 import { addServeCommands } from './commands/serve.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addStorageCommands } from './commands/storage.ts'
 import type { Runner } from './context.ts'
 
 /** The whole command line. Nothing is done before a command hands its work to `run`. */
@@ -34,6 +36,9 @@ export function buildProgram(version: string, run: Runner): Command {
     addRunCommands,
     addCertificateCommands,
     addAuthorityCommands,
+    addStorageCommands,
+    addAgentCommands,
+    addGatewayCommands,
     addDoctorCommand,
     addAuditCommands,
     addStatusCommand,

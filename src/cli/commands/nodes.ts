@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { AppError } from '../../shared/errors.ts'
-import { NodeInput, NodeKind, NodePatch } from '../../shared/model/node.ts'
+import { NodeInput, NodeKind, NodePatch, SshdControl } from '../../shared/model/node.ts'
 import type { CliContext, Runner } from '../context.ts'
 import { parseInput } from '../errors.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
@@ -21,6 +21,9 @@ interface NodeOptions {
   readonly principal?: string
   readonly label?: Readonly<Record<string, string>>
   readonly maintenance?: boolean
+  readonly sshdConfig?: string
+  readonly sshdPidFile?: string
+  readonly sudo?: SshdControl['sudo']
 }
 
 interface AddOptions extends NodeOptions {
@@ -42,6 +45,9 @@ const withNodeOptions = (command: Command): Command =>
     .option('--principal <principal>', 'name in our certificate')
     .option('--label <key=value>', 'a label; may be repeated', keyValue)
     .option('--maintenance <on|off>', 'leave it alone', onOrOff)
+    .option('--sshd-config <file>', 'where its sshd is configured (default: /etc/ssh/sshd_config)')
+    .option('--sshd-pid-file <file>', 'reload sshd by SIGHUP to the process in this file, not through systemd')
+    .option('--sudo <when>', 'auto: unless the login user is root; never', wordOf(SshdControl.shape.sudo.unwrap()))
 
 export function addNodeCommands(program: Command, run: Runner): void {
   const nodes = program.command('nodes').alias('node').description('the machines of the fleet')
@@ -100,8 +106,9 @@ export function addNodeCommands(program: Command, run: Runner): void {
 }
 
 async function add(context: CliContext, options: AddOptions): Promise<void> {
-  const { acceptHostKey, hostKeyLater = false, label, ...fields } = options
-  const node = parseInput(NodeInput, { ...fields, labels: label ?? {} }, 'The node cannot be registered')
+  const { acceptHostKey, hostKeyLater = false, label, sshdConfig, sshdPidFile, sudo, ...fields } = options
+  const sshd = sshdOf({ sshdConfig, sshdPidFile, sudo })
+  const node = parseInput(NodeInput, { ...fields, labels: label ?? {}, sshd }, 'The node cannot be registered')
   if (hostKeyLater && acceptHostKey !== undefined) {
     throw new AppError('INVALID_INPUT', 'Either --accept-host-key or --host-key-later, not both.')
   }
@@ -110,6 +117,19 @@ async function add(context: CliContext, options: AddOptions): Promise<void> {
     context.output.value(await client.nodes.add({ node, hostKeys }), renderNode)
     if (hostKeyLater) context.output.note('No host key is trusted yet: lockstep nodes accept-host-key NODE SHA256:…')
   })
+}
+
+/** How its sshd is managed: what was given, over what is known. */
+function sshdOf(
+  { sshdConfig, sshdPidFile, sudo }: Partial<Record<'sshdConfig' | 'sshdPidFile' | 'sudo', string | undefined>>,
+  before: Partial<SshdControl> = {},
+): unknown {
+  return {
+    ...before,
+    ...(sshdConfig === undefined ? {} : { configFile: sshdConfig }),
+    ...(sshdPidFile === undefined ? {} : { reload: { kind: 'pid-file', file: sshdPidFile } }),
+    ...(sudo === undefined ? {} : { sudo }),
+  }
 }
 
 async function importFile({ withEngine, output }: CliContext, file: string): Promise<void> {
@@ -126,9 +146,10 @@ async function importFile({ withEngine, output }: CliContext, file: string): Pro
 }
 
 async function update({ withEngine, output }: CliContext, node: string, options: UpdateOptions): Promise<void> {
-  const { label, removeLabel, ...fields } = options
+  const { label, removeLabel, sshdConfig, sshdPidFile, sudo, ...fields } = options
+  const changesSshd = sshdConfig !== undefined || sshdPidFile !== undefined || sudo !== undefined
   const changesLabels = label !== undefined || removeLabel !== undefined
-  if (!changesLabels && Object.keys(fields).length === 0) {
+  if (!changesLabels && !changesSshd && Object.keys(fields).length === 0) {
     throw new AppError('INVALID_INPUT', 'Say what to change: lockstep nodes update --help shows the options.')
   }
   const checked = parseInput(
@@ -137,10 +158,16 @@ async function update({ withEngine, output }: CliContext, node: string, options:
     'The node cannot be changed',
   )
   await withEngine({}, async (client) => {
-    if (!changesLabels) return output.value(await client.nodes.update({ node, patch: checked }), renderNode)
-    const { labels } = await client.nodes.get({ node })
+    if (!changesLabels && !changesSshd)
+      return output.value(await client.nodes.update({ node, patch: checked }), renderNode)
+    const { labels, sshd: before } = await client.nodes.get({ node })
+    const sshd = parseInput(
+      SshdControl,
+      sshdOf({ sshdConfig, sshdPidFile, sudo }, before),
+      'The node cannot be changed',
+    )
     const kept = Object.entries({ ...labels, ...label }).filter(([key]) => !(removeLabel ?? []).includes(key))
-    const patch = { ...checked, labels: Object.fromEntries(kept) }
+    const patch = { ...checked, sshd, labels: Object.fromEntries(kept) }
     output.value(await client.nodes.update({ node, patch }), renderNode)
   })
 }

@@ -53,3 +53,15 @@ export function onOrOff(text: string): boolean {
   if (text === 'on' || text === 'off') return text === 'on'
   throw new InvalidArgumentError('Use on or off.')
 }
+
+const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 }
+
+/** `90s`, `30m`, `8h`, `7d`, for commander; gives seconds. */
+export const lifetimeSeconds =
+  (lowest: number, highest: number) =>
+  (text: string): number => {
+    const [, count, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? []
+    const value = count === undefined ? Number.NaN : Number(count) * (unitSeconds[unit] ?? Number.NaN)
+    if (value >= lowest && value <= highest) return value
+    throw new InvalidArgumentError(`Use a time such as 30m, 8h or 7d, from ${lowest} s to ${highest} s.`)
+  }
