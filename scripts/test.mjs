@@ -5,7 +5,7 @@ import { stages } from './lib/stages.mjs'
 import { missingTools, provideTools } from './lib/tools.mjs'
 
 const names = stages.map((stage) => stage.name).join(' ')
-const groups = { static: ['format', 'lint', 'types', 'layers', 'dead'], e2e: ['web', 'desktop'] }
+const groups = { static: ['format', 'lint', 'types', 'layers', 'requirements', 'dead'], e2e: ['web', 'desktop'] }
 
 const HELP = `Usage: npm test [-- [--fail-fast] [stage …] [-- arguments of the test runner]]
 

@@ -13,6 +13,7 @@ export const stages = [
   { name: 'lint', run: () => check('@biomejs/biome', 'biome', ['lint', '--error-on-warnings', '--colors=off']) },
   { name: 'types', run: () => script('typecheck.mjs') },
   { name: 'layers', run: () => script('layers.mjs') },
+  { name: 'requirements', run: () => script('requirements.mjs', ['--check']) },
   { name: 'dead', run: () => check('knip', 'knip', ['--no-progress']) },
   { name: 'unit', run: (args) => vitest(['unit', 'renderer'], args) },
   { name: 'integration', run: (args) => vitest(['integration'], args) },
@@ -24,7 +25,7 @@ export const stages = [
 const check = (packageName, command, args) =>
   once(run(requireNode(), [binOf(packageName, command), ...args], { capture: true }))
 
-const script = (file) => once(run(requireNode(), [inRoot('scripts', file)], { capture: true }))
+const script = (file, args = []) => once(run(requireNode(), [inRoot('scripts', file), ...args], { capture: true }))
 
 function once({ status, output }) {
   if (status === 0) return { passed: 1, failed: 0, skipped: [] }
