@@ -6,6 +6,7 @@ import { request } from 'node:https'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { sshTemplateFor } from '../../src/core/ca/stepCaGuide.ts'
 import { exec } from '../../src/platform/exec.ts'
 import { freePort } from './sshd.ts'
 import { waitFor } from './waitFor.ts'
@@ -20,27 +21,26 @@ export const stepCaMissing: string | null = missing()
 /** For `beforeAll`: the first start on a machine compiles the authority, which takes a minute when nothing else runs. */
 export const stepCaStartTimeoutMs = 600_000
 
-/** The template that S0.19 and S0.20 ask for: one user, one name, and no extension. */
-export const syncAgentTemplate = `{{- if or (ne .Type "user") (ne (len .Principals) 1) (ne (index .Principals 0) "sync-agent") }}
-{{- fail "only the user sync-agent may be certified" }}
-{{- end }}
-{
-  "type": {{ toJson .Type }},
-  "keyId": {{ toJson .KeyID }},
-  "principals": {{ toJson .Principals }},
-  "extensions": {},
-  "criticalOptions": {}
-}`
+/** As much of ca.json as tests change. */
+export interface CaJson {
+  ssh?: unknown
+  authority: { provisioners: CaJsonProvisioner[] }
+}
+
+export interface CaJsonProvisioner {
+  name: string
+  options?: { ssh: { template: string } }
+  claims?: unknown
+  encryptedKey?: string
+}
 
 export interface TestStepCaOptions {
   /** Becomes its STEPPATH; is made when missing, and not removed. */
   readonly directory: string
   /** Default `ed25519` (S0.15, S0.16); `ecdsa` is what step makes unasked. */
   readonly sshKeys?: 'ed25519' | 'ecdsa'
-  /** Template for SSH certificates of the provisioner; null leaves step-ca's own. Default {@link syncAgentTemplate}. */
-  readonly sshTemplate?: string | null
-  /** Changes ca.json before the start. */
-  readonly editConfig?: (config: Record<string, unknown>) => void
+  /** Changes ca.json before the start. Its provisioner has the template of the guide already (S0.19, S0.20). */
+  readonly editConfig?: (config: CaJson) => void
 }
 
 export interface TestStepCa {
@@ -90,6 +90,18 @@ export async function failedStart(options: TestStepCaOptions): Promise<string> {
   return result.stderr
 }
 
+/**
+ * A server certificate for `name` from the authority in `directory`, for impostors that hold a real one.
+ *
+ * @returns PEM of certificate, intermediate and private key, for both `cert` and `key` of a TLS server
+ */
+export async function issueServerCertificate(directory: string, name: string): Promise<string> {
+  const out = join(directory, `server-${name}.pem`)
+  const args = ['issue', '--name', name, '--password-file', passwordFile(directory), '--out', out]
+  await exec({ command: await builtProgram(), args, env: { STEPPATH: directory }, timeoutMs: 60_000 })
+  return readFile(out, 'utf8')
+}
+
 type Initialised = Omit<TestStepCa, 'log' | 'stop'>
 
 const provisioner = 'sync-provisioner'
@@ -137,17 +149,11 @@ function fingerprintOfPem(pem: string): string {
   return createHash('sha256').update(Buffer.from(base64, 'base64')).digest('hex')
 }
 
-interface CaJson {
-  authority: { provisioners: { name: string; options?: unknown }[] }
-  [key: string]: unknown
-}
-
 async function editConfig(configFile: string, options: TestStepCaOptions): Promise<void> {
   const config = JSON.parse(await readFile(configFile, 'utf8')) as CaJson
-  const template = options.sshTemplate === undefined ? syncAgentTemplate : options.sshTemplate
   const first = config.authority.provisioners.find(({ name }) => name === provisioner)
   if (first === undefined) throw new Error('init made no provisioner')
-  if (template !== null) first.options = { ssh: { template } }
+  first.options = { ssh: { template: sshTemplateFor('sync-agent') } }
   options.editConfig?.(config)
   await writeFile(configFile, JSON.stringify(config, null, 2))
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { AppError } from '../../shared/errors.ts'
 import { fingerprintOf, formatPublicKeyLine, importPublicKey } from '../openssh/publicKey.ts'
 import { WireError } from '../openssh/wire.ts'
 import { type AuthorityUrl, type CallOptions, callAuthority } from './authorityCall.ts'
@@ -28,18 +29,25 @@ const SshRoots = z.object({ userKey: Keys, hostKey: Keys })
 /**
  * The keys that sign SSH certificates.
  *
- * @throws AppError AUTHORITY_REFUSED when SSH is not switched on there, and as {@link callAuthority} does
+ * @throws AppError AUTHORITY_REFUSED (`data.reason` `not-enabled`) when SSH is off there, and as {@link callAuthority} does
  */
 export async function fetchSshAuthorityKeys(
   url: AuthorityUrl,
   rootPem: string,
   options: CallOptions,
 ): Promise<SshAuthorityKeys> {
-  const answer = await callAuthority(url, { ...options, path: '/ssh/roots', rootPem })
+  const answer = await callAuthority(url, { ...options, path: '/ssh/roots', rootPem }).catch(explainAbsence)
   const listed = SshRoots.safeParse(answer.content)
   if (!listed.success) throw unusable(url, 'its list of SSH keys is not as step-ca writes it')
   const read = (keys: readonly string[]) => keys.map((key) => readKey(url, Buffer.from(key, 'base64')))
   return { user: read(listed.data.userKey), host: read(listed.data.hostKey) }
+}
+
+/** 404 is how step-ca says that it has no SSH keys. */
+function explainAbsence(error: unknown): never {
+  if (!(error instanceof AppError) || error.data?.reason !== 'not-found') throw error
+  const message = `step-ca at ${error.data.url} has no SSH keys: set ssh.hostKey and ssh.userKey in its ca.json`
+  throw new AppError('AUTHORITY_REFUSED', message, { data: { ...error.data, reason: 'not-enabled' }, cause: error })
 }
 
 function readKey(url: AuthorityUrl, blob: Buffer): SshAuthorityKey {

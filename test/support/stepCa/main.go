@@ -1,5 +1,5 @@
 // A real step-ca for tests, made of the library that Debian packages: "init" creates what `step ca init --ssh` creates,
-// "serve" runs it as `step-ca` does. The directory is STEPPATH, as for the originals.
+// "serve" runs it as `step-ca` does, "issue" makes a server certificate. The directory is STEPPATH, as for the originals.
 package main
 
 import (
@@ -9,15 +9,17 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: %s init|serve [options]", os.Args[0]))
+		fail(fmt.Errorf("usage: %s init|serve|issue [options]", os.Args[0]))
 	}
 	switch command, arguments := os.Args[1], os.Args[2:]; command {
 	case "init":
 		fail(initialise(arguments))
 	case "serve":
 		fail(serve(arguments))
+	case "issue":
+		fail(issue(arguments))
 	default:
-		fail(fmt.Errorf("unknown command %q: init or serve", command))
+		fail(fmt.Errorf("unknown command %q: init, serve or issue", command))
 	}
 }
 
