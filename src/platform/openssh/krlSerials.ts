@@ -9,7 +9,10 @@ export interface SerialRange {
 
 const sectionType = { list: 0x20, range: 0x21, bitmap: 0x22 } as const
 const maximumU64 = 0xffff_ffff_ffff_ffffn
-/** OpenSSH reads a bitmap as a number and takes none with more bits (SSHBUF_MAX_BIGNUM). */
+/**
+ * OpenSSH reads a bitmap as a number and takes none with more bits (SSHBUF_MAX_BIGNUM). `ssh-keygen -k` of OpenSSH 9.2
+ * writes wider ones all the same, and sshd then refuses every login.
+ */
 const mostBitmapBits = 16_384
 
 /** Sorted, without overlap and without neighbors. Throws {@link WireError} for 0 and for what is not 64 bits wide. */

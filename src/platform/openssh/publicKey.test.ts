@@ -80,6 +80,29 @@ describe('public keys', () => {
       expect(verifySshSignature(rsaBlob, data, signed(algorithm, hash))).toBe(false)
   })
 
+  it.each([
+    ['nistp256', 'P-256', 'sha256', 1000],
+    ['nistp521', 'P-521', 'sha512', 60],
+  ])('verifies ECDSA signatures on %s, whose numbers are long, short and padded', (curve, namedCurve, hash, rounds) => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve })
+    const { x = '', y = '' } = publicKey.export({ format: 'jwk' })
+    const point = Buffer.concat([Buffer.from([4]), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')])
+    const keyType = `ecdsa-sha2-${curve}`
+    const blob = new WireWriter().string(keyType).string(curve).string(point).bytes()
+    const lengths = new Set<number>()
+    for (let round = 0; round < rounds; round += 1) {
+      const data = Buffer.from(`data ${round}`)
+      const pair = sign(hash, data, { key: privateKey, dsaEncoding: 'ieee-p1363' })
+      const numbers = new WireWriter()
+      for (const half of [pair.subarray(0, pair.length / 2), pair.subarray(pair.length / 2)])
+        numbers.string(mpint(half))
+      lengths.add(numbers.view().length)
+      const signature = new WireWriter().string(keyType).string(numbers.view()).bytes()
+      expect(verifySshSignature(blob, data, signature)).toBe(true)
+    }
+    expect(lengths.size).toBeGreaterThan(2)
+  })
+
   it.each<[string, () => WireWriter]>([
     ['of a type it does not know', () => new WireWriter().string('ssh-dss').string('p')],
     ['named like something every object has', () => new WireWriter().string('constructor').string('p')],
@@ -95,6 +118,12 @@ describe('public keys', () => {
     expect(() => importPublicKey(writer().bytes())).toThrow(WireError)
   })
 })
+
+function mpint(digits: Buffer): Buffer {
+  const start = digits.findIndex((digit) => digit !== 0)
+  const shortest = digits.subarray(start)
+  return (shortest[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), shortest]) : shortest
+}
 
 const rsaWriter = (exponent: Buffer, modulus: Buffer): WireWriter =>
   new WireWriter().string('ssh-rsa').string(exponent).string(modulus)
