@@ -63,13 +63,16 @@ export async function orderCertificate(order: CertificateOrder, context: OrderCo
   const blob = await requestSignature(order, token, context)
   const signers = (order.type === 'user' ? keys.user : keys.host).map((key) => key.blob)
   const certificate = decode(url, blob)
-  const flaws = certificateFlaws(certificate, { ...order, signers, nowMs: context.clock.nowMs() })
+  const { credential: _secret, ...wanted } = order
+  const flaws = certificateFlaws(certificate, { ...wanted, signers, nowMs: context.clock.nowMs() })
   if (flaws.length > 0) throw notAsOrdered(url, flaws)
   return { certificate, line: formatCertificateLine(blob), signerFingerprint: fingerprintOf(certificate.signerBlob) }
 }
 
 function refuseForbidden(order: CertificateOrder): void {
-  const violations = order.judge({ ...order, extensions: [], criticalOptions: {} }).map(({ message }) => message)
+  const { keyId, principals, lifetimeSeconds } = order
+  const wanted = { keyId, principals, lifetimeSeconds, extensions: [], criticalOptions: {} }
+  const violations = order.judge(wanted).map(({ message }) => message)
   if (violations.length === 0) return
   throw new AppError('CERTIFICATE_POLICY_REFUSED', `not asked for at the step-ca: ${violations.join('; ')}`, {
     data: { violations },
