@@ -38,7 +38,7 @@ export function revokedSerials(certificates: readonly RevokedCertificate[], vers
 
 function inOrder(certificates: readonly RevokedCertificate[]): bigint[] {
   const serials = new Set(certificates.map(({ serial }) => revocableSerial(serial)))
-  return [...serials].sort((left, right) => (left < right ? -1 : 1))
+  return Array.from(BigUint64Array.from(serials).sort())
 }
 
 const largestSerial = 0xffff_ffff_ffff_ffffn
