@@ -107,6 +107,8 @@ export async function startImpostor(pem: string, answer: ImpostorAnswer): Promis
     asked.push(incoming.url ?? '')
     void answer(incoming, response)
   })
+  // Never closes an idle connection: those that the client leaves open are seen.
+  server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,

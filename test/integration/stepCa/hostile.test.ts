@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
@@ -104,6 +105,14 @@ describe.skipIf(stepCaMissing !== null)('a step-ca that fails or lies', () => {
       ]
       for (const refusal of refusals) expect(refusal.code).toBe('AUTHORITY_ROOT_MISMATCH')
       expect(middle.asked).toEqual([`/root/${ca.rootFingerprint}`])
+    })
+
+    it('S0.29 pins a root, not whatever certificate a server shows', async () => {
+      const shown = new X509Certificate(pinnedPem)
+      const rootFingerprint = shown.fingerprint256.replaceAll(':', '').toLowerCase()
+      const showing = await impostor(pinnedPem, (_request, response) => json(response, 200, { ca: shown.toString() }))
+      const refusal = await failureOf(connect(ca, { url: showing.url, rootFingerprint }))
+      expect(refusal).toMatchObject({ code: 'AUTHORITY_ROOT_MISMATCH', data: { fingerprint: rootFingerprint } })
     })
 
     it('S0.29 compares the name, too', async () => {
