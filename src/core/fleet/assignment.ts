@@ -1,5 +1,6 @@
 import type { FleetNode, PlanState } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import { agentPlanSelector } from './agentPlan.ts'
 import { type Filter, type FilterResult, matchesFilter, parseFilter } from './filter.ts'
 
 /** Conditions whose answer changes from minute to minute; a plan's reach must not depend on them. */
@@ -29,8 +30,9 @@ export function parseSelector(text: string): FilterResult {
   return { ok: false, position: Math.max(0, text.indexOf(`${field}:`)), message }
 }
 
-/** Does the plan reach this node? A selector that does not parse reaches nobody. */
+/** Does the plan reach this node? A selector that does not parse reaches nobody, and an agent works on its own node. */
 export function selects(plan: Plan, node: FleetNode): boolean {
+  if (plan.kind === 'agent') return node.transport === 'poll' && plan.selector === agentPlanSelector(node.name)
   const result = parseSelector(plan.selector)
   return result.ok && matchesFilter(result.filter, node, 0)
 }

@@ -13,6 +13,7 @@ import {
   type Identities,
   type SshPool,
   type Store,
+  type StoreReader,
   type StoreTransaction,
   toPinnedHostKey,
 } from '../ports.ts'
@@ -53,7 +54,8 @@ export interface NodeService {
 
 const probeTimeoutMs = 10_000
 
-function blankNode(
+/** A node as it is registered, before anything is known about it. */
+export function blankNode(
   input: NewNode,
   id: NodeId,
   plans: readonly Plan[],
@@ -154,6 +156,19 @@ export function diagnosisOf(thrown: unknown): Diagnosis | null {
   return parsed.success ? parsed.data : null
 }
 
+async function refuseWithAgent(store: StoreReader, node: FleetNode): Promise<void> {
+  if (node.transport !== 'poll') return
+  const agent = (await store.listAgents()).find(({ nodeId, status }) => nodeId === node.id && status === 'active')
+  if (agent === undefined) return
+  throw new AppError(
+    'PRECONDITION_FAILED',
+    `${node.name} has an agent. Revoke it and remove it; its node goes with it.`,
+    {
+      data: { agent: agent.id },
+    },
+  )
+}
+
 export function createNodeService(dependencies: NodeServiceDependencies): NodeService {
   const { store, clock, ids, sshPool, identities, hostKeyProbe, doctor } = dependencies
 
@@ -228,6 +243,7 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
           },
         )
       }
+      await refuseWithAgent(transaction, node)
       await transaction.removeNode(node.id)
       await transaction.appendAudit([
         { at: clock.nowMs(), actor: operator, action: 'node.remove', subject: node.name, detail: { id: node.id } },
@@ -276,6 +292,8 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
 
   async function check(reference: string): Promise<FleetNode> {
     const node = await resolveNode(store, reference)
+    // Its agent calls us; whether we could log in there says nothing about it.
+    if (node.transport === 'poll') return node
     const observed = await sshPool.login(node, { timeoutMs: probeTimeoutMs, fresh: true }).then(
       (proof) => ({ proof }),
       (thrown: unknown) => {

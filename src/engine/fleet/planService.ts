@@ -72,6 +72,15 @@ export function createPlanService({ store, clock, ids }: PlanServiceDependencies
   async function applyOne(transaction: StoreTransaction, input: PlanInput, operator: string): Promise<Plan> {
     const nowMs = clock.nowMs()
     const before = await transaction.findPlanByName(input.name)
+    if (before?.kind === 'agent') {
+      throw new AppError(
+        'CONFLICT',
+        `Plan "${input.name}" belongs to an agent, which says itself what it does. Choose another name.`,
+        {
+          data: { field: 'name' },
+        },
+      )
+    }
     const digest = digestOf(input)
     if (before?.digest === digest) return before
     const plan: Plan = {

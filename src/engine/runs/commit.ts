@@ -61,7 +61,8 @@ interface Update extends CommitOptions {
   readonly effects: Transition['effects']
 }
 
-async function bringNodeUpToDate(update: Update): Promise<void> {
+/** Brings the node in line with a run that was saved in the same transaction. */
+export async function bringNodeUpToDate(update: Update): Promise<void> {
   const { transaction, run, effects, learned } = update
   if (effects.some((effect) => effect.kind === 'releaseLock')) await transaction.releaseLocks(run.id)
   const settles = effects.some((effect) => effect.kind === 'settle')
@@ -138,7 +139,8 @@ async function withLiveFacts(node: FleetNode, { dependencies, transaction, run }
     ...node,
     activeRunId: running ?? others.find((other) => other.id !== run.id)?.id ?? null,
     haltedRunId: halted[0]?.id ?? null,
-    locked: locks.some((lock) => lock.nodeId === node.id),
+    // The lock of an agent lies on its own machine.
+    locked: node.transport === 'poll' ? node.locked : locks.some((lock) => lock.nodeId === node.id),
     lastAttemptAt: running === null || node.activeRunId === run.id ? node.lastAttemptAt : dependencies.clock.nowMs(),
   }
 }

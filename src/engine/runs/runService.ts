@@ -26,6 +26,14 @@ export interface RunService {
   approve(runId: RunId, reason: HaltReason, by: string): Promise<Run>
 }
 
+function approvedByItsAgent({ id, nodeName }: Run): AppError {
+  return new AppError(
+    'UNSUPPORTED',
+    `Run ${id} waits on ${nodeName}, where its agent keeps the question. Approve it there: lockstep-agent run --approve.`,
+    { data: { runId: id } },
+  )
+}
+
 /** Nothing works before `start`; runs may be registered before. */
 export function createRunService(dependencies: RunServiceDependencies): RunService {
   const executors = createExecutors(dependencies)
@@ -54,7 +62,10 @@ export function createRunService(dependencies: RunServiceDependencies): RunServi
     },
     cancel: (runId, by) => cancellations.cancel(runId, by),
     approve: async (runId, reason, by) => {
-      const { run, effects } = await commitEvent(dependencies, runId, { kind: 'approved', reason, by })
+      const { run, effects } = await commitEvent(dependencies, runId, async (_transaction, halted) => {
+        if (halted.planKind === 'agent') throw approvedByItsAgent(halted)
+        return { kind: 'approved', reason, by }
+      })
       if (effects.length === 0) {
         throw new AppError('PRECONDITION_FAILED', `Run ${runId} does not wait for "${reason}"; it is ${run.status}.`, {
           data: { runId, status: run.status },

@@ -86,8 +86,10 @@ function failed(node: FleetNode, run: Run, around: Surroundings): FleetNode {
   const diagnosis = run.failure
   if (diagnosis === null) return node
   if (severityOf(diagnosis.code) === 'unreachable') {
-    // Not the node's failure (S1.72): it waits until it answers again, and nothing is counted.
-    return { ...withoutLogin(node, diagnosis, around.nowMs), status: 'pending_sync', statusReason: diagnosis }
+    // Not the node's failure (S1.72): it waits until it answers again, and nothing is counted. An agent that reports
+    // this was itself heard; what did not answer is its storage.
+    const seen = run.planKind === 'agent' ? node : withoutLogin(node, diagnosis, around.nowMs)
+    return { ...seen, status: 'pending_sync', statusReason: diagnosis }
   }
   const consecutiveFailures = node.consecutiveFailures + (around.cycleAlreadyFailed ? 0 : 1)
   const status = consecutiveFailures >= around.errorAfterFailures ? 'error' : 'pending_sync'
