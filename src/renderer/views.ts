@@ -1,4 +1,13 @@
-import { Activity, BadgeCheck, LayoutGrid, type LucideIcon, ScrollText, Send, Settings } from 'lucide-react'
+import {
+  Activity,
+  BadgeCheck,
+  HardDriveUpload,
+  LayoutGrid,
+  type LucideIcon,
+  ScrollText,
+  Send,
+  Settings,
+} from 'lucide-react'
 import { type ComponentType, lazy } from 'react'
 import type { Route } from './stores/route.ts'
 
@@ -25,6 +34,7 @@ interface Declared extends Omit<ViewEntry, 'View'> {}
 const declared: readonly Declared[] = [
   { id: 'fleet', label: 'Fleet', icon: LayoutGrid, key: 'f' },
   { id: 'runs', label: 'Runs', icon: Activity, key: 'r' },
+  { id: 'agents', label: 'Agents', icon: HardDriveUpload, key: 'n' },
   { id: 'certificates', label: 'Certificates', icon: BadgeCheck, key: 'c' },
   { id: 'plans', label: 'Plans', icon: Send, key: 'p' },
   { id: 'audit', label: 'Audit', icon: ScrollText, key: 'a' },

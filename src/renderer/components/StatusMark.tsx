@@ -92,13 +92,14 @@ const runShapes: Readonly<Record<RunStatus, ReactNode>> = {
   halted: fillShapes.halted,
 }
 
-interface MarkProps {
+export interface MarkProps {
   readonly className?: string
   /** With the word beside it the mark itself is silent; alone it carries the word. */
   readonly withWord?: boolean
 }
 
-function Mark({
+/** A shape in a 12 by 12 box with its word, for whatever has a status. */
+export function Mark({
   shape,
   word,
   colour,

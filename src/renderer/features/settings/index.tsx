@@ -1,10 +1,11 @@
 import type { ReactNode } from 'react'
 import { useLink } from '../../api/LinkContext.tsx'
-import { CopyButton } from '../../components/CopyButton.tsx'
+import { Fact, Facts, LongText } from '../../components/Facts.tsx'
 import { formatDuration } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { type Preferences, preferences, usePreference } from '../../stores/preferences.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
+import { GatewaySection } from './gateway/GatewaySection.tsx'
 import { UnlockForm } from './UnlockForm.tsx'
 
 /** What this window remembers, and what engine it talks to. */
@@ -23,6 +24,9 @@ export function View() {
         </Section>
         <Section title="Key vault">
           <VaultFacts />
+        </Section>
+        <Section title="Gateway for agents">
+          <GatewaySection />
         </Section>
       </div>
     </div>
@@ -80,18 +84,7 @@ function Toggle({ name, label }: { readonly name: 'utc' | 'singleLetterShortcuts
   )
 }
 
-function Facts({ rows }: { readonly rows: readonly (readonly [string, ReactNode])[] }) {
-  return (
-    <dl className="grid grid-cols-[160px_1fr] gap-y-1">
-      {rows.map(([name, value]) => (
-        <div key={name} className="contents">
-          <dt className="text-faint">{name}</dt>
-          <dd className="min-w-0 break-words">{value}</dd>
-        </div>
-      ))}
-    </dl>
-  )
-}
+const nameWidth = '160px'
 
 function EngineFacts() {
   const engine = useReplica((state) => state.engine)
@@ -100,24 +93,32 @@ function EngineFacts() {
   const { shell } = useLink()
   if (engine === null) return <p className="text-muted">The engine has not answered yet.</p>
   return (
-    <Facts
-      rows={[
-        ['Connection', `${connection}, event ${seq}`],
-        ['Version', `${engine.version} on ${engine.host}, process ${engine.pid}`],
-        ['Running since', <Time key="since" at={engine.startedAt} />],
-        [
-          'Data directory',
-          <span key="home" className="flex items-center gap-1">
-            <code className="min-w-0 truncate text-12">{engine.home}</code>
-            <CopyButton text={engine.home} what="data directory" />
-          </span>,
-        ],
-        ['Reconcile', `every ${formatDuration(engine.reconcile.intervalMs)}`],
-        ['Last reconcile', <Time key="last" at={engine.reconcile.lastAt} />],
-        ['Next reconcile', <Time key="next" at={engine.reconcile.nextAt} fallback="not planned" />],
-        ...Object.entries(shell.versions).map(([name, version]) => [name, version] as const),
-      ]}
-    />
+    <Facts nameWidth={nameWidth}>
+      <Fact name="Connection">
+        {connection}, event {seq}
+      </Fact>
+      <Fact name="Version">
+        {engine.version} on {engine.host}, process {engine.pid}
+      </Fact>
+      <Fact name="Running since">
+        <Time at={engine.startedAt} />
+      </Fact>
+      <Fact name="Data directory">
+        <LongText text={engine.home} what="data directory" />
+      </Fact>
+      <Fact name="Reconcile">every {formatDuration(engine.reconcile.intervalMs)}</Fact>
+      <Fact name="Last reconcile">
+        <Time at={engine.reconcile.lastAt} />
+      </Fact>
+      <Fact name="Next reconcile">
+        <Time at={engine.reconcile.nextAt} fallback="not planned" />
+      </Fact>
+      {Object.entries(shell.versions).map(([name, version]) => (
+        <Fact key={name} name={name}>
+          {version}
+        </Fact>
+      ))}
+    </Facts>
   )
 }
 
@@ -126,13 +127,11 @@ function VaultFacts() {
   if (vault === undefined) return <p className="text-muted">The engine has not answered yet.</p>
   return (
     <>
-      <Facts
-        rows={[
-          ['Kind', vault.kind],
-          ['Protection', vault.description],
-          ['State', vault.unlocked ? 'unlocked' : 'locked'],
-        ]}
-      />
+      <Facts nameWidth={nameWidth}>
+        <Fact name="Kind">{vault.kind}</Fact>
+        <Fact name="Protection">{vault.description}</Fact>
+        <Fact name="State">{vault.unlocked ? 'unlocked' : 'locked'}</Fact>
+      </Facts>
       {!vault.unlocked && <UnlockForm />}
     </>
   )

@@ -1,0 +1,58 @@
+import type { Agent } from '../../../shared/model/agent.ts'
+import { RunMark, runStatusWords } from '../../components/StatusMark.tsx'
+import { Time } from '../../components/Time.tsx'
+import { runHash } from '../../stores/route.ts'
+import { clientCertificateTone, lockFacts, noticeableSkewMs, signedSkew, type Tone } from './agentStanding.ts'
+
+export const toneClass: Readonly<Record<Tone, string>> = {
+  calm: 'text-muted',
+  notice: 'text-pending',
+  alarm: 'text-error',
+}
+
+/** How the last run ended, and when; a way to it. */
+export function LastRun({ agent }: { readonly agent: Agent }) {
+  const { lastRun } = agent
+  if (lastRun === null) return <span className="text-muted">none yet</span>
+  return (
+    <a
+      href={runHash(lastRun.runId)}
+      onClick={(event) => event.stopPropagation()}
+      className="inline-flex items-center gap-1.5 hover:underline"
+    >
+      <RunMark status={lastRun.status} />
+      <Time at={lastRun.finishedAt} fallback={runStatusWords[lastRun.status]} className="text-muted" />
+    </a>
+  )
+}
+
+/** When it was heard, and by how much its clock is off. */
+export function LastSeen({ agent }: { readonly agent: Agent }) {
+  return (
+    <>
+      <Time at={agent.lastSeenAt} fallback="not yet" />
+      <Skew agent={agent} />
+    </>
+  )
+}
+
+function Skew({ agent: { clockSkewMs } }: { readonly agent: Agent }) {
+  if (clockSkewMs === null || Math.abs(clockSkewMs) < noticeableSkewMs) return null
+  return <span className="text-pending">, clock {signedSkew(clockSkewMs)}</span>
+}
+
+/** Short-lived by design: between two runs an SSH certificate may be over without anything being wrong. */
+export function SshCertificateEnd({ agent: { sshCertificate } }: { readonly agent: Agent }) {
+  return <Time at={sshCertificate?.validBefore ?? null} fallback="none yet" className="text-muted" />
+}
+
+export function ClientCertificateEnd({ agent, now }: { readonly agent: Agent; readonly now: number }) {
+  return <Time at={agent.certificate.validBefore} className={toneClass[clientCertificateTone(agent, now)]} />
+}
+
+/** Who holds the lock file, in a few words. */
+export function LockWords({ agent }: { readonly agent: Agent }) {
+  if (agent.lock === null) return <span className="text-faint">free</span>
+  const { title, tone } = lockFacts(agent.lock, agent.hostname)
+  return <span className={toneClass[tone]}>{title}</span>
+}

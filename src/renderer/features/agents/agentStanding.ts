@@ -1,0 +1,182 @@
+import type { Agent, AgentLock } from '../../../shared/model/agent.ts'
+import { coarse, formatRelative } from '../../components/format.ts'
+import { stateWords } from '../runs/runWords.ts'
+
+/** What an agent's mark says; the order is the order of severity, worst first, used for counting and sorting. */
+export const agentStandings = ['silent', 'failed', 'locked-out', 'running', 'idle', 'revoked'] as const
+export type AgentStanding = (typeof agentStandings)[number]
+
+export const standingWords: Readonly<Record<AgentStanding, string>> = {
+  silent: 'silent',
+  failed: 'last run failed',
+  'locked-out': 'locked out',
+  running: 'running',
+  idle: 'idle',
+  revoked: 'revoked',
+}
+
+/** An agent that stays up reports far more often than this. */
+export const silentAfterMs = 180_000
+
+/** Clocks that differ by more make certificates look expired or not yet valid. */
+export const noticeableSkewMs = 30_000
+
+const dayMs = 86_400_000
+const tenMinutesMs = 600_000
+
+/** It stays up between runs and reports, so that no word from it means something. */
+const isResident = ({ activity }: Agent): boolean => activity.status !== 'idle' || activity.nextRunAt !== null
+
+/**
+ * One started by something else reports only while it works: between its runs nobody can tell silence from rest.
+ * @param nowMs the engine's time
+ */
+export function isSilent(agent: Agent, nowMs: number): boolean {
+  if (agent.certificate.validBefore <= nowMs) return true
+  if (!isResident(agent) && agent.lastSeenAt !== null) return false
+  return nowMs - (agent.lastSeenAt ?? agent.enrolledAt) > silentAfterMs
+}
+
+/** @param nowMs the engine's time */
+export function standingOf(agent: Agent, nowMs: number): AgentStanding {
+  if (agent.status === 'revoked') return 'revoked'
+  if (isSilent(agent, nowMs)) return 'silent'
+  if (agent.activity.status !== 'idle') return agent.activity.status
+  return agent.lastRun?.status === 'failed' ? 'failed' : 'idle'
+}
+
+/** A few words on where its machine stands, for one cell of a table. */
+export function activityWords({ activity }: Agent, nowMs: number): string {
+  if (activity.status === 'running') return `${stateWords[activity.state]}, ${coarse(nowMs - activity.since)}`
+  if (activity.status === 'locked-out') return `waits, ${coarse(nowMs - activity.since)}`
+  if (activity.nextRunAt === null) return 'no schedule'
+  if (activity.nextRunAt <= nowMs) return `was due ${formatRelative(activity.nextRunAt, nowMs)}`
+  return `next ${formatRelative(activity.nextRunAt, nowMs)}`
+}
+
+/** Why it is not simply idle, and what to do; null when there is nothing to say. */
+export function standingSentence(agent: Agent, nowMs: number): string | null {
+  const standing = standingOf(agent, nowMs)
+  if (standing === 'revoked')
+    return 'Revoked: the gateway refuses its certificate. To let this host back in, remove the agent and enroll it again.'
+  if (standing === 'silent') return silenceSentence(agent, nowMs)
+  if (standing === 'locked-out') return lockedOutSentence(agent)
+  if (standing === 'failed') return 'Its last run failed. It tries again at its next run.'
+  return null
+}
+
+function lockedOutSentence({ hostname, lock }: Agent): string {
+  if (lock?.standing === 'foreign')
+    return `${lock.hostname} wrote the lock on ${hostname}. It is never taken away by itself: somebody has to look there, then break it.`
+  return `Another agent holds the lock on ${hostname}, so this one does not start a run.`
+}
+
+function silenceSentence(agent: Agent, nowMs: number): string {
+  if (agent.certificate.validBefore <= nowMs)
+    return `Its client certificate ended ${formatRelative(agent.certificate.validBefore, nowMs)}, so the gateway no longer lets it in. Enroll it again on ${agent.hostname}.`
+  if (agent.lastSeenAt === null)
+    return `Enrolled ${formatRelative(agent.enrolledAt, nowMs)}, and not heard since. Look on ${agent.hostname} whether its service was started.`
+  const doing =
+    agent.activity.status === 'running'
+      ? ` It was running, in ${stateWords[agent.activity.state]}: how that went on is not known.`
+      : ''
+  return `Not heard for ${coarse(nowMs - agent.lastSeenAt)}.${doing} It keeps its reports and sends them when it reaches the gateway again. Look on ${agent.hostname} what it says.`
+}
+
+export type Tone = 'calm' | 'notice' | 'alarm'
+
+export interface LockFacts {
+  readonly title: string
+  readonly tone: Tone
+  readonly sentence: string
+  /** To run on the host, by a person who has looked; null when nobody has to act. */
+  readonly command: string | null
+}
+
+/** Who holds the lock file of its machine, and what becomes of it (S0.48-52, D7). */
+export function lockFacts(lock: AgentLock, hostname: string): LockFacts {
+  switch (lock.standing) {
+    case 'ours':
+      return {
+        title: 'its own run',
+        tone: 'calm',
+        command: null,
+        sentence: 'Taken for the run that is under way.',
+      }
+    case 'alive':
+      return {
+        title: 'other process',
+        tone: 'notice',
+        command: null,
+        sentence: `Process ${lock.pid} on ${hostname} is at work. Until it ends this agent leaves without doing anything, which is no error.`,
+      }
+    case 'dead':
+      return {
+        title: 'left behind',
+        tone: 'calm',
+        command: null,
+        sentence: `Process ${lock.pid} is gone. The next run takes the lock over by itself.`,
+      }
+    case 'corrupt':
+      return {
+        title: 'unreadable',
+        tone: 'calm',
+        command: null,
+        sentence: 'The lock file could not be read. The next run replaces it and says so in its log.',
+      }
+    case 'foreign':
+      return {
+        title: 'other machine',
+        tone: 'alarm',
+        command: 'lockstep-agent break-lock',
+        sentence: `${lock.hostname} wrote it, and from ${hostname} nobody can see whether process ${lock.pid} still runs there. It is never taken away by itself. Look on ${lock.hostname}; if no agent works there any more, run this on ${hostname}:`,
+      }
+  }
+}
+
+/** How soon a certificate needs somebody: the client certificate renews by itself while the agent is heard. */
+export function clientCertificateTone({ certificate }: Agent, nowMs: number): Tone {
+  const remainingMs = certificate.validBefore - nowMs
+  return remainingMs <= 0 ? 'alarm' : remainingMs < dayMs ? 'notice' : 'calm'
+}
+
+/** `94 s ahead`, `5 min behind`: the agent's clock against the engine's; in seconds as long as those can be read. */
+export function skewWords(clockSkewMs: number): string {
+  if (Math.abs(clockSkewMs) < 1000) return 'agrees'
+  return `${skewSize(clockSkewMs)} ${clockSkewMs > 0 ? 'ahead' : 'behind'}`
+}
+
+/** `+94 s`, for one cell of a table. */
+export const signedSkew = (clockSkewMs: number): string => `${clockSkewMs < 0 ? '−' : '+'}${skewSize(clockSkewMs)}`
+
+function skewSize(clockSkewMs: number): string {
+  const sizeMs = Math.abs(clockSkewMs)
+  return sizeMs < tenMinutesMs ? `${Math.round(sizeMs / 1000)} s` : coarse(sizeMs)
+}
+
+export interface AgentFilter {
+  /** Part of a name, host, platform or version, any case. */
+  readonly text: string
+  readonly standings: readonly AgentStanding[]
+}
+
+/** Unknown words in a shared link are left out, not refused. */
+export function readAgentFilter(query: Readonly<Record<string, string>>): AgentFilter {
+  const words = (query.standing ?? '').split(',')
+  return { text: query.filter ?? '', standings: agentStandings.filter((standing) => words.includes(standing)) }
+}
+
+export function matchesAgent(agent: Agent, { text, standings }: AgentFilter, nowMs: number): boolean {
+  if (standings.length > 0 && !standings.includes(standingOf(agent, nowMs))) return false
+  const all = `${agent.name} ${agent.hostname} ${agent.platform} ${agent.version}`.toLowerCase()
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => all.includes(word))
+}
+
+export function countStandings(agents: Iterable<Agent>, nowMs: number): Readonly<Record<AgentStanding, number>> {
+  const counts = Object.fromEntries(agentStandings.map((standing) => [standing, 0])) as Record<AgentStanding, number>
+  for (const agent of agents) counts[standingOf(agent, nowMs)] += 1
+  return counts
+}
