@@ -50,6 +50,11 @@ export default {
       ['shared', 'core', 'platform', 'daemon', 'demo'],
       'The command line is a client: ask the engine through the contract in shared/contract.',
     ),
+    layer(
+      'agent',
+      ['shared', 'core', 'platform'],
+      'The agent is one file for hosts without an engine: share through core/ and platform/.',
+    ),
     layer('preload', ['shared'], 'The preload only hands over a port: move the rest to renderer/ or main/.'),
     layer(
       'renderer',

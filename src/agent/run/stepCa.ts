@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises'
+import type { Clock } from '../../platform/clock.ts'
+import { parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
+import { connectStepCa } from '../../platform/stepCa/client.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { AgentSetup } from '../config.ts'
+
+interface CertificateWish {
+  readonly publicKey: string
+  readonly minValidSeconds: number
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+const shortestLifeSeconds = 7_200
+const longestLifeSeconds = 57_600
+
+/**
+ * A certificate from the step-ca of `ssh.ca_url`, its root pinned by `ssh/ca_fingerprint` (S0.28, S0.29, S0.34, S0.36).
+ * @returns the line for `agent_key-cert.pub`
+ * @throws AppError what the step-ca client throws, PRECONDITION_FAILED without pin or password file
+ */
+export async function orderFromStepCa(setup: AgentSetup, wish: CertificateWish): Promise<string> {
+  const { ca_url, principal, provisioner, provisioner_password_file } = setup.config.ssh
+  const rootFingerprint = await readSetting(setup.layout.caFingerprint, 'the fingerprint of the root of the step-ca')
+  const password = await readSetting(provisioner_password_file ?? '', 'the password of the provisioner')
+  const { clock, signal } = wish
+  const client = await connectStepCa({ url: ca_url ?? '', rootFingerprint }, { clock, signal })
+  const lifetimeSeconds = Math.min(longestLifeSeconds, Math.max(shortestLifeSeconds, 2 * wish.minValidSeconds))
+  const { line } = await client.orderCertificate(
+    {
+      type: 'user',
+      publicKey: parsePublicKeyLine(wish.publicKey).blob,
+      keyId: principal,
+      principals: [principal],
+      lifetimeSeconds,
+      credential: { kind: 'password', provisioner: provisioner ?? '', password },
+      // Which extensions storage honors is for its sshd; what counts here is checked by the order itself.
+      judge: () => [],
+    },
+    { signal },
+  )
+  return line
+}
+
+async function readSetting(path: string, what: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  if (text.trim() !== '') return text.trim()
+  throw new AppError('PRECONDITION_FAILED', `${path} is missing, empty or unreadable: it has to hold ${what}.`)
+}
