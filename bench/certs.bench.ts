@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createUserAuthority } from '../src/engine/pki/authority.ts'
+import { createAuthorities } from '../src/engine/pki/authorities.ts'
 import { createCertificateAuthority } from '../src/engine/pki/signing.ts'
 import type { CertificateAuthority, SigningRequest } from '../src/engine/ports.ts'
 import { openStore, type SqliteStore } from '../src/engine/store/index.ts'
@@ -138,9 +138,9 @@ async function openPipeline(
   const backupsDirectory = join(directory, 'backups')
   await Promise.all([mkdir(keysDirectory), mkdir(backupsDirectory)])
   const store = await openStore({ databaseFile: join(directory, 'bench.db'), backupsDirectory, clock: systemClock })
-  const userAuthority = createUserAuthority({ keysDirectory, vault: memoryVault(), clock: systemClock, store })
+  const authorities = createAuthorities({ keysDirectory, vault: memoryVault(), clock: systemClock, store })
   const authority = createCertificateAuthority({
-    authority: userAuthority,
+    authorities,
     store,
     clock: systemClock,
     newId: createIdSource(systemClock),

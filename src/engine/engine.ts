@@ -19,10 +19,9 @@ import { createLossWatch } from './fleet/lossWatch.ts'
 import { createNodeService } from './fleet/nodeService.ts'
 import { createPlanService } from './fleet/planService.ts'
 import { createTrustService } from './fleet/trustService.ts'
-import { createUserAuthority } from './pki/authority.ts'
 import { createDoctorIdentities } from './pki/doctorIdentities.ts'
 import { createIdentities } from './pki/identities.ts'
-import { createCertificateAuthority } from './pki/signing.ts'
+import { createPki } from './pki/pki.ts'
 import type { DemoFleetControl, DiagnoseFailure, Store } from './ports.ts'
 import { createRunService } from './runs/runService.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
@@ -131,12 +130,15 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     logger,
   })
   const logs = await openLogStore({ directory: home.logsDirectory, logger })
-  const authority = createCertificateAuthority({
-    authority: createUserAuthority({ keysDirectory: home.keysDirectory, vault: keyVault, clock, store }),
+  const pki = createPki({
+    keysDirectory: home.keysDirectory,
+    vault: keyVault,
     store,
     clock,
     newId: ids,
+    principals: config.certificate.principals,
   })
+  const { authority } = pki
   const vault = createVaultState(keyVault, () => authority.describe())
   const identities = createIdentities({ authority, clock, ...config.certificate })
   // Kept open for as long as there is room: a connection that breaks is how we hear at once that a node is gone.

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { AppError } from '../shared/errors.ts'
+import { Principal } from '../shared/model/text.ts'
 import { hasErrorCode } from './fileErrors.ts'
 
 const CertificateConfig = z.strictObject({
@@ -9,6 +10,8 @@ const CertificateConfig = z.strictObject({
   lifetimeSeconds: z.number().int().min(60).max(57_600).default(57_600),
   /** Renew when less than this is left (S0.38). */
   minValidSeconds: z.number().int().min(0).max(57_600).default(3_600),
+  /** Principals that may be certified (S0.19, S0.20); a node with another one needs a person who adds it here. */
+  principals: z.array(Principal).min(1).max(64).default(['sync-agent']),
 })
 
 /** `<home>/config.yaml`. Every key is optional. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createUserAuthority, type UserAuthority } from '../../src/engine/pki/authority.ts'
+import { type AuthorityKeys, createAuthorities } from '../../src/engine/pki/authorities.ts'
 import { createIdentities } from '../../src/engine/pki/identities.ts'
 import type { Provisioners } from '../../src/engine/pki/provisioners.ts'
 import { createCertificateAuthority, type SigningPipeline } from '../../src/engine/pki/signing.ts'
@@ -29,8 +29,9 @@ export function memoryVault(): KeyVault {
 }
 
 /** The part of the store that signing needs, with the rule that a transaction is whole or nothing. */
-export interface SigningStore extends Pick<Store, 'transact'> {
+export interface SigningStore extends Pick<Store, 'transact' | 'getSetting'> {
   readonly audit: NewAuditEntry[]
+  readonly settings: Map<string, string>
   readonly certificates: IssuedCertificate[]
   /** Throws inside the named step of the next transaction that takes it. */
   failAt: 'reserveSerials' | 'appendAudit' | 'insertCertificates' | 'commit' | null
@@ -40,11 +41,14 @@ export interface SigningStore extends Pick<Store, 'transact'> {
 export function createSigningStore(): SigningStore {
   const audit: NewAuditEntry[] = []
   const certificates: IssuedCertificate[] = []
+  const settings = new Map<string, string>()
   let nextSerial = 1n
   let queue: Promise<unknown> = Promise.resolve()
   const store: SigningStore = {
     audit,
     certificates,
+    settings,
+    getSetting: async (key) => settings.get(key) ?? null,
     failAt: null,
     steps: [],
     transact: (body) => {
@@ -62,6 +66,7 @@ export function createSigningStore(): SigningStore {
   async function run<T>(body: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
     const newAudit: NewAuditEntry[] = []
     const newCertificates: IssuedCertificate[] = []
+    const newSettings = new Map<string, string>()
     let reserved = nextSerial
     const transaction: Partial<StoreTransaction> = {
       reserveSerials: async (count) => {
@@ -78,12 +83,16 @@ export function createSigningStore(): SigningStore {
         step('insertCertificates')
         newCertificates.push(...rows)
       },
+      getSetting: async (key) => newSettings.get(key) ?? settings.get(key) ?? null,
+      setSetting: async (key, value) => void newSettings.set(key, value),
+      announce: async () => undefined,
     }
     const result = await body(transaction as StoreTransaction)
     step('commit')
     nextSerial = reserved
     audit.push(...newAudit)
     certificates.push(...newCertificates)
+    for (const [key, value] of newSettings) settings.set(key, value)
     return result
   }
   return store
@@ -93,7 +102,7 @@ export interface TestTrust {
   readonly keysDirectory: string
   readonly store: SigningStore
   readonly vault: KeyVault
-  readonly userAuthority: UserAuthority
+  readonly authorities: AuthorityKeys
   readonly authority: CertificateAuthority & SigningPipeline
   readonly identities: Identities
   /** Public key line for TrustedUserCAKeys. */
@@ -106,9 +115,9 @@ export async function createTrust(options: { readonly provisioners?: Provisioner
   const keysDirectory = await mkdtemp(join(tmpdir(), 'lockstep-keys-'))
   const store = createSigningStore()
   const vault = memoryVault()
-  const userAuthority = createUserAuthority({ keysDirectory, vault, clock: systemClock, store })
+  const authorities = createAuthorities({ keysDirectory, vault, clock: systemClock, store })
   const authority = createCertificateAuthority({
-    authority: userAuthority,
+    authorities,
     store,
     clock: systemClock,
     newId: createIdSource(systemClock),
@@ -120,7 +129,7 @@ export async function createTrust(options: { readonly provisioners?: Provisioner
     keysDirectory,
     store,
     vault,
-    userAuthority,
+    authorities,
     authority,
     identities,
     publicKey,

@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { NodeIdentity } from '../ports.ts'
 import { createIdentity, createSubjectKey } from './identities.ts'
+import { principalPatternOf } from './provisioners.ts'
 import { draftCertificate, type SigningPipeline } from './signing.ts'
 
 /** What the doctor tries: the login user as principal, or a certificate that a wrong clock still takes. */
@@ -62,7 +63,7 @@ function doctorPolicy(principal: string): Parameters<typeof draftCertificate>[1]
   return {
     name: 'doctor',
     certificateType: 'user',
-    principalPattern: `^${principal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
+    principalPattern: principalPatternOf([principal]),
     maxLifetimeSeconds: Math.max(wideSeconds, maxAutomationLifetimeSeconds),
     allowedExtensions: [],
     allowedCriticalOptions: ['force-command'],

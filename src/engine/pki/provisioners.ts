@@ -33,6 +33,11 @@ const hostPolicy: SigningPolicy = {
   allowedCriticalOptions: [],
 }
 
+/** A policy pattern for exactly these principals. */
+export function principalPatternOf(principals: readonly string[]): string {
+  return `^${principals.map((principal) => principal.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')}$`
+}
+
 /**
  * The provisioners of the embedded SSH authorities. Extensions start from none: `permit-pty` is for terminals and
  * for what a person signs by hand; nothing may ever forward ports, agents or X11.

@@ -25,7 +25,7 @@ describe.skipIf(sshdMissing !== null)('doctor', () => {
   const doctor = (ourClockAheadMs = 0): Doctor => {
     const clock: Clock = { ...systemClock, nowMs: () => Date.now() + ourClockAheadMs }
     const authority = createCertificateAuthority({
-      authority: trust.userAuthority,
+      authorities: trust.authorities,
       store: trust.store,
       clock,
       newId: createIdSource(systemClock),
