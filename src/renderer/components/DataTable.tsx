@@ -2,7 +2,7 @@
 // biome-ignore-all lint/a11y/useFocusableInteractive: the focus stays on the grid, which names the row as its active descendant
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp } from 'lucide-react'
-import { type KeyboardEvent, type ReactNode, useId, useMemo, useRef, useState } from 'react'
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { classNames } from './classNames.ts'
 
 export interface Column<Row> {
@@ -34,6 +34,8 @@ interface DataTableProps<Row> {
   readonly onToggleSelected?: (row: Row) => void
   readonly onFocusRow?: (row: Row) => void
   readonly empty?: ReactNode
+  /** The last rows came into sight: time to load more. May be called more than once. */
+  readonly onEndInSight?: () => void
 }
 
 const rowHeight = 32
@@ -78,6 +80,12 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
     scrollPaddingStart: rowHeight,
   })
   const focused = Math.min(focusIndex, sorted.length - 1)
+  const lastInSight = virtualizer.getVirtualItems().at(-1)?.index ?? -1
+  const isEndInSight = lastInSight >= sorted.length - 1
+  const { onEndInSight } = props
+  useEffect(() => {
+    if (isEndInSight && sorted.length > 0) onEndInSight?.()
+  }, [isEndInSight, sorted.length, onEndInSight])
   const template = columns.map((each) => each.width).join(' ')
 
   const moveTo = (index: number): void => {

@@ -2,6 +2,7 @@ import { AlertDialog } from '@base-ui/react/alert-dialog'
 import { type ReactNode, useRef } from 'react'
 import type { ErrorBody } from '../../shared/errors.ts'
 import { Button } from './Button.tsx'
+import { classNames } from './classNames.ts'
 import { ErrorNote } from './ErrorNote.tsx'
 
 export interface DecisionDialogProps {
@@ -19,6 +20,10 @@ export interface DecisionDialogProps {
   readonly onConfirm: () => void
   readonly danger?: boolean
   readonly busy?: boolean
+  /** Something has to be filled in or ticked first. */
+  readonly incomplete?: boolean
+  /** For dialogs that show a list or a table. */
+  readonly wide?: boolean
   readonly error?: ErrorBody | null
   /** More to look at before deciding: fingerprints, a list. */
   readonly children?: ReactNode
@@ -33,7 +38,10 @@ export function DecisionDialog(props: DecisionDialogProps) {
         <AlertDialog.Backdrop className="fixed inset-0 z-40 bg-ground opacity-70" />
         <AlertDialog.Popup
           initialFocus={cancel}
-          className="fixed top-1/2 left-1/2 z-50 flex max-h-[85vh] w-[520px] max-w-[92vw] -translate-x-1/2 -translate-y-1/2 flex-col gap-4 overflow-auto rounded-md border border-line-strong bg-raised p-5 shadow-float"
+          className={classNames(
+            'fixed top-1/2 left-1/2 z-50 flex max-h-[85vh] max-w-[92vw] -translate-x-1/2 -translate-y-1/2 flex-col gap-4 overflow-auto rounded-md border border-line-strong bg-raised p-5 shadow-float',
+            props.wide === true ? 'w-[720px]' : 'w-[520px]',
+          )}
         >
           <AlertDialog.Title className="text-15 font-semibold">{props.title}</AlertDialog.Title>
           <AlertDialog.Description render={<div />}>
@@ -48,6 +56,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
             <Button
               variant={props.danger === true ? 'danger' : 'primary'}
               busy={props.busy === true}
+              disabled={props.incomplete === true}
               onClick={props.onConfirm}
             >
               {props.confirmLabel}

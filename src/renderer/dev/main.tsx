@@ -3,13 +3,17 @@
  * map bench. The product's build starts from ../index.html and never sees this folder.
  *
  * ?nodes=412  how many nodes      ?steps=150   milliseconds a run stays in each state
+ * ?agents=10   how many agents, with a gateway
  * ?locked     vault locked        ?state=connecting|restarting|loading
+ * ?issued=900 how many certificates in the issue log
+ * ?trust=full all authorities, a rotation under way, a revocation list on most nodes, a step-ca; default: a new engine
  */
 import '../styles/app.css'
 import type { LinkStatus } from '../api/link.ts'
 import { createFakeLink, type FakeLink } from '../api/links/fake.ts'
 import { fakeNodes, fakePlan } from '../api/links/fakeFleet.ts'
 import { mount } from '../mount.tsx'
+import { seedTrust } from './seedTrust.ts'
 
 declare global {
   interface Window {
@@ -29,6 +33,10 @@ const link = createFakeLink({
   vaultUnlocked: !query.has('locked'),
 })
 link.engine.seedHistory(historyPerNode)
+seedTrust(link, query.get('trust'), Number(query.get('issued') ?? 900))
+const agentCount = Number(query.get('agents') ?? 0)
+if (agentCount > 0) link.agents.listen({ address: '10.0.0.5', port: 8443, names: ['control.internal'] })
+for (let each = 0; each < agentCount; each += 1) link.agents.add()
 for (const node of [...link.engine.nodes.values()].filter((_, index) => index % 23 === 5).slice(0, 20))
   link.engine.renew(node)
 

@@ -1,22 +1,26 @@
-import { useMutation } from '@tanstack/react-query'
-import { useMemo, useState } from 'react'
+import { useCallback, useMemo, useState } from 'react'
 import { computeTile } from '../../../core/fleet/health.ts'
-import type { EngineClient } from '../../../shared/contract/index.ts'
+import type { ErrorBody } from '../../../shared/errors.ts'
 import type { NodeId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
-import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
+import { newIdempotencyKey } from '../../api/randomKey.ts'
 import { Button } from '../../components/Button.tsx'
-import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
+import { ChoiceMark } from '../../components/ChoiceMark.tsx'
+import { CliEquivalent } from '../../components/CliEquivalent.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { type Column, DataTable } from '../../components/DataTable.tsx'
 import { DecisionDialog } from '../../components/DecisionDialog.tsx'
 import { EmptyState } from '../../components/EmptyState.tsx'
+import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { formatCount, formatDuration, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { engineNowMs, useNow } from '../../stores/clock.ts'
-import { useReplica } from '../../stores/ReplicaContext.tsx'
+import { type RenewOperation, startRenew } from '../../stores/operations.ts'
+import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
+import { cli } from '../fleet/cliCommands.ts'
 import { type CertificateStanding, standingOf } from './expiry.ts'
+import { trustCli } from './trustCommands.ts'
 
 const standingWords: Readonly<Record<CertificateStanding, string>> = {
   none: 'never issued',
@@ -30,20 +34,33 @@ export function NodeCertificates() {
   const nodes = useReplica((state) => state.nodes)
   const [selected, setSelected] = useState<ReadonlySet<NodeId>>(new Set())
   const [deciding, setDeciding] = useState(false)
-  const [results, setResults] = useState<RenewResults | null>(null)
-  const rows = useMemo(() => [...nodes.values()], [nodes])
-  const columns = useColumns(selected)
+  const [operation, setOperation] = useState<RenewOperation | null>(null)
+  const [retryError, setRetryError] = useState<ErrorBody | null>(null)
+  const link = useLink()
+  const stale = useStale()
+  const rows = useMemo(() => [...nodes.values()].filter((node) => node.transport === 'push'), [nodes])
   const chosen = rows.filter((node) => selected.has(node.id))
-  const toggle = (node: FleetNode): void =>
-    setSelected((before) => {
-      const next = new Set(before)
-      if (!next.delete(node.id)) next.add(node.id)
-      return next
-    })
-  const onRenewed = (renewed: RenewResults): void => {
+  const toggle = useCallback(
+    (node: FleetNode): void =>
+      setSelected((before) => {
+        const next = new Set(before)
+        if (!next.delete(node.id)) next.add(node.id)
+        return next
+      }),
+    [],
+  )
+  const columns = useColumns(selected, toggle)
+  const onRenewed = (renewed: RenewOperation): void => {
     setDeciding(false)
-    setResults(renewed)
-    setSelected(new Set(renewed.filter((result) => !result.accepted).map((result) => result.node.id)))
+    setOperation(renewed)
+    const outcomes = renewed.outcomes ?? new Map()
+    setSelected(new Set(renewed.nodeIds.filter((id) => outcomes.get(id)?.accepted !== true)))
+  }
+  const retry = async (nodeIds: readonly NodeId[]): Promise<void> => {
+    if (operation === null) return
+    const again = await startRenew(link, { nodeIds, key: operation.key })
+    if (again.error === null) onRenewed(again)
+    else setRetryError(again.error)
   }
   const chooseUrgent = (): void => {
     const nowMs = engineNowMs()
@@ -79,11 +96,18 @@ export function NodeCertificates() {
         <span className="text-muted">
           {selected.size > 0 && `${formatCount(chosen.length)} of ${plural(rows.length, 'node')} chosen`}
         </span>
-        <Button size="small" disabled={chosen.length === 0} onClick={() => setDeciding(true)}>
+        <Button size="small" disabled={stale || chosen.length === 0} onClick={() => setDeciding(true)}>
           Renew{chosen.length > 0 ? ` (${formatCount(chosen.length)})` : ''}…
         </Button>
       </div>
-      {results !== null && <RenewOutcome results={results} onClose={() => setResults(null)} />}
+      {operation !== null && (
+        <RenewOutcome operation={operation} onRetry={(ids) => void retry(ids)} onClose={() => setOperation(null)} />
+      )}
+      {retryError !== null && (
+        <div className="border-b p-2">
+          <ErrorNote error={retryError} />
+        </div>
+      )}
       <div className="min-h-0 flex-1">
         <DataTable
           label="Certificates by node"
@@ -103,22 +127,14 @@ export function NodeCertificates() {
   )
 }
 
-function useColumns(selected: ReadonlySet<NodeId>): readonly Column<FleetNode>[] {
+function useColumns(selected: ReadonlySet<NodeId>, toggle: (node: FleetNode) => void): readonly Column<FleetNode>[] {
   return useMemo(
     () => [
       {
         id: 'chosen',
         header: '',
         width: '40px',
-        cell: (node) => (
-          <span
-            aria-hidden
-            className={classNames(
-              'block size-3.5 rounded-sm border',
-              selected.has(node.id) ? 'border-accent bg-accent' : 'border-line-strong',
-            )}
-          />
-        ),
+        cell: (node) => <ChoiceMark chosen={selected.has(node.id)} onToggle={() => toggle(node)} />,
       },
       {
         id: 'node',
@@ -163,7 +179,7 @@ function useColumns(selected: ReadonlySet<NodeId>): readonly Column<FleetNode>[]
         sortValue: (node) => node.certificate?.acceptedAt ?? null,
       },
     ],
-    [selected],
+    [selected, toggle],
   )
 }
 
@@ -209,35 +225,45 @@ function Standing({ node }: { readonly node: FleetNode }) {
   )
 }
 
-type RenewResults = Awaited<ReturnType<EngineClient['certificates']['renew']>>
-
-/** What came of it: done is only what a node has accepted. */
-function RenewOutcome({ results, onClose }: { readonly results: RenewResults; readonly onClose: () => void }) {
-  const refused = results.filter((result) => !result.accepted)
+/** What came of it: done is only what a node has accepted; the others by name, with why. */
+function RenewOutcome({
+  operation,
+  onRetry,
+  onClose,
+}: {
+  readonly operation: RenewOperation
+  readonly onRetry: (nodeIds: readonly NodeId[]) => void
+  readonly onClose: () => void
+}) {
+  const nodes = useReplica((state) => state.nodes)
+  const open = operation.nodeIds.filter((id) => !isAccepted(operation, nodes.get(id), id))
   return (
     <section
       role="status"
       aria-label="Result of the renewal"
-      className={classNames(
-        'flex shrink-0 items-start gap-3 border-b px-4 py-2',
-        refused.length > 0 && 'border-pending',
-      )}
+      className={classNames('flex shrink-0 items-start gap-3 border-b px-4 py-2', open.length > 0 && 'border-pending')}
     >
       <div className="min-w-0 flex-1">
         <p>
-          {formatCount(results.length - refused.length)} of {plural(results.length, 'new certificate')} accepted.
+          {formatCount(operation.nodeIds.length - open.length)} of {plural(operation.nodeIds.length, 'new certificate')}{' '}
+          accepted.
         </p>
-        {refused.length > 0 && (
-          <ul aria-label="Issued, but not accepted" className="max-h-28 overflow-auto text-pending">
-            {refused.map(({ node, serial }) => (
-              <li key={node.id}>
-                {node.name} has not accepted serial {serial}:{' '}
-                {computeTile(node, engineNowMs()).diagnosis?.short ?? 'no login succeeded with it'}
-              </li>
+        {open.length > 0 && (
+          <ul aria-label="Not accepted" className="max-h-28 overflow-auto text-pending">
+            {open.slice(0, namedFailures).map((id) => (
+              <li key={id}>{failureWords(operation, nodes.get(id), id)}</li>
             ))}
+            {open.length > namedFailures && (
+              <li>and {formatCount(open.length - namedFailures)} more, below by “State”</li>
+            )}
           </ul>
         )}
       </div>
+      {open.length > 0 && (
+        <Button size="small" onClick={() => onRetry(open)}>
+          Try the {plural(open.length, 'other')} again
+        </Button>
+      )}
       <Button size="small" variant="quiet" onClick={onClose}>
         Close
       </Button>
@@ -245,33 +271,73 @@ function RenewOutcome({ results, onClose }: { readonly results: RenewResults; re
   )
 }
 
+const namedFailures = 200
+
+/** The answer said so, or a login since then did. */
+function isAccepted(operation: RenewOperation, node: FleetNode | undefined, id: NodeId): boolean {
+  const outcome = operation.outcomes?.get(id)
+  if (outcome === undefined) return false
+  return outcome.accepted || (node?.certificate?.serial === outcome.serial && node.certificate.acceptedAt !== null)
+}
+
+function failureWords(operation: RenewOperation, node: FleetNode | undefined, id: NodeId): string {
+  const name = node?.name ?? id
+  const outcome = operation.outcomes?.get(id)
+  const why = node === undefined ? undefined : computeTile(node, engineNowMs()).diagnosis?.short
+  if (outcome === undefined) return `${name} got no new certificate${why === undefined ? '' : `: ${why}`}`
+  return `${name} has not accepted serial ${outcome.serial}: ${why ?? 'no login succeeded with it'}`
+}
+
 interface RenewDialogProps {
   readonly chosen: readonly FleetNode[]
   readonly total: number
   readonly onClose: () => void
-  readonly onRenewed: (results: RenewResults) => void
+  readonly onRenewed: (operation: RenewOperation) => void
 }
 
+const mostNames = 12
+
 function RenewDialog({ chosen, total, onClose, onRenewed }: RenewDialogProps) {
-  const { client } = useLink()
-  const renew = useMutation({
-    mutationFn: () => client.certificates.renew({ targets: { kind: 'nodes', nodes: chosen.map((node) => node.id) } }),
-    onSuccess: onRenewed,
-  })
+  const link = useLink()
+  // Made once for this question: pressing again after an error leaves alone what was accepted.
+  const [key] = useState(newIdempotencyKey)
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<ErrorBody | null>(null)
+  const confirm = async (): Promise<void> => {
+    setBusy(true)
+    const operation = await startRenew(link, { nodeIds: chosen.map((node) => node.id), key })
+    setBusy(false)
+    setError(operation.error)
+    if (operation.error === null) onRenewed(operation)
+  }
+  const away = chosen.filter((node) => node.reachability.status === 'unreachable').length
   return (
     <DecisionDialog
       open
       onClose={onClose}
       title={`Renew the certificates of ${plural(chosen.length, 'node')}?`}
-      blastRadius={`${formatCount(chosen.length)} of ${plural(total, 'node')}`}
+      blastRadius={
+        <>
+          <p>
+            {formatCount(chosen.length)} of {plural(total, 'node')}
+          </p>
+          {away > 0 && (
+            <p className="text-pending">{plural(away, 'does', 'do')} not answer now: issued there is not accepted.</p>
+          )}
+        </>
+      }
       effect="Signs a new certificate over a new key for each, then logs in with it. It counts as renewed only where the node took it."
       undo="None needed: the old certificates stay valid until they run out."
       confirmLabel={`Renew ${plural(chosen.length, 'certificate')}`}
-      busy={renew.isPending}
-      error={renew.error === null ? null : toErrorBody(renew.error)}
-      onConfirm={() => renew.mutate()}
+      busy={busy}
+      error={error}
+      onConfirm={() => void confirm()}
     >
-      <CliEquivalent command={`lockstep certificates renew ${chosen.map((node) => shellQuote(node.name)).join(' ')}`} />
+      {chosen.length === total ? (
+        <CliEquivalent command={trustCli.renewAll} />
+      ) : (
+        chosen.length <= mostNames && <CliEquivalent command={cli.renew(chosen.map((node) => node.name))} />
+      )}
     </DecisionDialog>
   )
 }

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react'
 import { assertNever } from '../../../shared/errors.ts'
 import { isFinal, type Run, type RunProof, type RunTrigger } from '../../../shared/model/run.ts'
 import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
-import { CopyButton } from '../../components/CopyButton.tsx'
+import { Fact, Facts, LongText } from '../../components/Facts.tsx'
 import { formatBytes, formatCount, formatDuration, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { formatHash, nodeHash } from '../../stores/route.ts'
@@ -33,30 +33,6 @@ function Title({ children }: { readonly children: ReactNode }) {
   return <h2 className="text-12 font-semibold text-faint">{children}</h2>
 }
 
-function Facts({ children }: { readonly children: ReactNode }) {
-  return <dl className="grid grid-cols-[88px_1fr] gap-x-3 gap-y-1">{children}</dl>
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <>
-      <dt className="text-faint">{name}</dt>
-      <dd className="min-w-0 break-words">{children}</dd>
-    </>
-  )
-}
-
-function Long({ text, what }: { readonly text: string; readonly what: string }) {
-  return (
-    <span className="flex items-center gap-1">
-      <code className="min-w-0 truncate text-12" title={text}>
-        {text}
-      </code>
-      <CopyButton text={text} what={what} className="-my-1" />
-    </span>
-  )
-}
-
 function Asked({ run }: { readonly run: Run }) {
   return (
     <section aria-label="What was asked" className="flex flex-col gap-1.5">
@@ -81,10 +57,10 @@ function Asked({ run }: { readonly run: Run }) {
           <Time at={run.createdAt} />
         </Fact>
         <Fact name="Run">
-          <Long text={run.id} what="run id" />
+          <LongText text={run.id} what="run id" />
         </Fact>
         <Fact name="Key">
-          <Long text={run.idempotencyKey} what="idempotency key" />
+          <LongText text={run.idempotencyKey} what="idempotency key" />
         </Fact>
         <Fact name="Batch">
           <a className="text-accent underline" href={formatHash({ view: 'runs', path: ['batch', run.batchId] })}>
@@ -125,7 +101,7 @@ function Proven({ run }: { readonly run: Run }) {
       <Title>Proven</Title>
       <Facts>
         <Fact name="Digest">
-          <Long text={proof.digest} what="digest" />
+          <LongText text={proof.digest} what="digest" />
         </Fact>
         <ProofFacts proof={proof} />
         <Fact name="Read back">
@@ -170,7 +146,7 @@ function ProofFacts({ proof }: { readonly proof: RunProof }) {
           </Fact>
           {verify.authorities.map((fingerprint) => (
             <Fact key={fingerprint} name="">
-              <Long text={fingerprint} what="fingerprint" />
+              <LongText text={fingerprint} what="fingerprint" />
             </Fact>
           ))}
         </>
@@ -185,7 +161,7 @@ function ProofFacts({ proof }: { readonly proof: RunProof }) {
             <Time at={verify.validBefore} absolute />
           </Fact>
           <Fact name="Signed by">
-            <Long text={verify.authorityFingerprint} what="fingerprint" />
+            <LongText text={verify.authorityFingerprint} what="fingerprint" />
           </Fact>
         </>
       )
