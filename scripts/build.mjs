@@ -3,7 +3,8 @@ import { say } from './lib/project.mjs'
 
 const HELP = `Usage: node scripts/build.mjs [--if-stale]
 
-Builds the desktop bundles and the command line, which is the daemon too, into out/. No Electron binary is needed.
+Builds the desktop bundles, the command line, which is the daemon too, and the agent into out/. No Electron binary is
+needed.
 
   --if-stale   do nothing when out/ already belongs to the sources as they are`
 

@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { binOf, inRoot, requireNode, run } from './project.mjs'
 
 const stampFile = inRoot('out', '.stamp')
-const inputs = ['src', 'resources', 'electron.vite.config.ts', 'package.json', 'package-lock.json', 'tsconfig']
-const outputs = ['main/index.js', 'main/cli.js', 'preload/index.cjs', 'renderer/index.html']
+const inputs = [
+  'src',
+  'resources',
+  'electron.vite.config.ts',
+  'vite.agent.config.ts',
+  'package.json',
+  'package-lock.json',
+  'tsconfig',
+]
+const outputs = ['main/index.js', 'main/cli.js', 'preload/index.cjs', 'renderer/index.html', 'agent/lockstep-agent.mjs']
 
 /** True if `out/` was not built from the sources as they are now. Tests beside the sources do not count. */
 export function isBuildStale() {
@@ -18,7 +26,16 @@ export function build({ capture = false } = {}) {
   const digest = sourceDigest()
   const args = [binOf('electron-vite'), 'build', '--logLevel', 'warn']
   const result = run(requireNode(), args, { capture })
-  if (result.status === 0) writeStamp(digest)
+  if (result.status !== 0) return result
+  const agent = buildAgent({ capture })
+  if (agent.status === 0) writeStamp(digest)
+  return agent
+}
+
+/** Builds `out/agent/lockstep-agent.mjs` alone; returns as `run` does. */
+export function buildAgent({ capture = false } = {}) {
+  const result = run(requireNode(), [binOf('vite'), 'build', '--config', 'vite.agent.config.ts'], { capture })
+  if (result.status === 0) chmodSync(inRoot('out', 'agent', 'lockstep-agent.mjs'), 0o755)
   return result
 }
 
