@@ -214,7 +214,7 @@ async function builtProgram(): Promise<string> {
   const program = join(cache, `step-ca-${await sourcesDigest()}`)
   if (await isFile(program)) return program
   // Held by the kernel for as long as flock lives: of several builders one works, the others wait and find the result.
-  const script = 'test -x "$2" || { cd "$1" && go build -trimpath -o "$2.new" . && mv "$2.new" "$2"; }'
+  const script = 'test -x "$2" || { cd "$1" && go build -trimpath -buildvcs=false -o "$2.new" . && mv "$2.new" "$2"; }'
   await exec({
     command: 'flock',
     args: [join(cache, 'lock'), 'sh', '-c', script, 'build', sources, program],

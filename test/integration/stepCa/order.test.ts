@@ -225,12 +225,15 @@ describe
       })
     })
 
-    it('S0.33 D3 passes on why step-ca does not sign for less than its shortest life', async () => {
-      const order = orderFor(ca, key.publicKey, { lifetimeSeconds: 60 })
-      expect(await failureOf(client.orderCertificate(order))).toMatchObject({
-        code: 'AUTHORITY_REFUSED',
-        data: { reason: 'forbidden', status: 403 },
-      })
-    })
+    it.each([60, 25 * 3_600])(
+      'D3 step-ca signs for 5 minutes to 24 hours: it refuses %d s, whoever asks',
+      async (lifetimeSeconds) => {
+        const order = orderFor(ca, key.publicKey, { lifetimeSeconds, judge: () => [] })
+        expect(await failureOf(client.orderCertificate(order))).toMatchObject({
+          code: 'AUTHORITY_REFUSED',
+          data: { reason: 'forbidden', status: 403 },
+        })
+      },
+    )
   },
 )
