@@ -10,6 +10,7 @@ import { AppError } from '../shared/errors.ts'
 import type { RunId, TerminalId } from '../shared/model/ids.ts'
 import { isFinal } from '../shared/model/run.ts'
 import type { EngineHost, EngineStatus } from '../shared/model/system.ts'
+import { createAgentSide } from './agentSide.ts'
 import { createEventHub } from './api/eventHub.ts'
 import { createRouter, type EngineRouter } from './api/router.ts'
 import { createRunLogs } from './api/runLogs.ts'
@@ -185,6 +186,18 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   })
   const lossWatch = createLossWatch({ sshPool, nodes, logger })
   const plans = createPlanService({ store, clock, ids })
+  const agentSide = createAgentSide({
+    store,
+    logs,
+    clock,
+    ids,
+    x509: pki.x509,
+    authority,
+    revocations: pki.revocations,
+    config,
+    logger,
+    version: dependencies.version,
+  })
   const certificates = createCertificateService({ store, clock, identities, sshPool })
   const demo = createDemoService({
     demo: dependencies.demo ?? null,
@@ -243,8 +256,8 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     trust: createTrustService({ authority }),
     stepCa: unwired(),
     storage: unwired(),
-    agents: unwired(),
-    gateway: unwired(),
+    agents: agentSide.agents,
+    gateway: agentSide.gateway,
     clock,
     terminals,
     demo,
@@ -259,6 +272,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     if (watch) {
       lossWatch.start()
       await scheduler.start()
+      await agentSide.start()
     }
     logger.info({ instanceId, host: dependencies.host }, 'engine started')
   }
@@ -266,6 +280,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   /** In the order in which work flows, so that nobody asks a part that is gone. */
   async function stopOnce(): Promise<void> {
     await scheduler.stop()
+    await agentSide.stop()
     await lossWatch.stop()
     await runs.stop()
     await terminals.stop()
