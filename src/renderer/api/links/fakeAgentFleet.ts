@@ -1,7 +1,9 @@
+import { agentPlanName, agentPlanSelector } from '../../../core/fleet/agentPlan.ts'
+import { silenceDiagnosis } from '../../../core/fleet/agentPresence.ts'
 import type { Agent, AgentActivity, AgentLock } from '../../../shared/model/agent.ts'
 import type { AgentId, NodeId, PlanId, RunId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
-import type { PlanOf } from '../../../shared/model/plan.ts'
+import type { AgentSpec, PlanOf } from '../../../shared/model/plan.ts'
 import { fakeDigest, fakeId, randomOf } from './fakeFleet.ts'
 
 const minuteMs = 60_000
@@ -19,27 +21,30 @@ const agentConditions = [
   'idle',
   'corrupt-lock',
   'revoked',
-  'idle',
+  'halted',
 ] as const
 export type AgentCondition = (typeof agentConditions)[number]
 
 const agentName = (index: number): string => `storage-agent-${String(index + 1).padStart(2, '0')}`
 
+const specOf = (index: number): AgentSpec => ({
+  storage: { address: 'storage.internal', port: 22, user: 'sync' },
+  push: [{ source: '/srv/export', target: '/data/incoming' }],
+  pull: index % 3 === 0 ? [{ source: '/data/outgoing', target: '/srv/import' }] : [],
+  excludes: ['*.tmp', '.cache'],
+  delete: index % 2 === 1,
+  verify: 'checksum',
+  schedule: index % 4 === 3 ? null : '*/15 * * * *',
+})
+
 export function fakeAgentPlan(index: number, nowMs: number): PlanOf<'agent'> {
+  const spec = specOf(index)
   return {
     id: fakeId<PlanId>(2, 10_000 + index),
-    name: `agent ${agentName(index)}`,
+    name: agentPlanName(agentName(index), spec),
     kind: 'agent',
-    selector: `name:${agentName(index)}`,
-    spec: {
-      storage: { address: 'storage.internal', port: 22, user: 'sync' },
-      push: [{ source: '/srv/export', target: '/data/incoming' }],
-      pull: index % 3 === 0 ? [{ source: '/data/outgoing', target: '/srv/import' }] : [],
-      excludes: ['*.tmp', '.cache'],
-      delete: index % 2 === 1,
-      verify: 'checksum',
-      schedule: index % 4 === 3 ? null : '*/15 * * * *',
-    },
+    selector: agentPlanSelector(agentName(index)),
+    spec,
     revision: 3,
     digest: fakeDigest(index),
     createdAt: nowMs - 30 * dayMs,
@@ -88,6 +93,7 @@ function activityOf(condition: AgentCondition, runId: RunId, nowMs: number): Age
   if (condition === 'running') return { status: 'running', runId, state: 'PUSH_SYNC', since: nowMs - 42_000 }
   if (condition === 'locked-out' || condition === 'foreign-lock')
     return { status: 'locked-out', since: nowMs - 2 * hourMs }
+  if (condition === 'halted') return { status: 'idle', nextRunAt: null }
   return { status: 'idle', nextRunAt: nowMs + 11 * minuteMs }
 }
 
@@ -127,8 +133,14 @@ export function fakeAgent(index: number, nowMs: number, forced?: AgentCondition)
     spooledReports: condition === 'silent' ? 2 : 0,
     lastRun: {
       runId: fakeId<RunId>(3, 310_000 + index * 100),
-      status: condition === 'failed' ? 'failed' : 'succeeded',
-      finishedAt: nowMs - (silent ? 2 * hourMs : 4 * minuteMs),
+      status: condition === 'failed' || condition === 'halted' ? condition : 'succeeded',
+      finishedAt: condition === 'halted' ? null : nowMs - (silent ? 2 * hourMs : 4 * minuteMs),
     },
   }
+}
+
+/** What the engine writes on the node of an agent that nothing is heard of. */
+export function silencedNode(node: FleetNode, agent: Agent, nowMs: number): FleetNode {
+  const diagnosis = silenceDiagnosis(agent)
+  return { ...node, reachability: { status: 'unreachable', since: nowMs - hourMs, checkedAt: nowMs, diagnosis } }
 }

@@ -4,10 +4,10 @@ import { AppError } from '../../../shared/errors.ts'
 import type { Agent, GatewaySettings, GatewayStatus, JoinToken, NewJoinToken } from '../../../shared/model/agent.ts'
 import type { AgentId, BatchId, IdempotencyKey, JoinTokenId, RunId } from '../../../shared/model/ids.ts'
 import type { Run, RunState } from '../../../shared/model/run.ts'
-import { type AgentCondition, asAgentNode, fakeAgent, fakeAgentPlan } from './fakeAgentFleet.ts'
+import { type AgentCondition, asAgentNode, fakeAgent, fakeAgentPlan, silencedNode } from './fakeAgentFleet.ts'
 import type { FakeEngine } from './fakeEngine.ts'
-import { fakeId, fakeNode } from './fakeFleet.ts'
-import { enter, pastRun, queuedRun } from './fakeRuns.ts'
+import { fakeDiagnosis, fakeId, fakeNode } from './fakeFleet.ts'
+import { enter, type FakeRunRequest, pastRun, queuedRun } from './fakeRuns.ts'
 import { contentStates } from './fakeStates.ts'
 
 const dayMs = 86_400_000
@@ -77,15 +77,20 @@ export class FakeAgents {
     })
     for (let back = 0; back < pastRuns; back += 1) {
       const id = fakeId<RunId>(3, 310_000 + index * 100 - back)
-      const failed = back === 0 ? agent.lastRun?.status === 'failed' : back === 5
       const atMs = (agent.lastRun?.finishedAt ?? engine.now()) - 20_000 - back * 900_000
-      engine.runs.set(id, byAgent(pastRun(runOf(id, atMs), failed ? 'failed' : 'succeeded'), agent))
+      const request = runOf(id, atMs)
+      const status = back === 0 ? agent.lastRun?.status : back === 5 ? 'failed' : 'succeeded'
+      const run =
+        status === 'halted' ? haltedRun(request) : pastRun(request, status === 'failed' ? 'failed' : 'succeeded')
+      engine.runs.set(id, byAgent(run))
     }
+    if (agent.status === 'active' && (agent.lastSeenAt ?? 0) < engine.now() - 600_000)
+      engine.saveNode(silencedNode(node, agent, engine.now()))
     const { activity } = agent
     if (activity.status === 'running')
       engine.runs.set(
         activity.runId,
-        entered(byAgent(queuedRun(runOf(activity.runId, activity.since)), agent), activity.state),
+        entered(byAgent(queuedRun(runOf(activity.runId, activity.since))), activity.state),
       )
     return this.saveAgent(agent)
   }
@@ -118,7 +123,7 @@ export class FakeAgents {
     }
     this.#saveToken(token)
     const secret = `lsj1.${btoa(`${this.gateway().url} ${token.id}`).replaceAll('=', '')}`
-    return { token, secret, command: `lockstep-agent enroll ${secret}` }
+    return { token, secret, command: `sudo lockstep-agent enroll --join ${secret}` }
   }
 
   revokeToken(id: JoinTokenId): JoinToken {
@@ -154,11 +159,35 @@ export class FakeAgents {
   }
 }
 
-const byAgent = (run: Run, agent: Agent): Run => ({
-  ...run,
-  trigger: 'agent',
-  requestedBy: `${agent.hostname}, schedule`,
-})
+const byAgent = (run: Run): Run => ({ ...run, trigger: 'agent', requestedBy: 'schedule' })
+
+/** Stopped itself before it would delete too much. */
+function haltedRun(request: FakeRunRequest): Run {
+  const run = entered(queuedRun(request), 'PRE_FLIGHT_CHECK')
+  const words = 'This push would delete 1,204 of 3,010 files.'
+  return {
+    ...run,
+    status: 'halted',
+    visits: run.visits.map((visit) => (visit.leftAt === null ? { ...visit, outcome: 'halted' } : visit)),
+    halt: {
+      reason: 'mass-delete',
+      haltedAt: request.atMs,
+      diagnosis: fakeDiagnosis(
+        'PRECONDITION_FAILED',
+        words,
+        'would delete 1,204',
+        [],
+        ['approve-deletes', 'See the list'],
+      ),
+      deletePreview: {
+        filesDeleted: 1204,
+        filesOnTarget: 3010,
+        usualShare: 0.002,
+        sample: ['old/one.js', 'old/two.js'],
+      },
+    },
+  }
+}
 
 /** Runs up to this state, a second in each of those before. */
 function entered(run: Run, state: RunState): Run {

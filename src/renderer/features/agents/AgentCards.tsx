@@ -1,36 +1,35 @@
-import type { Agent } from '../../../shared/model/agent.ts'
 import type { AgentId } from '../../../shared/model/ids.ts'
 import { classNames } from '../../components/classNames.ts'
 import { formatHash } from '../../stores/route.ts'
 import { AgentMark } from './AgentMark.tsx'
 import { LastRun, LastSeen } from './agentFacts.tsx'
-import { activityWords, standingOf, standingSentence } from './agentStanding.ts'
+import { type AgentRow, activityWords, standingSentence } from './agentStanding.ts'
 
 interface AgentCardsProps {
-  readonly agents: readonly Agent[]
+  readonly rows: readonly AgentRow[]
   readonly now: number
   readonly openId: AgentId | null
 }
 
 /** For a handful of agents: everything that matters of each, without columns. */
-export function AgentCards({ agents, now, openId }: AgentCardsProps) {
+export function AgentCards({ rows, now, openId }: AgentCardsProps) {
   return (
     <ul
       aria-label="Agents"
       className="grid h-full auto-rows-min grid-cols-[repeat(auto-fill,minmax(320px,1fr))] gap-3 overflow-auto p-4"
     >
-      {agents.map((agent) => (
-        <li key={agent.id}>
-          <Card agent={agent} now={now} open={agent.id === openId} />
+      {rows.map((row) => (
+        <li key={row.agent.id}>
+          <Card row={row} now={now} open={row.agent.id === openId} />
         </li>
       ))}
     </ul>
   )
 }
 
-function Card({ agent, now, open }: { readonly agent: Agent; readonly now: number; readonly open: boolean }) {
-  const standing = standingOf(agent, now)
-  const sentence = standingSentence(agent, now)
+function Card({ row, now, open }: { readonly row: AgentRow; readonly now: number; readonly open: boolean }) {
+  const { agent, standing } = row
+  const sentence = standingSentence(row, now)
   return (
     <article
       className={classNames(
@@ -49,7 +48,7 @@ function Card({ agent, now, open }: { readonly agent: Agent; readonly now: numbe
         </h2>
         <AgentMark standing={standing} withWord />
       </header>
-      <p className="text-muted">{sentence ?? activityWords(agent, now)}</p>
+      <p className="text-muted">{sentence ?? activityWords(row, now)}</p>
       <dl className="mt-auto grid grid-cols-[72px_1fr] gap-y-0.5">
         <dt className="text-faint">Host</dt>
         <dd className="min-w-0 truncate">

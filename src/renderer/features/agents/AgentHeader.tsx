@@ -19,13 +19,14 @@ interface AgentHeaderProps {
   readonly layout: 'cards' | 'table'
   readonly openTokens: number
   readonly gateway: GatewayStatus | undefined
+  readonly stale: boolean
   readonly onAdd: () => void
   readonly onLeaveFilter: () => void
 }
 
 /** How many stand where, as buttons that filter; the door they come through; the way to one more. */
 export function AgentHeader(props: AgentHeaderProps) {
-  const { total, counts, filter, layout, openTokens, gateway, onAdd, onLeaveFilter } = props
+  const { total, counts, filter, layout, openTokens, gateway, stale, onAdd, onLeaveFilter } = props
   const toggle = (standing: AgentStanding): void => {
     const next = filter.standings.includes(standing)
       ? filter.standings.filter((each) => each !== standing)
@@ -36,7 +37,7 @@ export function AgentHeader(props: AgentHeaderProps) {
     <ViewHeader
       title="Agents"
       summary={
-        <>
+        <span className={classNames('flex flex-wrap items-center gap-x-3', stale && 'stale')}>
           <span>{plural(total, 'agent')}</span>
           {agentStandings
             .filter((standing) => counts[standing] > 0)
@@ -65,7 +66,7 @@ export function AgentHeader(props: AgentHeaderProps) {
           <a href={formatHash({ view: 'agents', path: ['tokens'] })} className="hover:text-text hover:underline">
             {openTokens === 0 ? 'join tokens' : plural(openTokens, 'open join token')}
           </a>
-        </>
+        </span>
       }
       actions={
         <div className="flex items-center gap-2">
@@ -75,7 +76,7 @@ export function AgentHeader(props: AgentHeaderProps) {
             icon={layout === 'cards' ? <List className="size-4" /> : <LayoutGrid className="size-4" />}
             onClick={() => switchLayout(layout)}
           />
-          <Button variant="primary" icon={<Plus aria-hidden className="size-4" />} onClick={onAdd}>
+          <Button variant="primary" icon={<Plus aria-hidden className="size-4" />} disabled={stale} onClick={onAdd}>
             Add an agent
           </Button>
         </div>

@@ -5,6 +5,7 @@ import { type AgentStanding, standingWords } from './agentStanding.ts'
 const colours: Readonly<Record<AgentStanding, string>> = {
   silent: 'text-unreachable',
   failed: 'text-error',
+  halted: 'text-halted',
   'locked-out': 'text-pending',
   running: 'text-busy',
   idle: 'text-muted',
@@ -28,6 +29,7 @@ const shapes: Readonly<Record<AgentStanding, ReactNode>> = {
   failed: (
     <rect x="2.25" y="2.25" width="7.5" height="7.5" rx="0.5" fill="none" stroke="currentColor" strokeWidth="2.5" />
   ),
+  halted: <path d="M1 1 H4 V11 H1 Z M6.5 1 H11 V11 H6.5 Z" fill="currentColor" />,
   'locked-out': (
     <>
       <path d="M3.5 5.5 V3.8 A2.5 2.5 0 0 1 8.5 3.8 V5.5" fill="none" stroke="currentColor" strokeWidth="1.5" />

@@ -1,22 +1,23 @@
+import { silentAfterMs } from '../../../core/fleet/agentPresence.ts'
 import type { Agent, AgentLock } from '../../../shared/model/agent.ts'
+import type { FleetNode } from '../../../shared/model/node.ts'
+import type { HaltReason } from '../../../shared/model/run.ts'
 import { coarse, formatRelative } from '../../components/format.ts'
 import { stateWords } from '../runs/runWords.ts'
 
 /** What an agent's mark says; the order is the order of severity, worst first, used for counting and sorting. */
-export const agentStandings = ['silent', 'failed', 'locked-out', 'running', 'idle', 'revoked'] as const
+export const agentStandings = ['failed', 'halted', 'silent', 'locked-out', 'running', 'idle', 'revoked'] as const
 export type AgentStanding = (typeof agentStandings)[number]
 
 export const standingWords: Readonly<Record<AgentStanding, string>> = {
-  silent: 'silent',
   failed: 'last run failed',
+  halted: 'held back',
+  silent: 'silent',
   'locked-out': 'locked out',
   running: 'running',
   idle: 'idle',
   revoked: 'revoked',
 }
-
-/** An agent that stays up reports far more often than this. */
-export const silentAfterMs = 180_000
 
 /** Clocks that differ by more make certificates look expired or not yet valid. */
 export const noticeableSkewMs = 30_000
@@ -24,46 +25,66 @@ export const noticeableSkewMs = 30_000
 const dayMs = 86_400_000
 const tenMinutesMs = 600_000
 
-/** It stays up between runs and reports, so that no word from it means something. */
-const isResident = ({ activity }: Agent): boolean => activity.status !== 'idle' || activity.nextRunAt !== null
+/** An agent with what else is known of its host. */
+export interface AgentRow {
+  readonly agent: Agent
+  /** Undefined when it was removed under the agent. */
+  readonly node: FleetNode | undefined
+  /** Of its agent.yaml; null when something else starts it, or before it said so. */
+  readonly schedule: string | null
+  readonly standing: AgentStanding
+}
 
 /**
- * One started by something else reports only while it works: between its runs nobody can tell silence from rest.
- * @param nowMs the engine's time
+ * Whether an agent is silent is decided by the engine, which knows since when it could be heard at all; here that is
+ * read from its node. An ended client certificate, and an enrolment that nothing followed, show on the page.
  */
-export function isSilent(agent: Agent, nowMs: number): boolean {
-  if (agent.certificate.validBefore <= nowMs) return true
-  if (!isResident(agent) && agent.lastSeenAt !== null) return false
-  return nowMs - (agent.lastSeenAt ?? agent.enrolledAt) > silentAfterMs
+function isSilent(agent: Agent, node: FleetNode | undefined, nowMs: number): boolean {
+  if (node?.reachability.status === 'unreachable' || agent.certificate.validBefore <= nowMs) return true
+  return agent.lastSeenAt === null && nowMs - agent.enrolledAt > silentAfterMs
 }
 
 /** @param nowMs the engine's time */
-export function standingOf(agent: Agent, nowMs: number): AgentStanding {
+export function standingOf(agent: Agent, node: FleetNode | undefined, nowMs: number): AgentStanding {
   if (agent.status === 'revoked') return 'revoked'
-  if (isSilent(agent, nowMs)) return 'silent'
+  if (isSilent(agent, node, nowMs)) return 'silent'
   if (agent.activity.status !== 'idle') return agent.activity.status
+  if (agent.lastRun?.status === 'halted') return 'halted'
   return agent.lastRun?.status === 'failed' ? 'failed' : 'idle'
 }
 
-/** A few words on where its machine stands, for one cell of a table. */
-export function activityWords({ activity }: Agent, nowMs: number): string {
+/** A few words on what it does, for one cell of a table; what a silent agent said last is not what it does. */
+export function activityWords({ agent: { activity }, schedule, standing }: AgentRow, nowMs: number): string {
+  if (standing === 'revoked') return ''
+  if (standing === 'silent') return 'not known'
+  if (standing === 'halted') return 'waits for a person'
   if (activity.status === 'running') return `${stateWords[activity.state]}, ${coarse(nowMs - activity.since)}`
   if (activity.status === 'locked-out') return `waits, ${coarse(nowMs - activity.since)}`
-  if (activity.nextRunAt === null) return 'no schedule'
+  if (activity.nextRunAt === null) return schedule === null ? 'no schedule' : 'waits for its time'
   if (activity.nextRunAt <= nowMs) return `was due ${formatRelative(activity.nextRunAt, nowMs)}`
   return `next ${formatRelative(activity.nextRunAt, nowMs)}`
 }
 
 /** Why it is not simply idle, and what to do; null when there is nothing to say. */
-export function standingSentence(agent: Agent, nowMs: number): string | null {
-  const standing = standingOf(agent, nowMs)
-  if (standing === 'revoked')
-    return 'Revoked: the gateway refuses its certificate. To let this host back in, remove the agent and enroll it again.'
-  if (standing === 'silent') return silenceSentence(agent, nowMs)
-  if (standing === 'locked-out') return lockedOutSentence(agent)
-  if (standing === 'failed') return 'Its last run failed. It tries again at its next run.'
-  return null
+export function standingSentence({ agent, standing }: AgentRow, nowMs: number): string | null {
+  switch (standing) {
+    case 'revoked':
+      return 'Revoked: the gateway refuses its certificate. To let this host back in, remove the agent and enroll it again.'
+    case 'silent':
+      return silenceSentence(agent, nowMs)
+    case 'locked-out':
+      return lockedOutSentence(agent)
+    case 'halted':
+      return `Its last run stopped itself before doing harm and waits for a person. Until then it starts no other run.`
+    case 'failed':
+      return 'Its last run failed. It tries again at its next run.'
+    default:
+      return null
+  }
 }
+
+/** Said on the host: what a run would have done is decided where its agent keeps the question. */
+export const approveCommand = (reason: HaltReason): string => `lockstep-agent run --approve ${reason}`
 
 function lockedOutSentence({ hostname, lock }: Agent): string {
   if (lock?.standing === 'foreign')
@@ -166,8 +187,8 @@ export function readAgentFilter(query: Readonly<Record<string, string>>): AgentF
   return { text: query.filter ?? '', standings: agentStandings.filter((standing) => words.includes(standing)) }
 }
 
-export function matchesAgent(agent: Agent, { text, standings }: AgentFilter, nowMs: number): boolean {
-  if (standings.length > 0 && !standings.includes(standingOf(agent, nowMs))) return false
+export function matchesAgent({ agent, standing }: AgentRow, { text, standings }: AgentFilter): boolean {
+  if (standings.length > 0 && !standings.includes(standing)) return false
   const all = `${agent.name} ${agent.hostname} ${agent.platform} ${agent.version}`.toLowerCase()
   return text
     .toLowerCase()
@@ -175,8 +196,8 @@ export function matchesAgent(agent: Agent, { text, standings }: AgentFilter, now
     .every((word) => all.includes(word))
 }
 
-export function countStandings(agents: Iterable<Agent>, nowMs: number): Readonly<Record<AgentStanding, number>> {
+export function countStandings(rows: Iterable<AgentRow>): Readonly<Record<AgentStanding, number>> {
   const counts = Object.fromEntries(agentStandings.map((standing) => [standing, 0])) as Record<AgentStanding, number>
-  for (const agent of agents) counts[standingOf(agent, nowMs)] += 1
+  for (const { standing } of rows) counts[standing] += 1
   return counts
 }

@@ -1,5 +1,4 @@
 import { useMemo, useRef } from 'react'
-import type { Agent } from '../../../shared/model/agent.ts'
 import type { AgentId } from '../../../shared/model/ids.ts'
 import { Button } from '../../components/Button.tsx'
 import { CliEquivalent } from '../../components/CliEquivalent.tsx'
@@ -16,7 +15,8 @@ import { type LoadedGateway, useGateway } from '../settings/gateway/useGateway.t
 import { AgentCards } from './AgentCards.tsx'
 import { AgentHeader, switchLayout } from './AgentHeader.tsx'
 import { AgentTable } from './AgentTable.tsx'
-import { agentStandings, countStandings, matchesAgent, readAgentFilter, standingOf } from './agentStanding.ts'
+import { useAgentRows } from './agentRows.ts'
+import { type AgentRow, agentStandings, countStandings, matchesAgent, readAgentFilter } from './agentStanding.ts'
 import { cli } from './cliCommands.ts'
 import { AgentDrawer } from './drawer/AgentDrawer.tsx'
 import { GatewayTrouble } from './GatewayTrouble.tsx'
@@ -67,14 +67,11 @@ interface AgentsProps {
 }
 
 function useShownAgents(route: Route, now: number) {
-  const agents = useReplica((state) => state.agents)
+  const rows = useAgentRows(now)
   const filter = useMemo(() => readAgentFilter(route.query), [route.query])
-  const counts = useMemo(() => countStandings(agents.values(), now), [agents, now])
-  const shown = useMemo(
-    () => [...agents.values()].filter((agent) => matchesAgent(agent, filter, now)),
-    [agents, filter, now],
-  )
-  return { total: agents.size, filter, counts, shown }
+  const counts = useMemo(() => countStandings(rows), [rows])
+  const shown = useMemo(() => rows.filter((row) => matchesAgent(row, filter)), [rows, filter])
+  return { total: rows.length, filter, counts, shown }
 }
 
 function Agents({ route, gateway, onAdd }: AgentsProps) {
@@ -98,6 +95,7 @@ function Agents({ route, gateway, onAdd }: AgentsProps) {
         layout={layout}
         openTokens={tokens?.filter((token) => tokenStanding(token, now) === 'open').length ?? 0}
         gateway={gateway.gateway}
+        stale={stale}
         onAdd={onAdd}
         onLeaveFilter={focusMain}
       />
@@ -112,9 +110,9 @@ function Agents({ route, gateway, onAdd }: AgentsProps) {
           {total === 0 ? (
             <NoAgents onAdd={onAdd} />
           ) : layout === 'cards' && shown.length > 0 ? (
-            <AgentCards agents={worstFirst(shown, now)} now={now} openId={openId} />
+            <AgentCards rows={worstFirst(shown)} now={now} openId={openId} />
           ) : (
-            <AgentTable agents={shown} now={now} openId={openId} onOpen={openAgent} empty={<NoMatch />} />
+            <AgentTable rows={shown} now={now} openId={openId} onOpen={openAgent} empty={<NoMatch />} />
           )}
         </div>
         {openId !== null && <AgentDrawer agentId={openId} onClose={() => updateQuery({ agent: undefined })} />}
@@ -130,11 +128,11 @@ function layoutOf({ query }: Route, total: number): 'cards' | 'table' {
   return total <= mostCards ? 'cards' : 'table'
 }
 
-const worstFirst = (agents: readonly Agent[], now: number): readonly Agent[] =>
-  [...agents].sort(
+const worstFirst = (rows: readonly AgentRow[]): readonly AgentRow[] =>
+  [...rows].sort(
     (a, b) =>
-      agentStandings.indexOf(standingOf(a, now)) - agentStandings.indexOf(standingOf(b, now)) ||
-      a.name.localeCompare(b.name, 'en', { numeric: true }),
+      agentStandings.indexOf(a.standing) - agentStandings.indexOf(b.standing) ||
+      a.agent.name.localeCompare(b.agent.name, 'en', { numeric: true }),
   )
 
 function NoMatch() {

@@ -10,7 +10,7 @@ import { formatCount, plural } from '../../components/format.ts'
 import { FillMark } from '../../components/StatusMark.tsx'
 import { VirtualList } from '../../components/VirtualList.tsx'
 import { nodeHash } from '../../stores/route.ts'
-import { formatShare, haltSentence } from './runWords.ts'
+import { formatShare, haltSentence, isAgentRun } from './runWords.ts'
 
 interface Decision {
   readonly button: string
@@ -20,8 +20,12 @@ interface Decision {
   readonly undo: string
 }
 
-/** A changed host key is not lifted here: it is decided at the node, where both fingerprints are shown. */
+/**
+ * A changed host key is not lifted here: it is decided at the node, where both fingerprints are shown. What an agent
+ * has stopped is decided on its host.
+ */
 function decisionOf(run: Run): Decision | null {
+  if (isAgentRun(run)) return null
   const reason: HaltReason | undefined = run.halt?.reason
   const preview = run.halt?.deletePreview ?? null
   const files = preview === null ? 'the files the source no longer has' : plural(preview.filesDeleted, 'file')
@@ -67,7 +71,7 @@ export function HaltPanel({ run }: { readonly run: Run }) {
           </Button>
         )}
         {decision !== null && <Button onClick={() => setDeciding(true)}>{decision.button}</Button>}
-        {run.halt.reason === 'host-key-changed' && (
+        {run.halt.reason === 'host-key-changed' && !isAgentRun(run) && (
           <a
             className="inline-flex h-8 items-center rounded-md border border-line-strong px-3 font-medium"
             href={nodeHash(run.nodeId)}
@@ -76,11 +80,32 @@ export function HaltPanel({ run }: { readonly run: Run }) {
           </a>
         )}
       </div>
+      {isAgentRun(run) && <DecidedOnTheHost run={run} reason={run.halt.reason} />}
       {listed && preview !== null && <DeleteList preview={preview} />}
       {decision !== null && deciding && (
         <ApproveDialog run={run} decision={decision} onClose={() => setDeciding(false)} />
       )}
     </section>
+  )
+}
+
+/** The agent keeps the question, so the answer is given there. */
+function DecidedOnTheHost({ run, reason }: { readonly run: Run; readonly reason: HaltReason }) {
+  if (reason === 'host-key-changed')
+    return (
+      <div className="flex max-w-xl flex-col gap-2">
+        <p>
+          Its storage shows another host key. Compare it with what storage itself says, then accept it on {run.nodeName}
+          :
+        </p>
+        <CliEquivalent command="lockstep-agent doctor --trust SHA256:…" />
+      </div>
+    )
+  return (
+    <div className="flex max-w-xl flex-col gap-2">
+      <p>Its agent keeps the question. To let this one run go on, on {run.nodeName}:</p>
+      <CliEquivalent command={`lockstep-agent run --approve ${reason}`} />
+    </div>
   )
 }
 

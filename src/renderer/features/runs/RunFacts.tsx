@@ -1,13 +1,13 @@
 import type { ReactNode } from 'react'
 import { assertNever } from '../../../shared/errors.ts'
-import { isFinal, type Run, type RunProof, type RunTrigger } from '../../../shared/model/run.ts'
+import { isFinal, type Run, type RunProof } from '../../../shared/model/run.ts'
 import { CliEquivalent, shellQuote } from '../../components/CliEquivalent.tsx'
 import { Fact, Facts, LongText } from '../../components/Facts.tsx'
 import { formatBytes, formatCount, formatDuration, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { formatHash, nodeHash } from '../../stores/route.ts'
 import { kindWords } from '../plans/planWords.ts'
-import { attemptWords } from './runWords.ts'
+import { attemptWords, isAgentRun } from './runWords.ts'
 
 /** Beside the log: what was asked, what was proven, and the tries in between. */
 export function RunFacts({ run }: { readonly run: Run }) {
@@ -21,9 +21,11 @@ export function RunFacts({ run }: { readonly run: Run }) {
         <Title>On the command line</Title>
         <CliEquivalent command={`lockstep runs show ${run.id}`} />
         <CliEquivalent command={`lockstep runs log ${run.id}${isFinal(run.status) ? '' : ' --follow'}`} />
-        <CliEquivalent
-          command={`lockstep push --plan ${shellQuote(run.planName)} --node ${shellQuote(run.nodeName)}`}
-        />
+        {!isAgentRun(run) && (
+          <CliEquivalent
+            command={`lockstep push --plan ${shellQuote(run.planName)} --node ${shellQuote(run.nodeName)}`}
+          />
+        )}
       </section>
     </div>
   )
@@ -51,7 +53,7 @@ function Asked({ run }: { readonly run: Run }) {
           </a>
         </Fact>
         <Fact name="By">
-          {run.requestedBy}, {triggerWords[run.trigger]}
+          {run.requestedBy}, {triggerWords(run)}
         </Fact>
         <Fact name="When">
           <Time at={run.createdAt} />
@@ -62,11 +64,13 @@ function Asked({ run }: { readonly run: Run }) {
         <Fact name="Key">
           <LongText text={run.idempotencyKey} what="idempotency key" />
         </Fact>
-        <Fact name="Batch">
-          <a className="text-accent underline" href={formatHash({ view: 'runs', path: ['batch', run.batchId] })}>
-            all runs of this press
-          </a>
-        </Fact>
+        {!isAgentRun(run) && (
+          <Fact name="Batch">
+            <a className="text-accent underline" href={formatHash({ view: 'runs', path: ['batch', run.batchId] })}>
+              all runs of this press
+            </a>
+          </Fact>
+        )}
         {run.approvals.map((approval) => (
           <Fact key={approval.at} name="Approved">
             {approval.reason} by {approval.by}, <Time at={approval.at} />
@@ -77,17 +81,23 @@ function Asked({ run }: { readonly run: Run }) {
   )
 }
 
+const noProof = (run: Run): string =>
+  isFinal(run.status)
+    ? 'Nothing was read back from the node, so nothing is green.'
+    : 'Nothing yet: proof is what VERIFY reads back from the node.'
+
+const noAgentProof = (run: Run): string =>
+  isFinal(run.status)
+    ? 'Its agent did not compare both sides to the end, so nothing is green.'
+    : 'Nothing yet: proof is what its agent compares on both sides in VERIFY.'
+
 function Proven({ run }: { readonly run: Run }) {
   const { proof } = run
   if (proof === null) {
     return (
       <section aria-label="What was proven" className="flex flex-col gap-1.5">
         <Title>Proven</Title>
-        <p className="text-muted">
-          {isFinal(run.status)
-            ? 'Nothing was read back from the node, so nothing is green.'
-            : 'Nothing yet: proof is what VERIFY reads back from the node.'}
-        </p>
+        <p className="text-muted">{isAgentRun(run) ? noAgentProof(run) : noProof(run)}</p>
         {run.certificateSerial !== null && (
           <Facts>
             <Fact name="Certificate">serial {run.certificateSerial}</Fact>
@@ -177,10 +187,17 @@ function ProofFacts({ proof }: { readonly proof: RunProof }) {
   }
 }
 
-const triggerWords: Readonly<Record<RunTrigger, string>> = {
-  operator: 'by hand',
-  reconcile: 'by reconcile',
-  agent: 'by its agent',
+function triggerWords({ trigger, nodeName }: Run): string {
+  switch (trigger) {
+    case 'operator':
+      return 'by hand'
+    case 'reconcile':
+      return 'by reconcile'
+    case 'agent':
+      return `by the agent on ${nodeName}`
+    default:
+      return assertNever(trigger)
+  }
 }
 
 function Moved({ run }: { readonly run: Run }) {

@@ -17,7 +17,7 @@ import { useNow } from '../../stores/clock.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route, runHash, updateQuery } from '../../stores/route.ts'
 import { matchesRun, type RunListFilter, readFilter, timeRanges } from './runFilter.ts'
-import { runDurationMs, runReason } from './runWords.ts'
+import { isAgentRun, runDurationMs, runReason } from './runWords.ts'
 
 const pageSize = 200
 
@@ -238,13 +238,16 @@ function useColumns(): readonly Column<Run>[] {
         id: 'by',
         header: 'By',
         width: 'minmax(90px, 0.8fr)',
-        cell: (run) => <span className="text-muted">{run.trigger === 'operator' ? run.requestedBy : 'reconcile'}</span>,
-        sortValue: (run) => run.requestedBy,
+        cell: (run) => <span className="text-muted">{askedBy(run)}</span>,
+        sortValue: askedBy,
       },
     ],
     [],
   )
 }
+
+const askedBy = (run: Run): string =>
+  run.trigger === 'operator' ? run.requestedBy : isAgentRun(run) ? 'its agent' : 'reconcile'
 
 function Took({ run }: { readonly run: Run }) {
   if (run.finishedAt === null) return <TookUntilNow run={run} />

@@ -22,7 +22,7 @@ import { type LogJump, LogViewer } from './log/LogViewer.tsx'
 import { RunFacts } from './RunFacts.tsx'
 import { RunProgressBar } from './RunProgressBar.tsx'
 import { newIdempotencyKey, useAnyRun, useCancel, useResync } from './runQueries.ts'
-import { cancellationSentence, runDurationMs, stateWords } from './runWords.ts'
+import { cancellationSentence, isAgentRun, runDurationMs, stateWords } from './runWords.ts'
 import { StateTrack } from './StateTrack.tsx'
 import { stoppedIn } from './stateTrack.ts'
 
@@ -107,19 +107,23 @@ function RunHeader({ run }: { readonly run: Run }) {
 
 function RunActions({ run }: { readonly run: Run }) {
   const [decision, setDecision] = useState<'cancel' | 'resync' | null>(null)
+  const over = isFinal(run.status)
   return (
     <div className="flex gap-2">
-      <Button
-        icon={<SquareTerminal aria-hidden className="size-4" />}
-        onClick={() => requestTerminal({ nodeId: run.nodeId })}
-      >
-        Terminal
-      </Button>
-      {isFinal(run.status) ? (
+      {!isAgentRun(run) && (
+        <Button
+          icon={<SquareTerminal aria-hidden className="size-4" />}
+          onClick={() => requestTerminal({ nodeId: run.nodeId })}
+        >
+          Terminal
+        </Button>
+      )}
+      {over && !isAgentRun(run) && (
         <Button icon={<RotateCw aria-hidden className="size-4" />} onClick={() => setDecision('resync')}>
           Resync…
         </Button>
-      ) : (
+      )}
+      {!over && (
         <Button
           icon={<Square aria-hidden className="size-3.5" />}
           disabled={run.cancellation !== null}
@@ -134,6 +138,18 @@ function RunActions({ run }: { readonly run: Run }) {
   )
 }
 
+const cancelFacts = {
+  effect:
+    'The transfer stops, here and on the node, and the run says whether the stop was confirmed. Files that are already there stay.',
+  undo: 'Resync: what was transferred is not sent again.',
+} as const
+
+const cancelAgentFacts = {
+  effect:
+    'Its agent is asked to stop. It hears that with its next report, stops by itself and says so; a silent agent hears it when it is back. Files that are already there stay.',
+  undo: 'The next run of the agent: what was transferred is not sent again.',
+} as const
+
 function CancelDialog({ run, onClose }: { readonly run: Run; readonly onClose: () => void }) {
   const cancel = useCancel()
   return (
@@ -142,8 +158,7 @@ function CancelDialog({ run, onClose }: { readonly run: Run; readonly onClose: (
       onClose={onClose}
       title={`Cancel this run on ${run.nodeName}?`}
       blastRadius={`1 node, ${run.nodeName}`}
-      effect="The transfer stops, here and on the node, and the run says whether the stop was confirmed. Files that are already there stay."
-      undo="Resync: what was transferred is not sent again."
+      {...(isAgentRun(run) ? cancelAgentFacts : cancelFacts)}
       confirmLabel="Cancel the run"
       busy={cancel.isPending}
       error={cancel.error === null ? null : toErrorBody(cancel.error)}
@@ -255,6 +270,8 @@ function ResyncButton({ run, label }: { readonly run: Run; readonly label: strin
 function NextStep({ run }: { readonly run: Run }) {
   const action = run.failure?.nextAction
   if (action === undefined || action.kind === 'none' || action.kind === 'wait') return null
+  // An agent decides by itself when it runs.
+  if (isAgentRun(run) && (action.kind === 'resync' || action.kind === 'open-terminal')) return null
   if (action.kind === 'resync') return <ResyncButton run={run} label={action.label} />
   if (action.kind === 'open-terminal') {
     return (

@@ -1,4 +1,4 @@
-import type { Attempt, Run, RunState } from '../../../shared/model/run.ts'
+import { type Attempt, isFinal, type Run, type RunState } from '../../../shared/model/run.ts'
 import { formatCount } from '../../components/format.ts'
 
 /** What a state is called on the track; the name of the machine's state is on hover. */
@@ -57,10 +57,15 @@ export function runReason(run: Run): string {
   return ''
 }
 
+/** Its agent does the work: from here it can be watched and asked to stop, and nothing else. */
+export const isAgentRun = ({ trigger }: Pick<Run, 'trigger'>): boolean => trigger === 'agent'
+
 /** Said of a canceled run, and true: that nothing runs any more is only claimed when it was proven. */
 export function cancellationSentence(run: Run): string | null {
   const { cancellation } = run
   if (cancellation === null) return null
+  if (isAgentRun(run) && !isFinal(run.status))
+    return `${cancellation.by} asked the agent on ${run.nodeName} to stop. It hears that with its next report, stops by itself and says so.`
   if (cancellation.stopConfirmed === true)
     return `Canceled by ${cancellation.by}. Stop confirmed: nothing of it runs on ${run.nodeName} any more.`
   if (cancellation.stopConfirmed === false) {

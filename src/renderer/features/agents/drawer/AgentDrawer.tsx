@@ -12,10 +12,13 @@ import { navigate, nodeHash, runHash } from '../../../stores/route.ts'
 import { RunsStrip } from '../../fleet/drawer/RunsStrip.tsx'
 import { Section } from '../../fleet/drawer/Section.tsx'
 import { useAnyRun } from '../../runs/runQueries.ts'
+import { haltSentence } from '../../runs/runWords.ts'
 import { AgentMark } from '../AgentMark.tsx'
-import { type AgentStanding, activityWords, lockFacts, standingOf, standingSentence } from '../agentStanding.ts'
+import { useAgentRow } from '../agentRows.ts'
+import { type AgentRow, activityWords, approveCommand, lockFacts, standingSentence } from '../agentStanding.ts'
 import { cli } from '../cliCommands.ts'
 import { CertificatesSection, HostSection, LockSection } from './AgentSections.tsx'
+import { OnTheHost } from './OnTheHost.tsx'
 import { RemoveAgent } from './RemoveAgent.tsx'
 import { RevokeAgent } from './RevokeAgent.tsx'
 import { RunSection } from './RunSection.tsx'
@@ -47,8 +50,10 @@ export function AgentDrawer({ agentId, onClose }: { readonly agentId: AgentId; r
 function KnownAgent({ agent, onClose }: { readonly agent: Agent; readonly onClose: () => void }) {
   const now = useNow(clockStepMs)
   const stale = useStale()
-  const standing = standingOf(agent, now)
-  const sentence = standingSentence(agent, now)
+  const row = useAgentRow(agent, now)
+  const { standing } = row
+  const doing = activityWords(row, now)
+  const sentence = standingSentence(row, now)
   const lock = agent.lock === null ? null : <LockSection agent={agent} lock={agent.lock} />
   const lockMatters =
     agent.lock !== null && lockFacts(agent.lock, agent.hostname).tone !== 'calm' && standing !== 'silent'
@@ -63,7 +68,7 @@ function KnownAgent({ agent, onClose }: { readonly agent: Agent; readonly onClos
           <h2 className="truncate text-18 font-semibold">{agent.name}</h2>
           <p className="flex items-center gap-2 text-muted">
             <AgentMark standing={standing} withWord />
-            {standing !== 'silent' && standing !== 'revoked' && <span>· {activityWords(agent, now)}</span>}
+            {doing !== '' && <span>· {doing}</span>}
             <span className="min-w-0 truncate">· {agent.hostname}</span>
           </p>
         </>
@@ -71,11 +76,11 @@ function KnownAgent({ agent, onClose }: { readonly agent: Agent; readonly onClos
       footer={<Actions agent={agent} onRemoved={onClose} />}
     >
       <div className={classNames(stale && 'stale')}>
-        {sentence !== null && !lockMatters && <Why agent={agent} standing={standing} sentence={sentence} />}
+        {sentence !== null && !lockMatters && <Why row={row} sentence={sentence} />}
         {lockMatters && lock}
         <RunSection agent={agent} heard={standing === 'running'} />
         <RunsStrip nodeId={agent.nodeId} />
-        <WorkSection agent={agent} heard={standing !== 'silent' && standing !== 'revoked'} />
+        <WorkSection row={row} />
         <CertificatesSection agent={agent} now={now} />
         {!lockMatters && lock}
         <HostSection agent={agent} />
@@ -87,35 +92,32 @@ function KnownAgent({ agent, onClose }: { readonly agent: Agent; readonly onClos
   )
 }
 
-interface WhyProps {
-  readonly agent: Agent
-  readonly standing: AgentStanding
-  readonly sentence: string
-}
-
-function Why({ agent, standing, sentence }: WhyProps) {
+function Why({ row, sentence }: { readonly row: AgentRow; readonly sentence: string }) {
+  const { standing, agent } = row
+  const { lastRun } = agent
   return (
     <Section title="Why">
       <p>{sentence}</p>
-      {standing === 'failed' && agent.lastRun !== null && <Failure runId={agent.lastRun.runId} />}
-      {standing === 'silent' && (
-        <div className="mt-2 max-w-80">
-          <CliEquivalent command="lockstep-agent doctor" />
-        </div>
-      )}
+      {(standing === 'failed' || standing === 'halted') && lastRun !== null && <StoppedRun runId={lastRun.runId} />}
+      {standing === 'silent' && <OnTheHost command="lockstep-agent doctor" />}
     </Section>
   )
 }
 
-function Failure({ runId }: { readonly runId: RunId }) {
+/** The cause in the words of the run itself, and what lets it go on. */
+function StoppedRun({ runId }: { readonly runId: RunId }) {
   const { value: run } = useAnyRun(runId)
+  const sentence = run?.halt == null ? run?.failure?.sentence : haltSentence(run)
   return (
-    <p className="mt-1">
-      {run?.failure?.sentence}{' '}
-      <a className="text-accent underline" href={runHash(runId)}>
-        Open the run
-      </a>
-    </p>
+    <>
+      <p className="mt-1">
+        {sentence}{' '}
+        <a className="text-accent underline" href={runHash(runId)}>
+          Open the run
+        </a>
+      </p>
+      {run?.halt != null && <OnTheHost command={approveCommand(run.halt.reason)} />}
+    </>
   )
 }
 

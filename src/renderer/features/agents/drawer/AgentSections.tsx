@@ -1,6 +1,5 @@
 import type { ReactNode } from 'react'
 import type { Agent, AgentLock } from '../../../../shared/model/agent.ts'
-import { CliEquivalent } from '../../../components/CliEquivalent.tsx'
 import { Fact, Facts, LongText } from '../../../components/Facts.tsx'
 import { plural } from '../../../components/format.ts'
 import { Time } from '../../../components/Time.tsx'
@@ -9,6 +8,7 @@ import { formatHash } from '../../../stores/route.ts'
 import { Section } from '../../fleet/drawer/Section.tsx'
 import { ClientCertificateEnd, toneClass } from '../agentFacts.tsx'
 import { lockFacts, noticeableSkewMs, skewWords } from '../agentStanding.ts'
+import { OnTheHost } from './OnTheHost.tsx'
 
 /** Who holds the lock file of the host, what becomes of it, and the command where a person has to decide. */
 export function LockSection({ agent, lock }: { readonly agent: Agent; readonly lock: AgentLock }) {
@@ -16,11 +16,7 @@ export function LockSection({ agent, lock }: { readonly agent: Agent; readonly l
   return (
     <Section title="Lock" aside={<span className={toneClass[tone]}>{title}</span>}>
       <p>{sentence}</p>
-      {command !== null && (
-        <div className="mt-2 max-w-80">
-          <CliEquivalent command={command} />
-        </div>
-      )}
+      {command !== null && <OnTheHost command={command} />}
       {lock.standing !== 'corrupt' && (
         <p className="mt-1.5 text-12 break-all text-faint">
           process {lock.pid} on {lock.hostname}, since {lock.startTime}, run <code>{lock.runId}</code>

@@ -26,10 +26,10 @@ export function RevokeAgent({ agent, onClose }: { readonly agent: Agent; readonl
       blastRadius={`1 agent, ${agent.name} on ${agent.hostname}. Its node and its runs stay.`}
       effect={
         <>
-          Its connection ends at once, and the gateway refuses its certificate from now on. Without the console it
-          starts no new run.
+          Its connection ends at once. Its certificates count no more, neither here nor, once the revocation list is
+          delivered, at storage. Without the console it starts no new run.
           {activity.status === 'running' &&
-            ` The run it is doing now (${stateWords[activity.state]}) becomes unreported: what it still writes to storage is not known here.`}
+            ` The run under way (${stateWords[activity.state]}) ends here as failed: what it still writes to storage is not known.`}
         </>
       }
       undo="None for this certificate. The host can be enrolled again with a new join token, after it was removed here."

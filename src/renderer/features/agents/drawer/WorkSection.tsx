@@ -1,27 +1,15 @@
-import { useMemo } from 'react'
-import type { Agent } from '../../../../shared/model/agent.ts'
-import type { AgentSpec, PlanOf } from '../../../../shared/model/plan.ts'
+import type { AgentSpec } from '../../../../shared/model/plan.ts'
 import { Fact, Facts } from '../../../components/Facts.tsx'
 import { Time } from '../../../components/Time.tsx'
-import { useNode, useReplica } from '../../../stores/ReplicaContext.tsx'
+import { useReplica } from '../../../stores/ReplicaContext.tsx'
 import { Section } from '../../fleet/drawer/Section.tsx'
-
-/** The plan that its agent.yaml became; undefined before its first word. */
-function useAgentPlan(agent: Agent): PlanOf<'agent'> | undefined {
-  const node = useNode(agent.nodeId)
-  const plans = useReplica((state) => state.plans)
-  return useMemo(
-    () =>
-      (node?.plans ?? [])
-        .map((each) => plans.get(each.planId))
-        .find((plan): plan is PlanOf<'agent'> => plan?.kind === 'agent'),
-    [node, plans],
-  )
-}
+import { agentPlanOf } from '../agentRows.ts'
+import type { AgentRow } from '../agentStanding.ts'
 
 /** What it says it does. Decided on the host, so it is shown here and changed there. */
-export function WorkSection({ agent, heard }: { readonly agent: Agent; readonly heard: boolean }) {
-  const plan = useAgentPlan(agent)
+export function WorkSection({ row }: { readonly row: AgentRow }) {
+  const plans = useReplica((state) => state.plans)
+  const plan = agentPlanOf(row.node, plans)
   return (
     <Section title="Its work" aside={<span className="text-12 text-faint">configured on the agent in agent.yaml</span>}>
       {plan === undefined ? (
@@ -30,7 +18,7 @@ export function WorkSection({ agent, heard }: { readonly agent: Agent; readonly 
         <Facts nameWidth="120px">
           <SpecFacts spec={plan.spec} />
           <Fact name="When">
-            <Schedule schedule={plan.spec.schedule} nextRunAt={heard ? nextRunOf(agent) : null} />
+            <Schedule schedule={plan.spec.schedule} nextRunAt={nextRunOf(row)} />
           </Fact>
           <Fact name="Revision">
             {plan.revision}, said <Time at={plan.updatedAt} />
@@ -77,7 +65,10 @@ function Legs({ name, legs }: { readonly name: string; readonly legs: AgentSpec[
   ))
 }
 
-const nextRunOf = ({ activity }: Agent): number | null => (activity.status === 'idle' ? activity.nextRunAt : null)
+/** Null where what it said last need not be true any more. */
+function nextRunOf({ agent: { activity }, standing }: AgentRow): number | null {
+  return activity.status === 'idle' && (standing === 'idle' || standing === 'failed') ? activity.nextRunAt : null
+}
 
 function Schedule({ schedule, nextRunAt }: { readonly schedule: string | null; readonly nextRunAt: number | null }) {
   if (schedule === null) return 'when something on the host starts it: it has no schedule of its own'

@@ -43,7 +43,7 @@ function Open({ invitation, token }: { readonly invitation: NewJoinToken; readon
   return (
     <section aria-labelledby="run-this" className="flex flex-col gap-3">
       <h3 id="run-this" className="font-semibold">
-        Run this on the host, as root
+        Run this on the host
       </h3>
       <div className="flex items-start gap-1 rounded-md border border-accent bg-ground p-2">
         <code className="min-w-0 flex-1 text-12 break-all">{invitation.command}</code>
