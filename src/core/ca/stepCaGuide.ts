@@ -148,7 +148,7 @@ function restrictStep({ provisioner, principal }: Settings): GuideStep {
     where: 'authority',
     commands: [commandLine([...update, '--ssh', '--ssh-template', 'sync-agent.tpl'])],
     file: { path: 'sync-agent.tpl', content: sshTemplateFor(principal) },
-    note: `The published options do not exist; a template does it. It also leaves out the extensions that step-ca adds by itself. The console and the agent refuse everything but ^${principal}$ on their own, too.`,
+    note: `The published options do not exist; a template does it. It also leaves out the extensions that step-ca adds by itself; terminals get permit-pty when they ask. The console and the agent refuse everything but ^${principal}$ on their own, too.`,
     published: commandLine([...update, '--ssh', '--ssh-principal', principal]).concat(
       ` --ssh-principal-regex "^${principal}$"`,
     ),
@@ -156,20 +156,29 @@ function restrictStep({ provisioner, principal }: Settings): GuideStep {
 }
 
 /**
- * An SSH template of step-ca (Go text/template) that signs user certificates for exactly this principal, without any
- * extension (S0.19, S0.20, D2). Without a template a provisioner signs any principal, with all five extensions.
+ * An SSH template of step-ca (Go text/template) that signs user certificates for exactly this principal (S0.19, S0.20,
+ * D2). Without a template a provisioner signs any principal, with all five extensions; this one grants `permit-pty`
+ * when it is asked for, for terminals, and the two options that only limit.
  */
 export function sshTemplateFor(principal: string): string {
   const name = JSON.stringify(principal)
   return `{{- if or (ne .Type "user") (ne (len .Principals) 1) (ne (index .Principals 0) ${name}) }}
 {{- fail "this provisioner certifies one user only" }}
 {{- end }}
+{{- $extensions := dict }}
+{{- $limits := dict }}
+{{- with .Insecure.User }}
+{{- range .extensions }}{{ if eq . "permit-pty" }}{{ $_ := set $extensions . "" }}{{ end }}{{ end }}
+{{- range $name, $value := .criticalOptions }}
+{{- if has $name (list "force-command" "source-address") }}{{ $_ := set $limits $name $value }}{{ end }}
+{{- end }}
+{{- end }}
 {
   "type": {{ toJson .Type }},
   "keyId": {{ toJson .KeyID }},
   "principals": {{ toJson .Principals }},
-  "extensions": {},
-  "criticalOptions": {}
+  "extensions": {{ toJson $extensions }},
+  "criticalOptions": {{ toJson $limits }}
 }
 `
 }

@@ -28,6 +28,8 @@ const expected: ExpectedCertificate = {
   keyId: 'node-1',
   principals: ['sync-agent'],
   lifetimeSeconds: 3_600,
+  extensions: [],
+  criticalOptions: {},
   judge: (terms) => checkCertificateRequest(terms, policy),
   signers: [otherKey, signer.publicBlob],
   nowMs: now * 1000,
@@ -87,6 +89,19 @@ describe('answer of an authority', () => {
     const certificate = decodeCertificate(encodeCertificate(content, signer))
     certificate.signature.writeUInt8(certificate.signature.readUInt8(80) ^ 1, 80)
     expect(certificateFlaws(certificate, expected)).toEqual(['its signature is wrong'])
+  })
+
+  it('D2 is refused when it lacks what was asked for, above all a limit', () => {
+    const asked = { extensions: ['permit-pty'], criticalOptions: { 'source-address': '10.0.0.1' } }
+    const given = { extensions: { 'permit-pty': '' }, criticalOptions: { 'source-address': '10.0.0.1' } }
+    expect(flaws(given, asked)).toEqual([])
+    expect(flaws({}, asked)).toEqual([
+      expect.stringContaining('lacks permit-pty'),
+      expect.stringContaining('lacks source-address'),
+    ])
+    expect(flaws({ ...given, criticalOptions: { 'source-address': '0.0.0.0/0' } }, asked)).toEqual([
+      expect.stringContaining('lacks source-address'),
+    ])
   })
 
   it('names every flaw at once', () => {

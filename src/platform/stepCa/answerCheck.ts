@@ -19,6 +19,8 @@ export interface ExpectedCertificate {
   readonly keyId: string
   readonly principals: readonly string[]
   readonly lifetimeSeconds: number
+  readonly extensions: readonly string[]
+  readonly criticalOptions: Readonly<Record<string, string>>
   readonly judge: CertificateJudge
   /** Wire forms of the keys that may have signed. */
   readonly signers: readonly Uint8Array[]
@@ -36,6 +38,7 @@ export function certificateFlaws(certificate: DecodedCertificate, expected: Expe
   return [
     ...subjectFlaws(certificate, expected),
     ...validityFlaws(certificate, expected),
+    ...optionFlaws(certificate, expected),
     ...signatureFlaws(certificate, expected),
     ...expected.judge(termsOf(certificate, expected)).map(({ message }) => message),
   ]
@@ -67,6 +70,17 @@ function validityFlaws(certificate: DecodedCertificate, expected: ExpectedCertif
   if (validBeforeSeconds - validAfterSeconds > longest || validBeforeSeconds - nowSeconds > longest)
     flaws.push(`it lives longer than the ${expected.lifetimeSeconds} s that were asked for`)
   return flaws
+}
+
+/** What is lacking; what nobody asked for is for the judge to decide. A limit that is lacking is more than was asked. */
+function optionFlaws(certificate: DecodedCertificate, expected: ExpectedCertificate): string[] {
+  const lackingExtensions = expected.extensions.filter((name) => !Object.hasOwn(certificate.extensions, name))
+  const lackingOptions = Object.entries(expected.criticalOptions)
+    .filter(([name, value]) => certificate.criticalOptions[name] !== value)
+    .map(([name]) => name)
+  return [...lackingExtensions, ...lackingOptions].map(
+    (name) => `it lacks ${name} as asked for: the template of the provisioner has to grant it`,
+  )
 }
 
 function signatureFlaws(certificate: DecodedCertificate, expected: ExpectedCertificate): string[] {

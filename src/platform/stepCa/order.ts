@@ -25,11 +25,17 @@ export interface CertificateOrder {
   readonly keyId: string
   readonly principals: readonly string[]
   readonly lifetimeSeconds: number
+  /**
+   * Flags such as `permit-pty`, and options such as `source-address`; default none. They travel as template data: only a
+   * template like the one of the guide (S0.19) grants them. step-ca's own template adds all five extensions to every
+   * user certificate, whatever was asked for.
+   */
+  readonly extensions?: readonly string[]
+  readonly criticalOptions?: Readonly<Record<string, string>>
   readonly credential: StepCaCredential
   /**
    * Our own policy (D2, S0.20): asked before anything is sent, and again about the answer, with the extensions and
-   * critical options that the authority added. step-ca's own template adds all five extensions to a user certificate,
-   * and no request can ask for fewer: either this policy allows them, or the provisioner gets a template (S0.19).
+   * critical options that the authority added.
    */
   readonly judge: CertificateJudge
 }
@@ -63,15 +69,16 @@ export async function orderCertificate(order: CertificateOrder, context: OrderCo
   const blob = await requestSignature(order, token, context)
   const signers = (order.type === 'user' ? keys.user : keys.host).map((key) => key.blob)
   const certificate = decode(url, blob)
-  const { credential: _secret, ...wanted } = order
-  const flaws = certificateFlaws(certificate, { ...wanted, signers, nowMs: context.clock.nowMs() })
+  const { extensions = [], criticalOptions = {}, credential: _secret, ...wanted } = order
+  const expected = { ...wanted, extensions, criticalOptions, signers, nowMs: context.clock.nowMs() }
+  const flaws = certificateFlaws(certificate, expected)
   if (flaws.length > 0) throw notAsOrdered(url, flaws)
   return { certificate, line: formatCertificateLine(blob), signerFingerprint: fingerprintOf(certificate.signerBlob) }
 }
 
 function refuseForbidden(order: CertificateOrder): void {
-  const { keyId, principals, lifetimeSeconds } = order
-  const wanted = { keyId, principals, lifetimeSeconds, extensions: [], criticalOptions: {} }
+  const { keyId, principals, lifetimeSeconds, extensions = [], criticalOptions = {} } = order
+  const wanted = { keyId, principals, lifetimeSeconds, extensions, criticalOptions }
   const violations = order.judge(wanted).map(({ message }) => message)
   if (violations.length === 0) return
   throw new AppError('CERTIFICATE_POLICY_REFUSED', `not asked for at the step-ca: ${violations.join('; ')}`, {
@@ -120,9 +127,16 @@ function terms(order: CertificateOrder) {
   return { certType: type, keyID: keyId, principals, validBefore: `${lifetimeSeconds}s` }
 }
 
+/** Undefined, and so not sent, when there is nothing to ask for. */
+function templateData({ extensions = [], criticalOptions = {} }: CertificateOrder) {
+  if (extensions.length === 0 && Object.keys(criticalOptions).length === 0) return undefined
+  return { extensions, criticalOptions }
+}
+
 async function requestSignature(order: CertificateOrder, token: string, context: OrderContext): Promise<Buffer> {
   const { url, rootPem, clock, options } = context
-  const body = { publicKey: Buffer.from(order.publicKey).toString('base64'), ott: token, ...terms(order) }
+  const publicKey = Buffer.from(order.publicKey).toString('base64')
+  const body = { publicKey, ott: token, ...terms(order), templateData: templateData(order) }
   try {
     const answer = await callAuthority(url, { ...options, path: signPath, body, rootPem })
     const signed = SignAnswer.safeParse(answer.content)

@@ -64,7 +64,7 @@ describe('password-encrypted keys', () => {
     {},
     { alg: 'PBES2-HS384+A192KW', keyBytes: 24, hash: 'sha384', enc: 'A192GCM', contentBytes: 24 },
     { alg: 'PBES2-HS512+A256KW', keyBytes: 32, hash: 'sha512', enc: 'A128GCM', contentBytes: 16 },
-  ])('S0.8 opens what OpenSSL sealed: %j', async (recipe) => {
+  ])('opens what OpenSSL sealed: %j', async (recipe) => {
     expect(await opened(seal('a secret', 'pass ü word', recipe), 'pass ü word')).toBe('a secret')
     expect(await opened(seal('a secret', 'pass ü word', recipe), 'pass u word')).toBe('wrong-password')
   })

@@ -7,6 +7,7 @@ import { certificateStanding } from '../../../src/core/ca/renewal.ts'
 import { defaultMinValidSeconds } from '../../../src/core/ca/validity.ts'
 import { exec } from '../../../src/platform/exec.ts'
 import type { StepCaClient } from '../../../src/platform/stepCa/client.ts'
+import type { CertificateOrder } from '../../../src/platform/stepCa/order.ts'
 import { unlockProvisionerKey } from '../../../src/platform/stepCa/provisionerKey.ts'
 import { trustedKeysFile } from '../../../src/platform/stepCa/sshAuthorityKeys.ts'
 import { sshdMissing, startSshd, type TestSshd } from '../../support/sshd.ts'
@@ -102,7 +103,7 @@ describe
       expect(serials.size).toBe(2)
     })
 
-    it('S0.20 S0.37 is what was asked for, in the eyes of ssh-keygen too: one name, no extension, one hour', async () => {
+    it('S0.20 S0.33 S0.37 is what was asked for, in the eyes of ssh-keygen too: one name, no extension, one hour', async () => {
       const { certificate, line, signerFingerprint } = await client.orderCertificate(orderFor(ca, key.publicKey))
       expect(certificate).toMatchObject({ type: 'user', keyId: 'sync-agent', principals: ['sync-agent'] })
       expect(certificate.validBeforeSeconds - certificate.validAfterSeconds).toBe(3_660)
@@ -155,6 +156,33 @@ describe
     it('S0.19 the template of the guide signs no host certificate', async () => {
       const order = orderFor(ca, key.publicKey, { type: 'host', judge: () => [] })
       expect(await failureOf(client.orderCertificate(order))).toMatchObject({ code: 'AUTHORITY_REFUSED' })
+    })
+
+    it('S0.19 D2 the template of the guide grants a terminal and limits, when they are asked for', async () => {
+      const options = { 'force-command': 'echo "limited" $HOME', 'source-address': '127.0.0.0/8' }
+      const order = orderFor(ca, key.publicKey, {
+        extensions: ['permit-pty'],
+        criticalOptions: options,
+        judge: judgeBy({ allowedExtensions: ['permit-pty'], allowedCriticalOptions: Object.keys(options) }),
+      })
+      const { certificate, line } = await client.orderCertificate(order)
+      expect({ ...certificate.extensions }).toEqual({ 'permit-pty': '' })
+      expect({ ...certificate.criticalOptions }).toEqual(options)
+      await writeFile(key.certificateFile, `${line}\n`)
+      expect(await login()).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^limited /) })
+    })
+
+    it('S0.19 D2 the template of the guide grants nothing else; without a template no limit is granted either', async () => {
+      const refusal = async (over: Partial<CertificateOrder>) =>
+        (await failureOf(client.orderCertificate(orderFor(ca, key.publicKey, { judge: () => [], ...over })))).data
+          ?.flaws
+      const lacks = (name: string) => expect.stringContaining(`it lacks ${name}`)
+      expect(await refusal({ extensions: allExtensions })).toEqual(
+        allExtensions.filter((name) => name !== 'permit-pty').map(lacks),
+      )
+      expect(await refusal({ criticalOptions: { 'verify-required': 'x' } })).toEqual([lacks('verify-required')])
+      const limited = { criticalOptions: { 'source-address': '127.0.0.0/8' }, credential: credential('open') }
+      expect(await refusal(limited)).toEqual([lacks('source-address')])
     })
 
     it('D2 refuses the extensions that step-ca adds unasked, unless our policy allows them', async () => {
