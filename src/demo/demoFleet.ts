@@ -4,9 +4,10 @@ import PQueue from 'p-queue'
 import { exec } from '../platform/exec.ts'
 import { parsePublicKeyLine } from '../platform/openssh/publicKey.ts'
 import { AppError } from '../shared/errors.ts'
-import type { DemoFault, DemoNode, DemoStatus } from '../shared/model/demo.ts'
+import type { DemoAgent, DemoFault, DemoNode, DemoStatus } from '../shared/model/demo.ts'
 import { type FreeEndpoint, findFreeEndpoint } from './addresses.ts'
 import { catalogue } from './catalogue.ts'
+import { type DemoAgentOrder, demoAgentNames, enrollDemoAgent } from './demoAgent.ts'
 import { assertFaultPossible, proveFault } from './faults.ts'
 import { type NodeRecord, readFleetFile, writeFleetFile } from './fleetFile.ts'
 import { readPublicKeyLine } from './hostKey.ts'
@@ -75,6 +76,15 @@ export class DemoFleet {
   /** Undoes the fault of a node, and starts it when it does not run. */
   heal(node: string): Promise<DemoStatus> {
     return this.#exclusively((fleet) => this.#heal(fleet, node))
+  }
+
+  /** @throws AppError GATEWAY_REFUSED when the agent could not enroll; then nothing of it is left */
+  enrollAgent(order: DemoAgentOrder): Promise<DemoAgent> {
+    return this.#exclusively((fleet) => enrollDemoAgent(fleet.directory, order))
+  }
+
+  agentNames(): Promise<string[]> {
+    return this.#exclusively((fleet) => demoAgentNames(fleet.directory))
   }
 
   describeForRegistration(): Promise<DemoRegistration> {

@@ -9,8 +9,9 @@ import type {
   IssuedCertificate,
   KrlStatus,
   Revocation,
+  RotationPhase,
 } from '../shared/model/certificate.ts'
-import type { DemoFault, DemoStatus } from '../shared/model/demo.ts'
+import type { DemoAgent, DemoFault, DemoStatus } from '../shared/model/demo.ts'
 import type { Diagnosis, DoctorReport } from '../shared/model/diagnosis.ts'
 import type { Change, EngineEvent } from '../shared/model/event.ts'
 import type {
@@ -241,6 +242,8 @@ export interface Authorities {
 
 export interface RotationChange {
   readonly operator: string
+  /** The phase for which the gates were looked at; another one by now is CONFLICT. Null: no rotation. */
+  readonly from?: RotationPhase | null
   readonly alongside?: (transaction: StoreTransaction) => Promise<void>
 }
 
@@ -461,6 +464,19 @@ export interface DemoFleetControl {
   down(): Promise<DemoStatus>
   fault(node: string, fault: DemoFault): Promise<DemoStatus>
   heal(node: string): Promise<DemoStatus>
+  /** The real agent program in a directory of its own, enrolled with this word. @throws GATEWAY_REFUSED, UNSUPPORTED */
+  enrollAgent(order: {
+    readonly name: string
+    readonly joinSecret: string
+    readonly storage: {
+      readonly name: string
+      readonly address: string
+      readonly port: number
+      readonly user: string
+      readonly hostKeyFingerprint: string
+    }
+  }): Promise<DemoAgent>
+  agentNames(): Promise<string[]>
   /** Host public key line, login user, principal and a source tree for the seeded plan. */
   describeForRegistration(): Promise<{
     readonly user: string

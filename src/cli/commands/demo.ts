@@ -34,6 +34,11 @@ export function addDemoCommands(program: Command, run: Runner): void {
     .description(`breaks a node for real: ${DemoFault.options.join(', ')}`)
     .action((node: string, fault: string) => run((context) => breakNode(context, node, fault)))
   demo
+    .command('agent')
+    .description('enrolls a real agent that pushes a thousand files to a storage of the demo')
+    .option('--name <name>', 'how its node is called', 'demo-agent-01')
+    .action(({ name }: { readonly name: string }) => run((context) => enrollAgent(context, name)))
+  demo
     .command('heal <node>')
     .description('undoes the fault of a node')
     .action((node: string) =>
@@ -69,6 +74,20 @@ async function breakNode({ withEngine, output }: CliContext, node: string, text:
   const fault = wordOf(DemoFault)(text)
   await withEngine({}, async (client) => output.value(await client.demo.fault({ node, fault }), render))
 }
+
+/** The gateway has to stay when this command is over, so it needs an engine that stays. */
+async function enrollAgent({ withEngine, output }: CliContext, name: string): Promise<void> {
+  await withEngine({ whenUnowned: 'fail' }, async (client) => {
+    output.value(
+      await client.demo.enrollAgent({ name }),
+      ({ runCommand }) => `${runCommand.map(shellWord).join(' ')}\n`,
+    )
+    output.note(`Agent ${name} is enrolled. The line above is one run of it; it appears in the console.`)
+  })
+}
+
+const shellWord = (word: string): string =>
+  /^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
 function render({ nodes }: DemoStatus): string {
   if (nodes.length === 0) return 'There is no demo fleet. Start one: lockstep demo up\n'

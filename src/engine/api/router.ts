@@ -179,6 +179,9 @@ function demoRouter({ demo }: ApiServices) {
     up: os.demo.up.handler(({ input, context }) => demo.up(input.nodes, context.caller.operator)),
     down: os.demo.down.handler(({ context }) => demo.down(context.caller.operator)),
     fault: os.demo.fault.handler(({ input, context }) => demo.fault(input.node, input.fault, context.caller.operator)),
+    enrollAgent: os.demo.enrollAgent.handler(({ input, context }) =>
+      demo.enrollAgent(input.name, context.caller.operator),
+    ),
     heal: os.demo.heal.handler(({ input, context }) => demo.heal(input.node, context.caller.operator)),
   }
 }

@@ -1,13 +1,15 @@
 import PQueue from 'p-queue'
 import { fingerprintOf, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import { AppError } from '../../shared/errors.ts'
-import type { DemoFault, DemoNode, DemoStatus } from '../../shared/model/demo.ts'
+import type { DemoAgent, DemoFault, DemoNode, DemoStatus } from '../../shared/model/demo.ts'
 import type { RunId } from '../../shared/model/ids.ts'
 import type { OfferedHostKey } from '../../shared/model/node.ts'
 import { NodeInput } from '../../shared/model/node.ts'
 import { PlanInput } from '../../shared/model/plan.ts'
 import { isFinal } from '../../shared/model/run.ts'
-import type { CertificateAuthority, DemoFleetControl, Store } from '../ports.ts'
+import type { CertificateAuthority, DemoFleetControl, Gateway, Store } from '../ports.ts'
+import type { AgentService } from './agentService.ts'
+import { enrollDemoAgent, removeDemoAgents } from './demoAgents.ts'
 import type { NewNode, NodeService } from './nodeService.ts'
 import type { PlanService } from './planService.ts'
 
@@ -17,6 +19,8 @@ export interface DemoServiceDependencies {
   readonly authority: CertificateAuthority
   readonly nodes: NodeService
   readonly plans: PlanService
+  readonly agents: AgentService
+  readonly gateway: Gateway
   readonly cancelRun: (runId: RunId, operator: string) => Promise<unknown>
   readonly waitUntilFinal: (runId: RunId) => Promise<unknown>
 }
@@ -27,6 +31,7 @@ export interface DemoService {
   down(operator: string): Promise<DemoStatus>
   fault(node: string, fault: DemoFault, operator: string): Promise<DemoStatus>
   heal(node: string, operator: string): Promise<DemoStatus>
+  enrollAgent(name: string, operator: string): Promise<DemoAgent>
 }
 
 /** Marks registrations made for the demo fleet: `down` removes exactly these. */
@@ -34,7 +39,7 @@ export const demoLabel = { key: 'lockstep.demo', value: 'yes' } as const
 export const demoPlanName = 'demo-site'
 
 export function createDemoService(dependencies: DemoServiceDependencies): DemoService {
-  const { store, authority, nodes, plans } = dependencies
+  const { store, authority, nodes, plans, agents, gateway } = dependencies
   // Servers and registrations change together: a second call finds what the first one made.
   const queue = new PQueue({ concurrency: 1 })
 
@@ -105,6 +110,7 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
     const open = (await store.listOpenRuns()).filter((run) => ids.has(run.nodeId) && !isFinal(run.status))
     await Promise.all(open.map((run) => dependencies.cancelRun(run.id, operator)))
     await Promise.all(open.map((run) => dependencies.waitUntilFinal(run.id)))
+    if (dependencies.demo !== null) await removeDemoAgents({ demo: dependencies.demo, agents }, operator)
     for (const node of registered) await nodes.remove(node.id, operator)
     if ((await store.findPlanByName(demoPlanName)) !== null) await plans.remove(demoPlanName, operator)
     return control().down()
@@ -116,5 +122,7 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
     down: (operator) => queue.add(() => down(operator)),
     fault: (node, fault) => control().fault(node, fault),
     heal: (node) => control().heal(node),
+    enrollAgent: (name, operator) =>
+      queue.add(() => enrollDemoAgent({ demo: control(), store, gateway, agents }, name, operator)),
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { DemoFault, DemoStatus } from '../model/demo.ts'
+import { DemoAgent, DemoFault, DemoStatus } from '../model/demo.ts'
+import { DisplayName } from '../model/text.ts'
 import { procedure } from './base.ts'
 
 /** The demo fleet: real SSH servers on this machine. */
@@ -10,5 +11,7 @@ export const demoContract = {
   /** Stops the servers, removes their files and registrations. */
   down: procedure.output(DemoStatus),
   fault: procedure.input(z.object({ node: z.string().min(1), fault: DemoFault })).output(DemoStatus),
+  /** Enrolls a real agent that pushes to a storage of the demo; switches the gateway on, on loopback, if it is off. */
+  enrollAgent: procedure.input(z.object({ name: DisplayName.default('demo-agent-01') })).output(DemoAgent),
   heal: procedure.input(z.object({ node: z.string().min(1) })).output(DemoStatus),
 }

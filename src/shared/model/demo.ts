@@ -20,3 +20,17 @@ export type DemoNode = z.infer<typeof DemoNode>
 
 export const DemoStatus = z.object({ up: z.boolean(), nodes: z.array(DemoNode) })
 export type DemoStatus = z.infer<typeof DemoStatus>
+
+/** A host of the demo that pushes by itself. */
+export const DemoAgent = z.object({
+  name: z.string(),
+  /** Directory that stands for the host's file system. */
+  directory: z.string(),
+  /** A thousand files that it pushes. */
+  sourceDirectory: z.string(),
+  /** Name of the node it pushes to. */
+  storage: z.string(),
+  /** Program and arguments of one run. */
+  runCommand: z.array(z.string()),
+})
+export type DemoAgent = z.infer<typeof DemoAgent>
