@@ -8,7 +8,7 @@ export class Palette {
 
   constructor(page: Page) {
     this.page = page
-    this.field = page.getByRole('combobox', { name: 'Find nodes, runs, plans and actions' })
+    this.field = page.getByRole('combobox', { name: 'Find nodes, agents, runs, plans and actions' })
     this.found = page.getByRole('listbox', { name: 'Found' }).getByRole('option')
   }
 

@@ -102,7 +102,7 @@ test.describe('the desktop app @desktop', () => {
 
   test('the menu opens the palette in the page', async ({ desktop, console }) => {
     desktop.clickMenu('palette')
-    await expect(console.getByRole('combobox', { name: 'Find nodes, runs, plans and actions' })).toBeFocused()
+    await expect(console.getByRole('combobox', { name: 'Find nodes, agents, runs, plans and actions' })).toBeFocused()
     await console.keyboard.press('Escape')
   })
 

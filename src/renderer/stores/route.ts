@@ -46,6 +46,8 @@ export function formatHash(route: {
 export const runHash = (runId: string): string => formatHash({ view: 'runs', path: [runId] })
 /** Opens the drawer of a node on the map. */
 export const nodeHash = (nodeId: string): string => formatHash({ view: 'fleet', query: { node: nodeId } })
+/** Opens the drawer of an agent. */
+export const agentHash = (agentId: string): string => formatHash({ view: 'agents', query: { agent: agentId } })
 /** The map, narrowed to what a filter means. */
 export const filterHash = (filter: string): string => formatHash({ view: 'fleet', query: { filter } })
 

@@ -1,6 +1,6 @@
 import type { AgentId } from '../../../shared/model/ids.ts'
 import { classNames } from '../../components/classNames.ts'
-import { formatHash } from '../../stores/route.ts'
+import { agentHash } from '../../stores/route.ts'
 import { AgentMark } from './AgentMark.tsx'
 import { LastRun, LastSeen } from './agentFacts.tsx'
 import { type AgentRow, activityWords, standingSentence } from './agentStanding.ts'
@@ -39,10 +39,7 @@ function Card({ row, now, open }: { readonly row: AgentRow; readonly now: number
     >
       <header className="flex items-baseline justify-between gap-2">
         <h2 className="min-w-0 truncate text-15 font-semibold">
-          <a
-            href={formatHash({ view: 'agents', query: { agent: agent.id } })}
-            className="after:absolute after:inset-0 after:rounded-md"
-          >
+          <a href={agentHash(agent.id)} className="after:absolute after:inset-0 after:rounded-md">
             {agent.name}
           </a>
         </h2>

@@ -17,7 +17,7 @@ import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { useNow } from '../../stores/clock.ts'
 import { useAgent, useStale } from '../../stores/ReplicaContext.tsx'
-import { formatHash } from '../../stores/route.ts'
+import { agentHash, formatHash } from '../../stores/route.ts'
 import { cli } from './cliCommands.ts'
 import { type TokenStanding, tokenStanding, useJoinTokens } from './joinTokens.ts'
 
@@ -175,7 +175,7 @@ function UsedBy({ agentId }: { readonly agentId: AgentId }) {
   const agent = useAgent(agentId)
   if (agent === undefined) return <span className="text-muted">an agent that was removed since,</span>
   return (
-    <a className="text-accent underline" href={formatHash({ view: 'agents', query: { agent: agentId } })}>
+    <a className="text-accent underline" href={agentHash(agentId)}>
       {agent.name}
     </a>
   )

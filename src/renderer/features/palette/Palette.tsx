@@ -1,5 +1,5 @@
 import { Dialog } from '@base-ui/react/dialog'
-import { Activity, ArrowRight, CornerDownLeft, type LucideIcon, Send, Server } from 'lucide-react'
+import { Activity, ArrowRight, CornerDownLeft, HardDriveUpload, type LucideIcon, Send, Server } from 'lucide-react'
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react'
 import { classNames } from '../../components/classNames.ts'
 import { KeyHint } from '../../components/KeyHint.tsx'
@@ -13,6 +13,7 @@ const shownItems = 60
 const icons: Readonly<Record<PaletteItem['kind'], LucideIcon>> = {
   view: ArrowRight,
   node: Server,
+  agent: HardDriveUpload,
   run: Activity,
   plan: Send,
   action: CornerDownLeft,
@@ -66,7 +67,7 @@ function PaletteBody({ onClose }: { readonly onClose: () => void }) {
         aria-expanded
         aria-controls="palette-list"
         aria-activedescendant={found.length > 0 ? `palette-${current}` : undefined}
-        aria-label="Find nodes, runs, plans and actions"
+        aria-label="Find nodes, agents, runs, plans and actions"
         placeholder="Node, run, plan or action"
         value={query}
         onChange={(event) => {

@@ -1,7 +1,7 @@
 /** Something the palette can go to or do. */
 export interface PaletteItem {
   readonly id: string
-  readonly kind: 'view' | 'node' | 'run' | 'plan' | 'action'
+  readonly kind: 'view' | 'node' | 'agent' | 'run' | 'plan' | 'action'
   readonly label: string
   /** Fainter words beside the label; searched too. */
   readonly detail: string
@@ -24,14 +24,21 @@ export function score(query: string, text: string): number {
   return total
 }
 
-const kindOrder: Readonly<Record<PaletteItem['kind'], number>> = { node: 0, action: 1, view: 2, plan: 3, run: 4 }
+const kindOrder: Readonly<Record<PaletteItem['kind'], number>> = {
+  node: 0,
+  agent: 1,
+  action: 2,
+  view: 3,
+  plan: 4,
+  run: 5,
+}
 
-/** Best first; equals by kind, then by name. With an empty query only what is not a node or run, which would be all of them. */
+/** Best first; equals by kind, then by name. With an empty query only what is not a node, agent or run, which would be all of them. */
 export function rank(items: Iterable<PaletteItem>, query: string, limit: number): readonly PaletteItem[] {
   const empty = query.trim() === ''
   const scored: { readonly item: PaletteItem; readonly points: number }[] = []
   for (const item of items) {
-    if (empty && (item.kind === 'node' || item.kind === 'run')) continue
+    if (empty && (item.kind === 'node' || item.kind === 'agent' || item.kind === 'run')) continue
     const points = Math.max(score(query, item.label) * 2, score(query, `${item.label} ${item.detail}`))
     if (points > 0) scored.push({ item, points })
   }

@@ -3,15 +3,17 @@ import { computeTile } from '../../../core/fleet/health.ts'
 import { fillWords, runStatusWords } from '../../components/StatusMark.tsx'
 import { engineNowMs } from '../../stores/clock.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
-import { formatHash, navigate, nodeHash, runHash } from '../../stores/route.ts'
+import { agentHash, formatHash, navigate, nodeHash, runHash } from '../../stores/route.ts'
 import { useActiveShortcuts } from '../../stores/shortcuts.ts'
+import { standingOf, standingWords } from '../agents/agentStanding.ts'
 import type { PaletteItem } from './rank.ts'
 
 const recentRuns = 300
 
-/** Everything the palette knows: nodes, runs, plans and whatever has a shortcut now. */
+/** Everything the palette knows: nodes, agents, runs, plans and whatever has a shortcut now. */
 export function usePaletteItems(): readonly PaletteItem[] {
   const nodes = useReplica((state) => state.nodes)
+  const agents = useReplica((state) => state.agents)
   const runs = useReplica((state) => state.runs)
   const plans = useReplica((state) => state.plans)
   const shortcuts = useActiveShortcuts()
@@ -33,6 +35,14 @@ export function usePaletteItems(): readonly PaletteItem[] {
       keys: '',
       run: () => navigate(nodeHash(node.id)),
     }))
+    const agentItems = [...agents.values()].map<PaletteItem>((agent) => ({
+      id: `agent ${agent.id}`,
+      kind: 'agent',
+      label: agent.name,
+      detail: `agent on ${agent.hostname} · ${standingWords[standingOf(agent, nodes.get(agent.nodeId), now)]}`,
+      keys: '',
+      run: () => navigate(agentHash(agent.id)),
+    }))
     const planItems = [...plans.values()].map<PaletteItem>((plan) => ({
       id: `plan ${plan.id}`,
       kind: 'plan',
@@ -50,6 +60,6 @@ export function usePaletteItems(): readonly PaletteItem[] {
       keys: '',
       run: () => navigate(runHash(run.id)),
     }))
-    return [...actions, ...nodeItems, ...planItems, ...runItems]
-  }, [nodes, runs, plans, shortcuts])
+    return [...actions, ...nodeItems, ...agentItems, ...planItems, ...runItems]
+  }, [nodes, agents, runs, plans, shortcuts])
 }

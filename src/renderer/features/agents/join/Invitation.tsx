@@ -5,7 +5,7 @@ import { CopyButton } from '../../../components/CopyButton.tsx'
 import { Time } from '../../../components/Time.tsx'
 import { useNow } from '../../../stores/clock.ts'
 import { useAgent } from '../../../stores/ReplicaContext.tsx'
-import { formatHash, navigate } from '../../../stores/route.ts'
+import { agentHash, navigate } from '../../../stores/route.ts'
 import { tokenStanding, useJoinTokens } from '../joinTokens.ts'
 
 interface InvitationProps {
@@ -81,7 +81,7 @@ function Enrolled({ agentId, onAnother }: { readonly agentId: AgentId; readonly 
         </p>
       )}
       <div className="flex gap-2">
-        <Button variant="primary" onClick={() => navigate(formatHash({ view: 'agents', query: { agent: agentId } }))}>
+        <Button variant="primary" onClick={() => navigate(agentHash(agentId))}>
           Show the agent
         </Button>
         <Button onClick={onAnother}>Add another</Button>
