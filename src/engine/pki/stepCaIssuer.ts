@@ -78,6 +78,8 @@ export function createStepCaIssuer(dependencies: StepCaIssuerDependencies): Step
       keyId: content.keyId,
       principals: content.principals,
       lifetimeSeconds: request.lifetimeSeconds,
+      extensions: asked,
+      criticalOptions: content.criticalOptions,
       credential: { kind: 'password', provisioner: ca.settings.provisioner, password },
       judge: (terms) => [
         ...checkCertificateRequest(terms, policy),
@@ -86,9 +88,6 @@ export function createStepCaIssuer(dependencies: StepCaIssuerDependencies): Step
           .map((name) => ({ message: `it has the extension ${name}, which nobody asked for` })),
       ],
     })
-    const lacking = asked.filter((name) => !(name in certificate.extensions))
-    if (lacking.length > 0)
-      throw notUsed(ca.settings, `it lacks ${lacking.join(', ')}; let the template of its provisioner add that`)
     if (!ca.userKeys.some(({ fingerprint }) => fingerprint === signerFingerprint))
       throw notUsed(ca.settings, 'it is signed by a key that nodes were not told to trust; set the step-ca up again')
     return issueLogRow(dependencies, {
@@ -106,7 +105,6 @@ export function createStepCaIssuer(dependencies: StepCaIssuerDependencies): Step
     ca: Pick<StoredStepCa, 'settings' | 'userKeys'>,
     password: string,
   ): Promise<IssuedCertificate[]> {
-    drafts.forEach(refuseOptions)
     const at = clock.nowMs()
     await store.transact((transaction) =>
       transaction.appendAudit(
@@ -180,17 +178,6 @@ function proofDraft(dependencies: StepCaIssuerDependencies, operator: string): C
       reason: 'does the step-ca sign what we ask for?',
     },
     { policy, extensions: [], nowMs: dependencies.clock.nowMs() },
-  )
-}
-
-/** Its request has no place for them: a certificate without the limit would be more than was asked for. */
-function refuseOptions({ content }: CertificateDraft): void {
-  const names = Object.keys(content.criticalOptions)
-  if (names.length === 0) return
-  throw new AppError(
-    'UNSUPPORTED',
-    `A step-ca cannot be asked for ${names.join(' and ')}. Let the embedded authority sign this certificate: switch the issuer, or leave the option out.`,
-    { data: { field: 'criticalOptions' } },
   )
 }
 
