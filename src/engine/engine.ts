@@ -7,7 +7,7 @@ import type { KeyVault } from '../platform/keyVault.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { HomePaths } from '../platform/paths.ts'
 import { AppError } from '../shared/errors.ts'
-import type { RunId, TerminalId } from '../shared/model/ids.ts'
+import { IdempotencyKey, type RunId, type TerminalId } from '../shared/model/ids.ts'
 import { isFinal } from '../shared/model/run.ts'
 import type { EngineHost, EngineStatus } from '../shared/model/system.ts'
 import { createAgentSide } from './agentSide.ts'
@@ -17,17 +17,21 @@ import { createRunLogs } from './api/runLogs.ts'
 import { createCertificateService } from './fleet/certificateService.ts'
 import { createDemoService } from './fleet/demoService.ts'
 import { createLossWatch } from './fleet/lossWatch.ts'
+import { refreshMadePlans } from './fleet/madePlans.ts'
 import { createNodeService } from './fleet/nodeService.ts'
 import { createPlanService } from './fleet/planService.ts'
+import { createStepCaService } from './fleet/stepCaService.ts'
 import { createTrustService } from './fleet/trustService.ts'
 import { createDoctorIdentities } from './pki/doctorIdentities.ts'
 import { createIdentities } from './pki/identities.ts'
 import { createPki } from './pki/pki.ts'
-import type { DemoFleetControl, DiagnoseFailure, Store } from './ports.ts'
+import type { DemoFleetControl, DiagnoseFailure, Store, StoreTransaction } from './ports.ts'
 import { createRunService } from './runs/runService.ts'
+import { createRenewalLoop } from './scheduler/renewal.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
 import { createDoctor } from './ssh/doctor.ts'
 import { createHostKeyProbe } from './ssh/hostKeyProbe.ts'
+import { createLoginProbe } from './ssh/loginProbe.ts'
 import { createOpenSshAccess } from './ssh/openSshAccess.ts'
 import { createSshPool } from './ssh/pool.ts'
 import { openLogStore, openStore } from './store/index.ts'
@@ -138,7 +142,10 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     clock,
     newId: ids,
     principals: config.certificate.principals,
+    onChange: async (transaction) => void (await refreshPlans(transaction)),
   })
+  const refreshPlans = (transaction: StoreTransaction) =>
+    refreshMadePlans(transaction, ['krl', 'trust'], { contentDigest: pki.contentDigest, nowMs: clock.nowMs() })
   const { authority } = pki
   const vault = createVaultState(keyVault, () => authority.describe())
   const identities = createIdentities({ authority, clock, ...config.certificate })
@@ -150,6 +157,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   })
   const openSsh = await createOpenSshAccess({ directory: home.sshDirectory, identities })
   const hostKeyProbe = createHostKeyProbe(clock)
+  const loginProbe = createLoginProbe({ clock, trustedHostKeys: () => pki.authorities.trustedHostKeys() })
   const doctor = createDoctor({
     identities,
     clock,
@@ -168,6 +176,11 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     sshPool,
     openSsh,
     diagnose,
+    authority,
+    authorities: pki.authorities,
+    revocations: pki.revocations,
+    probes: pki.probes,
+    loginProbe,
     config,
     logger,
     publishProgress: events.publishProgress,
@@ -185,7 +198,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     forgetAccess: (nodeId) => openSsh.forget(nodeId),
   })
   const lossWatch = createLossWatch({ sshPool, nodes, logger })
-  const plans = createPlanService({ store, clock, ids })
+  const plans = createPlanService({ store, clock, ids, contentDigest: pki.contentDigest })
   const agentSide = createAgentSide({
     store,
     logs,
@@ -199,12 +212,53 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     version: dependencies.version,
   })
   const certificates = createCertificateService({ store, clock, identities, sshPool })
+  const otherIssuerActive = () => pki.stepCa.isActive()
+  const renewal = createRenewalLoop({
+    store,
+    clock,
+    ids,
+    identities,
+    authorities: pki.authorities,
+    otherIssuerActive,
+    renew: (due, reason) => certificates.renewNodes(due, { requestedBy: 'engine', reason }),
+    runs,
+    config,
+    logger,
+  })
+  const trust = createTrustService({
+    store,
+    clock,
+    authorities: pki.authorities,
+    revocations: pki.revocations,
+    contentDigest: pki.contentDigest,
+    otherIssuerActive,
+    identities,
+    sshPool,
+    deliver: async (planIds, operator) => {
+      const idempotencyKey = IdempotencyKey.parse(`deliver.${ids()}`)
+      const targets = { kind: 'all' } as const
+      const request = { idempotencyKey, plans: planIds, targets, trigger: 'operator', requestedBy: operator } as const
+      return (await runs.push(request)).runs.length
+    },
+    terminals,
+    gateway: agentSide.gateway,
+    renewSoon: () => renewal.wake(),
+  })
+  const stepCa = createStepCaService({
+    store,
+    clock,
+    issuer: pki.stepCa,
+    contentDigest: pki.contentDigest,
+    identities,
+  })
   const demo = createDemoService({
     demo: dependencies.demo ?? null,
     store,
     authority,
     nodes,
     plans,
+    agents: agentSide.agents,
+    gateway: agentSide.gateway,
     cancelRun: (runId: RunId, operator) => runs.cancel(runId, operator),
     waitUntilFinal: (runId) => waitUntilFinal(store, runId),
   })
@@ -241,7 +295,9 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
       dependencies.acceptPassphrase(null)
       throw error
     }
+    await catchUpOnTrust()
     scheduler.wake()
+    renewal.wake()
   }
 
   const router = createRouter({
@@ -253,8 +309,8 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     runLogs: createRunLogs({ store, logs }),
     authority,
     certificates,
-    trust: createTrustService({ authority }),
-    stepCa: unwired(),
+    trust,
+    stepCa,
     storage: unwired(),
     agents: agentSide.agents,
     gateway: agentSide.gateway,
@@ -266,10 +322,23 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     reconcileNow: () => scheduler.reconcileNow(),
   })
 
+  /** What a crash cut off between a key file and the plans that deliver it. A damaged file keeps nobody from starting. */
+  async function catchUpOnTrust(): Promise<void> {
+    try {
+      await pki.load()
+      await store.transact(refreshPlans)
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.code.startsWith('VAULT_')) throw error
+      logger.error({ err: error }, 'an authority cannot be read')
+    }
+  }
+
   async function start({ watch = true }: { readonly watch?: boolean } = {}): Promise<void> {
     await vault.tryOpen()
+    await catchUpOnTrust()
     await runs.start()
     if (watch) {
+      renewal.start()
       lossWatch.start()
       await scheduler.start()
       await agentSide.start()
@@ -279,6 +348,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
 
   /** In the order in which work flows, so that nobody asks a part that is gone. */
   async function stopOnce(): Promise<void> {
+    await renewal.stop()
     await scheduler.stop()
     await agentSide.stop()
     await lossWatch.stop()
@@ -302,6 +372,9 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
       return stopping
     },
     attachTerminal: (terminalId, duplex) => terminals.attach(terminalId, duplex),
-    wake: () => scheduler.wake(),
+    wake: () => {
+      scheduler.wake()
+      renewal.wake()
+    },
   }
 }

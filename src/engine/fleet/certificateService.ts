@@ -33,6 +33,11 @@ export interface CertificateService {
    * alone.
    */
   renew(request: RenewRequest, operator: string): Promise<Renewal[]>
+  /** The same for these nodes, as one signing batch. Rejects when nothing could be signed. */
+  renewNodes(
+    nodes: readonly FleetNode[],
+    options: { readonly requestedBy: string; readonly reason: string },
+  ): Promise<Renewal[]>
 }
 
 const loginTimeoutMs = 15_000
@@ -96,13 +101,21 @@ export function createCertificateService({
     const nodes = await chosenNodes(store, targets, clock.nowMs())
     const before = await Promise.all(nodes.map((node) => renewedBefore(node, idempotencyKey)))
     const missing = nodes.filter((_, index) => before[index] === null)
-    const issued = await identities.renew(missing, { requestedBy: operator, reason: 'renewed on request' })
+    const options = { requestedBy: operator, reason: 'renewed on request' }
+    const renewed = (await issueAndProve(missing, options, idempotencyKey)).values()
+    return before.flatMap((known) => known ?? renewed.next().value ?? [])
+  }
+
+  async function issueAndProve(
+    nodes: readonly FleetNode[],
+    options: { readonly requestedBy: string; readonly reason: string },
+    key?: IdempotencyKey,
+  ): Promise<Renewal[]> {
+    const issued = await identities.renew(nodes, options)
+    if (key !== undefined) await remember(key, issued)
     const byNode = new Map(issued.map((identity) => [identity.nodeId, identity]))
-    if (idempotencyKey !== undefined) await remember(idempotencyKey, issued)
     const queue = new PQueue({ concurrency: parallelLogins })
-    return queue.addAll(
-      nodes.map((node, index) => async () => before[index] ?? prove(node, byNode.get(node.id) as NodeIdentity)),
-    )
+    return queue.addAll(nodes.map((node) => () => prove(node, byNode.get(node.id) as NodeIdentity)))
   }
 
   async function remember(key: IdempotencyKey, issued: readonly NodeIdentity[]): Promise<void> {
@@ -112,7 +125,7 @@ export function createCertificateService({
     })
   }
 
-  return { renew }
+  return { renew, renewNodes: issueAndProve }
 }
 
 /** Named nodes as they are; of all, or of a filter, those that we log in to and that nobody works on by hand. */

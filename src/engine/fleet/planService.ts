@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto'
-import { assignPlans, parseSelector } from '../../core/fleet/assignment.ts'
+import { parseSelector } from '../../core/fleet/assignment.ts'
 import { matchesFilter } from '../../core/fleet/filter.ts'
-import { planContent } from '../../core/fleet/planContent.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -9,12 +7,15 @@ import { type NodeId, PlanId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan, PlanInput } from '../../shared/model/plan.ts'
 import type { Store, StoreTransaction } from '../ports.ts'
+import { type ContentDigest, planDigest, reassignPlans } from './madePlans.ts'
 import { resolvePlan } from './resolve.ts'
 
 export interface PlanServiceDependencies {
   readonly store: Store
   readonly clock: Clock
   readonly ids: IdSource
+  /** Of what plans deliver whose content the engine makes. */
+  readonly contentDigest: ContentDigest
 }
 
 export interface PlanService {
@@ -66,9 +67,7 @@ function refuseTwice(plans: readonly PlanInput[]): void {
   }
 }
 
-const digestOf = (input: PlanInput): string => createHash('sha256').update(planContent(input)).digest('hex')
-
-export function createPlanService({ store, clock, ids }: PlanServiceDependencies): PlanService {
+export function createPlanService({ store, clock, ids, contentDigest }: PlanServiceDependencies): PlanService {
   async function applyOne(transaction: StoreTransaction, input: PlanInput, operator: string): Promise<Plan> {
     const nowMs = clock.nowMs()
     const before = await transaction.findPlanByName(input.name)
@@ -81,7 +80,7 @@ export function createPlanService({ store, clock, ids }: PlanServiceDependencies
         },
       )
     }
-    const digest = digestOf(input)
+    const digest = await planDigest(input, transaction, contentDigest)
     if (before?.digest === digest) return before
     const plan: Plan = {
       ...input,
@@ -104,14 +103,6 @@ export function createPlanService({ store, clock, ids }: PlanServiceDependencies
     return plan
   }
 
-  async function reassign(transaction: StoreTransaction): Promise<void> {
-    const plans = await transaction.listPlans()
-    for (const node of await transaction.listNodes()) {
-      const next = assignPlans(node, plans)
-      if (JSON.stringify(next.plans) !== JSON.stringify(node.plans)) await transaction.saveNode(next)
-    }
-  }
-
   async function apply(inputs: readonly PlanInput[], operator: string): Promise<Plan[]> {
     refuseTwice(inputs)
     for (const input of inputs) refuseBadSelector(input.selector, input.name)
@@ -120,7 +111,7 @@ export function createPlanService({ store, clock, ids }: PlanServiceDependencies
       for (const input of inputs) refuseSharedPullDirectory(input, nodes)
       const applied: Plan[] = []
       for (const input of inputs) applied.push(await applyOne(transaction, input, operator))
-      await reassign(transaction)
+      await reassignPlans(transaction)
       return applied
     })
   }
@@ -140,7 +131,7 @@ export function createPlanService({ store, clock, ids }: PlanServiceDependencies
       await transaction.appendAudit([
         { at: clock.nowMs(), actor: operator, action: 'plan.remove', subject: plan.name, detail: { id: plan.id } },
       ])
-      await reassign(transaction)
+      await reassignPlans(transaction)
       return plan.id
     })
   }

@@ -184,6 +184,7 @@ export function createAuthorities(dependencies: AuthoritiesDependencies): Author
     return changes.add(async () => {
       const known = await find(kind)
       if (known === null) throw refusedStep(kind, 'There is no such authority yet. Create it first.')
+      refuseOtherPhase(known, change)
       const next = await nextState(known, step, change.operator)
       await store.transact(async (transaction) => {
         await writeAuthorityState(transaction, kind, next)
@@ -296,6 +297,15 @@ function generationsOf({ ring }: Known, fingerprints: readonly string[]): Genera
 function assertKept({ ring, state }: Known): void {
   const lost = keysOf(state).find((wanted) => !ring.generations.some(({ fingerprint }) => fingerprint === wanted))
   if (lost !== undefined) throw ring.damaged(`the key ${lost}, which was in use, is not in it`)
+}
+
+/** Two people, or two clicks: what one has proven for a phase lets nobody pass the next one. */
+function refuseOtherPhase({ ring, state }: Known, { from }: RotationChange): void {
+  const phase = state.rotation?.phase ?? null
+  if (from === undefined || from === phase) return
+  throw new AppError('CONFLICT', `The rotation of ${ring.format.name} has moved on meanwhile. Look at it again.`, {
+    data: { kind: ring.format.kind, phase },
+  })
 }
 
 function refusedStep(kind: AuthorityKind, why: string): AppError {

@@ -27,6 +27,8 @@ interface PkiDependencies {
   readonly newId: IdSource
   /** Who may be certified, user certificates of every purpose. */
   readonly principals: readonly string[]
+  /** Runs in each transaction that changes what is trusted or who signs. */
+  readonly onChange?: (transaction: StoreTransaction, kind: AuthorityKind) => Promise<void>
 }
 
 /** Everything that signs, put together. */
@@ -58,6 +60,7 @@ export function createPki(dependencies: PkiDependencies): Pki {
     // The list holds a canary for each authority: another set of authorities is another list.
     onChange: async (transaction: StoreTransaction, kind: AuthorityKind) => {
       if (kind === 'ssh-user') await revocations.renew(transaction)
+      await dependencies.onChange?.(transaction, kind)
     },
   })
   const authority = createCertificateAuthority({ ...dependencies, authorities, provisioners, otherIssuer: stepCa })

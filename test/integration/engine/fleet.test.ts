@@ -121,12 +121,12 @@ describe('a fleet, from the engine on', () => {
   it('S0.39, D4 names the principal that the node does not list', async () => {
     const node = names[1] as string
     await test.client.demo.fault({ node, fault: 'wrong-principal' })
-    const [renewal] = await test.client.certificates.renew({ nodes: [node] })
+    const [renewal] = await test.client.certificates.renew({ targets: { kind: 'nodes', nodes: [node] } })
     expect(renewal?.accepted).toBe(false)
     const report = await test.client.nodes.doctor({ node })
     expect(report.diagnosis?.code).toBe('PRINCIPAL_NOT_LISTED')
     await test.client.demo.heal({ node })
-    const [again] = await test.client.certificates.renew({ nodes: [node] })
+    const [again] = await test.client.certificates.renew({ targets: { kind: 'nodes', nodes: [node] } })
     expect(again).toMatchObject({ accepted: true, node: { certificate: { serial: again?.serial } } })
   }, 60_000)
 
