@@ -9,7 +9,7 @@ import { AppError, assertNever, toAppError } from '../../shared/errors.ts'
 import { isFinal, type Run, type RunState } from '../../shared/model/run.ts'
 import type { AgentSetup } from '../config.ts'
 import type { ControlPlane } from '../control/controlPlane.ts'
-import { lockSelf, releaseLock, renameLock, takeLock } from '../lockFile.ts'
+import { lockSelf, readLock, releaseLock, renameLock, takeLock } from '../lockFile.ts'
 import { ensureCertificate } from './certificate.ts'
 import { emptyMemory, type RunMemory, type StepContext } from './context.ts'
 import { rememberDuration } from './durations.ts'
@@ -21,6 +21,7 @@ import { Reporter, reportedState } from './reporter.ts'
 import { RunLog, runLogPath } from './runLog.ts'
 import { sendSpooled, spoolReport } from './spool.ts'
 import { finalize, register, report } from './steps.ts'
+import { removeTemporaries } from './temporaries.ts'
 import { transferStep } from './transfer.ts'
 import { verify } from './verify.ts'
 
@@ -138,13 +139,23 @@ class AgentRun {
 
   /** A run that was cut goes on where the machine says; with its proof committed it needs the lock before anything else. */
   async #takeUp(first: RunOrder['first']): Promise<void> {
-    if (isFinal(this.#run.status)) return
+    if (isFinal(this.#run.status)) return this.#takeOverLock()
     const cut = this.#run.visits.length > 0 && this.#run.status !== 'halted'
     const late = cut && (resumeStateOf(this.#run) === 'REPORT' || resumeStateOf(this.#run) === 'FINALIZE')
     if (late || this.#run.cancellation !== null) await this.#lockFirst()
     if (cut) await this.#apply({ kind: 'interrupted' })
     if (first !== undefined) await this.#apply(first)
     if (this.#run.status === 'queued') await this.#waitAndStart()
+  }
+
+  /** The end of the run is durable, but whoever wrote it died with the lock in hand: it is released with the report. */
+  async #takeOverLock(): Promise<void> {
+    const { lock_file } = this.#runtime.setup.config
+    const { key, runId } = this.#journal.record
+    const found = await readLock(lock_file)
+    if (found.status !== 'held' || !this.#self.runKeys.includes(found.content.run_id)) return
+    const decision = await takeLock(lock_file, this.#self, runId ?? key)
+    this.#lockTaken = decision.kind !== 'yield' && decision.kind !== 'foreign'
   }
 
   async #lockFirst(): Promise<void> {
@@ -231,6 +242,7 @@ class AgentRun {
       return { kind: 'fatal', diagnosis: diagnosisOf(error) }
     }
     if (!(await this.#journal.claim())) throw new JournalMoved()
+    await removeTemporaries(setup)
     if (runId !== null) this.#reporter.start(runId, 0)
     return this.#endOrphans()
   }
