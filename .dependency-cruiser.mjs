@@ -11,7 +11,7 @@ const layer = (name, allowed, comment) => ({
   to: { path: '^src/', pathNot: `^src/(${[name, ...allowed].join('|')})/` },
 })
 
-const domains = ['pki', 'ssh', 'transfer', 'registry', 'repositories', 'backups', 'terminals']
+const domains = ['pki', 'ssh', 'sshd', 'transfer', 'registry', 'repositories', 'backups', 'terminals']
 
 /** A level of the engine that must not know the folders in `above`. */
 const below = (folder, above, comment) => ({

@@ -4,9 +4,12 @@ import { dirname, join } from 'node:path'
 import type { z } from 'zod'
 import { diagnoseProgram } from '../../src/core/diagnose/program.ts'
 import { assignPlans } from '../../src/core/fleet/assignment.ts'
-import type { DiagnoseFailure, LogStore, Store } from '../../src/engine/ports.ts'
+import { createIdentities } from '../../src/engine/pki/identities.ts'
+import { createPki, type Pki } from '../../src/engine/pki/pki.ts'
+import type { DiagnoseFailure, Identities, LoginProbe, LogStore, Store } from '../../src/engine/ports.ts'
 import type { RunConfig } from '../../src/engine/runs/dependencies.ts'
 import { createRunService, type RunService } from '../../src/engine/runs/runService.ts'
+import { createLoginProbe } from '../../src/engine/ssh/loginProbe.ts'
 import { createOpenSshAccess, type ManagedOpenSshAccess } from '../../src/engine/ssh/openSshAccess.ts'
 import { createSshPool } from '../../src/engine/ssh/pool.ts'
 import { openLogStore, openStore } from '../../src/engine/store/index.ts'
@@ -15,10 +18,10 @@ import { createIdSource } from '../../src/platform/ids.ts'
 import { createLogging } from '../../src/platform/logger.ts'
 import { IdempotencyKey, PlanId, type RunId } from '../../src/shared/model/ids.ts'
 import type { FleetNode } from '../../src/shared/model/node.ts'
-import { Plan, TreeSpec } from '../../src/shared/model/plan.ts'
+import { Plan, PlanInput, TreeSpec } from '../../src/shared/model/plan.ts'
 import { isFinal, type Run, type RunProgress } from '../../src/shared/model/run.ts'
-import { startSshd, type TestSshd } from './sshd.ts'
-import { createTrust, nodeFor, type TestTrust } from './trust.ts'
+import { startSshd, type TestSshd, type TestSshdOptions } from './sshd.ts'
+import { memoryVault, nodeFor } from './trust.ts'
 import { waitFor } from './waitFor.ts'
 
 export interface RunRig {
@@ -27,7 +30,9 @@ export interface RunRig {
   readonly remote: string
   readonly local: string
   readonly sshd: TestSshd
-  readonly trust: TestTrust
+  readonly trust: { readonly identities: Identities; readonly publicKey: string }
+  readonly pki: Pki
+  readonly loginProbe: LoginProbe
   readonly store: Store
   readonly logs: LogStore
   readonly node: FleetNode
@@ -39,6 +44,8 @@ export interface RunRig {
   makeService(store?: Store): RunService
   /** Saves a plan for the rig's nodes; the same name again makes a new revision. */
   plan(spec: z.input<typeof TreeSpec>, name?: string): Promise<Plan>
+  /** The same for a plan of any kind; its name is its kind. */
+  planOf(kind: 'krl' | 'trust' | 'host-certificate', spec?: object): Promise<Plan>
   addNode(overrides?: Partial<Record<keyof FleetNode, unknown>>): Promise<FleetNode>
   push(options?: { readonly plan?: string; readonly key?: string; readonly node?: string }): Promise<Run>
   /** The run once it satisfies `accept`; by default once it is final or halted. */
@@ -53,6 +60,8 @@ export interface RunRig {
 export interface RigOptions {
   readonly config?: Partial<RunConfig>
   readonly extraConfig?: readonly string[]
+  /** More about the sshd; `extraConfig` goes before its own. */
+  readonly sshd?: Omit<TestSshdOptions, 'trustedUserCa'>
 }
 
 const defaults: RunConfig = {
@@ -68,14 +77,10 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
   const remote = join(directory, 'remote')
   const local = join(directory, 'local')
   await Promise.all(
-    [join(remote, 'home'), local, join(directory, 'ssh')].map((path) => mkdir(path, { recursive: true })),
+    [join(remote, 'home'), local, join(directory, 'ssh'), join(directory, 'keys')].map((path) =>
+      mkdir(path, { recursive: true }),
+    ),
   )
-  const trust = await createTrust()
-  const sshd = await startSshd({
-    trustedUserCa: trust.publicKey,
-    principals: ['sync-agent'],
-    extraConfig: [...(options.extraConfig ?? []), `SetEnv SHLVL=5 HOME=${join(remote, 'home')}`],
-  })
   const { logger, close: closeLog } = createLogging({ level: 'debug', sinks: [] })
   const store = await openStore({
     databaseFile: join(directory, 'db.sqlite'),
@@ -85,6 +90,29 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
   })
   const logs = await openLogStore({ directory: join(directory, 'logs'), logger })
   const ids = createIdSource(systemClock)
+  const pki = createPki({
+    keysDirectory: join(directory, 'keys'),
+    vault: memoryVault(),
+    store,
+    clock: systemClock,
+    newId: ids,
+    principals: ['sync-agent'],
+  })
+  const trust = {
+    identities: createIdentities({ authority: pki.authority, clock: systemClock }),
+    publicKey: (await pki.authority.describe()).publicKey,
+  }
+  const sshd = await startSshd({
+    principals: ['sync-agent'],
+    ...options.sshd,
+    trustedUserCa: trust.publicKey,
+    extraConfig: [
+      ...(options.extraConfig ?? []),
+      ...(options.sshd?.extraConfig ?? []),
+      `SetEnv SHLVL=5 HOME=${join(remote, 'home')}`,
+    ],
+  })
+  const loginProbe = createLoginProbe({ clock: systemClock, trustedHostKeys: () => pki.authorities.trustedHostKeys() })
   const pool = createSshPool({ identities: trust.identities, clock: systemClock })
   const openSsh = await createOpenSshAccess({ directory: join(directory, 'ssh'), identities: trust.identities })
   const diagnose: DiagnoseFailure = (node, { certificate: _certificate, ...failure }) =>
@@ -100,6 +128,11 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
       sshPool: pool,
       openSsh,
       diagnose,
+      authority: pki.authority,
+      authorities: pki.authorities,
+      revocations: pki.revocations,
+      probes: pki.probes,
+      loginProbe,
       config: { ...defaults, ...options.config },
       logger,
       publishProgress: (runId, value) => progress.push({ runId, progress: value }),
@@ -108,6 +141,23 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
     const added = assignPlans(nodeFor(sshd, overrides), await store.listPlans())
     await store.transact((transaction) => transaction.saveNode(added))
     return added
+  }
+  const savePlan = async (input: PlanInput): Promise<Plan> => {
+    const before = await store.findPlanByName(input.name)
+    const plan = Plan.parse({
+      ...input,
+      id: before?.id ?? PlanId.parse(ids()),
+      revision: (before?.revision ?? 0) + 1,
+      digest: 'a'.repeat(64),
+      createdAt: 0,
+      updatedAt: 0,
+    })
+    await store.transact(async (transaction) => {
+      await transaction.savePlan(plan)
+      const plans = await transaction.listPlans()
+      for (const known of await transaction.listNodes()) await transaction.saveNode(assignPlans(known, plans))
+    })
+    return plan
   }
   const node = await addNode()
   const service = makeService()
@@ -142,6 +192,8 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
     local,
     sshd,
     trust,
+    pki,
+    loginProbe,
     store,
     logs,
     node,
@@ -153,26 +205,8 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
     addNode,
     push,
     until,
-    plan: async (spec, name = 'site') => {
-      const before = await store.findPlanByName(name)
-      const plan = Plan.parse({
-        id: before?.id ?? PlanId.parse(ids()),
-        name,
-        kind: 'tree',
-        selector: '*',
-        spec: TreeSpec.parse(spec),
-        revision: (before?.revision ?? 0) + 1,
-        digest: 'a'.repeat(64),
-        createdAt: 0,
-        updatedAt: 0,
-      })
-      await store.transact(async (transaction) => {
-        await transaction.savePlan(plan)
-        const plans = await transaction.listPlans()
-        for (const known of await transaction.listNodes()) await transaction.saveNode(assignPlans(known, plans))
-      })
-      return plan
-    },
+    plan: (spec, name = 'site') => savePlan({ name, kind: 'tree', selector: '*', spec: TreeSpec.parse(spec) }),
+    planOf: (kind, spec = {}) => savePlan(PlanInput.parse({ name: kind, kind, selector: '*', spec })),
     run: async (wanted) => until((await push(wanted)).id),
     log: async (runId) => Buffer.from(await logs.read(runId, 0, 16 * 1024 * 1024)).toString('utf8'),
     freshNode: async (id = node.id) => {
@@ -188,7 +222,6 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
       await logs.close()
       await store.close()
       closeLog()
-      await trust.stop()
       await rm(directory, { recursive: true, force: true })
     },
   }

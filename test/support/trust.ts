@@ -160,6 +160,11 @@ export function nodeFor(sshd: TestSshd, overrides: Partial<Record<keyof FleetNod
     port: sshd.port,
     user: sshd.user,
     hostKeys: sshd.hostKeys.map(pinOf),
+    // Never the sshd of this machine: what changes sshd finds the one of the test.
+    sshd: {
+      configFile: join(sshd.directory, 'sshd_config'),
+      reload: { kind: 'pid-file', file: join(sshd.directory, 'pid') },
+    },
     ...overrides,
   })
 }

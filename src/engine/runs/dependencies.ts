@@ -4,7 +4,19 @@ import type { Logger } from '../../platform/logger.ts'
 import type { PushTargets } from '../../shared/contract/runs.ts'
 import type { IdempotencyKey, RunId } from '../../shared/model/ids.ts'
 import type { RunProgress, RunTrigger } from '../../shared/model/run.ts'
-import type { DiagnoseFailure, Identities, LogStore, OpenSshAccess, SshPool, Store } from '../ports.ts'
+import type {
+  Authorities,
+  CertificateAuthority,
+  DiagnoseFailure,
+  Identities,
+  LoginProbe,
+  LogStore,
+  OpenSshAccess,
+  ProbeIdentities,
+  Revocations,
+  SshPool,
+  Store,
+} from '../ports.ts'
 
 /** The part of the settings that runs obey; `Config` of `platform/config.ts` fits. */
 export interface RunConfig {
@@ -25,6 +37,12 @@ export interface RunServiceDependencies {
   readonly sshPool: SshPool
   readonly openSsh: OpenSshAccess
   readonly diagnose: DiagnoseFailure
+  /** What runs deliver that is the engine's own: trusted keys, the revocation list, host certificates. */
+  readonly authority: CertificateAuthority
+  readonly authorities: Authorities
+  readonly revocations: Revocations
+  readonly probes: ProbeIdentities
+  readonly loginProbe: LoginProbe
   readonly config: RunConfig
   readonly logger: Logger
   /** At most four times a second for each run, and the last value always. */

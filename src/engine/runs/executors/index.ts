@@ -1,30 +1,16 @@
-import { AppError } from '../../../shared/errors.ts'
 import type { RunServiceDependencies } from '../dependencies.ts'
-import type { PlanExecutor, PlanExecutors } from '../executor.ts'
+import type { PlanExecutors } from '../executor.ts'
+import { createHostCertificateExecutor } from './hostCertificate/hostCertificateExecutor.ts'
+import { createKrlExecutor } from './krl/krlExecutor.ts'
 import { createTreeExecutor } from './tree/treeExecutor.ts'
+import { createTrustExecutor } from './trust/trustExecutor.ts'
 
 /** Every kind of plan with what carries it out. */
 export function createExecutors(dependencies: RunServiceDependencies): PlanExecutors {
   return {
     tree: createTreeExecutor(dependencies),
-    krl: unwired(),
-    trust: unwired(),
-    'host-certificate': unwired(),
-  }
-}
-
-function unwired(): PlanExecutor<unknown> {
-  const refuse = async (): Promise<never> => {
-    throw new AppError('UNSUPPORTED', 'This kind of plan is not carried out yet.')
-  }
-  return {
-    createMemory: () => null,
-    lockTargets: refuse,
-    preflight: refuse,
-    push: refuse,
-    pull: refuse,
-    verify: refuse,
-    cleanUp: refuse,
-    stop: refuse,
+    krl: createKrlExecutor(dependencies),
+    trust: createTrustExecutor(dependencies),
+    'host-certificate': createHostCertificateExecutor(dependencies),
   }
 }

@@ -42,6 +42,5 @@ export const createTreeMemory = (): TreeMemory => ({
   receiverWasEmpty: { push: false, pull: false },
 })
 
-/** A login, one look, a listing: each has to answer within this, so that a hanging node holds no slot (S1.78). */
-export const connectTimeoutMs = 15_000
+/** One look, a listing: each has to answer within this, so that a hanging node holds no slot (S1.78). */
 export const commandTimeoutMs = 120_000

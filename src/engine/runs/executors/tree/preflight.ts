@@ -1,7 +1,6 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, realpath, stat, statfs } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { withLogin } from '../../../../core/fleet/observe.ts'
 import {
   diskFull,
   noisyShell,
@@ -14,23 +13,14 @@ import {
 } from '../../../../core/run/causes.ts'
 import { isApproved, mustHaltForEmptySource } from '../../../../core/run/safety.ts'
 import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
-import type { LoginProof } from '../../../ports.ts'
 import { type Manifest, readManifest } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { type RemoteDirectoryFacts, type RemoteFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
 import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
 import { diagnosisOf, type NodeLesson, outcomeOf, type StepOutcome } from '../../executor.ts'
-import {
-  commandTimeoutMs,
-  connectTimeoutMs,
-  type TreeContext,
-  type TreeDependencies,
-  type TreeMemory,
-} from './memory.ts'
+import { clockWarning, lessonOf, login } from '../login.ts'
+import { commandTimeoutMs, type TreeContext, type TreeDependencies, type TreeMemory } from './memory.ts'
 import { measureTransfer } from './transfer.ts'
-
-/** A clock further off than this is worth a word: times decide what rsync sends. */
-const tolerableSkewMs = 60_000
 
 /** Thrown by a check that did not pass; every one of them is non-negotiable (S0.61). */
 class CheckFailed extends Error {
@@ -70,38 +60,6 @@ export async function preflight(
     const outcome = error instanceof CheckFailed ? error.outcome : outcomeOf(diagnosisOf(error))
     return learned === undefined ? outcome : { ...outcome, learned }
   }
-}
-
-/** Resolves the name, reaches the node and logs in, without rsync (S0.64, S0.65, S1.71). */
-async function login({ sshPool }: TreeDependencies, { node, run, signal, log }: TreeContext): Promise<LoginProof> {
-  const options = { timeoutMs: connectTimeoutMs, signal }
-  let proof = await sshPool.login(node, options)
-  if (run.certificateSerial !== null && proof.certificateSerial !== run.certificateSerial) {
-    // The open connection was made with an earlier certificate: the one of this run has to prove itself.
-    proof = await sshPool.login(node, { ...options, fresh: true })
-  }
-  log(`logged in to ${node.user}@${node.address}:${node.port} with certificate ${proof.certificateSerial}`)
-  return proof
-}
-
-function lessonOf(proof: LoginProof, { run }: TreeContext): NodeLesson {
-  return (node) => {
-    const seen = withLogin(node, { at: proof.at, clockSkewMs: proof.clockSkewMs, certificate: null })
-    const certificate = seen.certificate
-    const accepted =
-      certificate !== null &&
-      certificate.serial === proof.certificateSerial &&
-      certificate.serial === run.certificateSerial
-    return accepted ? { ...seen, certificate: { ...certificate, acceptedAt: proof.at } } : seen
-  }
-}
-
-function clockWarning({ clockSkewMs }: LoginProof, { node, log }: TreeContext) {
-  if (clockSkewMs === null || Math.abs(clockSkewMs) <= tolerableSkewMs) return []
-  const seconds = Math.round(clockSkewMs / 1000)
-  const message = `The clock of ${node.name} is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}. Set it: certificates and file times depend on it.`
-  log(message)
-  return [{ code: 'CLOCK_SKEW', message, evidence: [`skew ${clockSkewMs} ms`] }]
 }
 
 /** An earlier attempt of this run, or a canceled run whose stop was never proven, may still write over there. */
