@@ -70,6 +70,32 @@ describe('the replica', () => {
     expect(after.runs).toBe(before.runs)
   })
 
+  it('follows agents from the snapshot on, and forgets those that were removed', async () => {
+    const { link, reached } = start()
+    const before = link.agents.add('idle')
+    await reached((state) => live(state) && state.agents.get(before.id)?.activity.status === 'idle')
+    link.agents.saveAgent({ ...before, activity: { status: 'locked-out', since: nowMs } })
+    await reached((state) => state.agents.get(before.id)?.activity.status === 'locked-out')
+    link.engine.commit({ kind: 'agent.removed', agentId: before.id })
+    const after = await reached((state) => !state.agents.has(before.id))
+    expect(after.agents.size).toBe(0)
+  })
+
+  it('says which lists to ask for again, and that of all of them after a gap', async () => {
+    const { link, reached } = start()
+    const { revisions } = await reached(live)
+    link.engine.commit({ kind: 'gateway.changed' })
+    const changed = await reached((state) => state.revisions.gateway > revisions.gateway)
+    expect(changed.revisions).toEqual({ ...revisions, gateway: revisions.gateway + 1 })
+    link.engine.send({ kind: 'gap', oldestSeq: 50, headSeq: 99 })
+    await reached(
+      (state) =>
+        state.revisions.gateway > changed.revisions.gateway &&
+        state.revisions.joinTokens > changed.revisions.joinTokens &&
+        state.revisions.authorities > changed.revisions.authorities,
+    )
+  })
+
   it('takes an event that comes twice only once', async () => {
     const { link, reached } = start()
     await reached(live)

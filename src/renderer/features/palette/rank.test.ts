@@ -16,6 +16,7 @@ const items = [
   item('action', 'Show the shortcuts'),
   item('run', 'edge → worker-07'),
   item('plan', 'edge config'),
+  item('agent', 'db-export', 'agent on db-export.internal'),
 ]
 
 describe('the palette', () => {

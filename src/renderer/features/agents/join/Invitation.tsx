@@ -47,7 +47,7 @@ function Open({ invitation, token }: { readonly invitation: NewJoinToken; readon
       </h3>
       <div className="flex items-start gap-1 rounded-md border border-accent bg-ground p-2">
         <code className="min-w-0 flex-1 text-12 break-all">{invitation.command}</code>
-        <CopyButton text={invitation.command} what="command" className="-my-1" />
+        <CopyButton text={invitation.command} what="command for the host" className="-my-1" />
       </div>
       <p className="text-pending">
         Shown only now: it holds the secret, and closing this forgets it. Whoever has it can enroll one host.

@@ -12,6 +12,7 @@ import {
   type GatewayFormState,
   type GatewayProblems,
   gatewayCli,
+  isEveryAddress,
   reachSentence,
   readGatewayForm,
 } from './gatewayForm.ts'
@@ -71,7 +72,7 @@ export function GatewayForm({ settings, onDone, onCancel }: GatewayFormProps) {
       </div>
       <Field
         label="Names agents reach it by"
-        placeholder={form.address.trim() === '' ? 'control.internal' : form.address.trim()}
+        placeholder={nameHint(form.address.trim())}
         spellCheck={false}
         autoComplete="off"
         value={form.names}
@@ -91,6 +92,8 @@ export function GatewayForm({ settings, onDone, onCancel }: GatewayFormProps) {
     </form>
   )
 }
+
+const nameHint = (address: string): string => (address === '' || isEveryAddress(address) ? 'control.internal' : address)
 
 function WhatListens({ settings }: { readonly settings: GatewaySettings }) {
   const port = settings.port === 0 ? 'a free port' : `port ${settings.port}`

@@ -17,7 +17,7 @@ const words = (text: string): string[] => text.split(/[\s,]+/).filter((word) => 
 const fallback: Readonly<Record<keyof GatewayFormState, string>> = {
   address: 'an IP address of this machine, e.g. 10.0.0.5',
   port: 'a port is a number from 0 to 65535; 0 takes a free one',
-  names: 'one to sixteen host names or IP addresses under which agents reach this machine',
+  names: 'one to sixteen host names or IP addresses that agents reach this machine by, e.g. control.internal',
 }
 
 /** Without a name of its own the address is what agents use. */
