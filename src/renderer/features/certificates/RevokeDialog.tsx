@@ -86,8 +86,7 @@ function Reach({ preview }: { readonly preview: RevocationPreview }) {
   return (
     <>
       <p className="font-medium">
-        {plural(preview.certificates.length, 'certificate')} that let somebody in to{' '}
-        {plural(preview.nodes.length, 'node')}
+        {plural(preview.certificates.length, 'certificate')} of {plural(preview.nodes.length, 'node')}
       </p>
       {names.length > 0 && (
         <p className="text-muted">

@@ -45,7 +45,7 @@ describe('revoking', () => {
     for (const node of nodes) link.engine.renew(node)
     await show(link, '#/certificates?tab=issued')
     const dialog = await chooseAllLive()
-    await within(dialog).findByText(/2 certificates that let somebody in to 2 nodes/)
+    await within(dialog).findByText(/2 certificates of 2 nodes/)
     const revoke = within(dialog).getByRole<HTMLButtonElement>('button', { name: 'Revoke 2 certificates' })
     expect(revoke.disabled).toBe(true)
     fireEvent.change(within(dialog).getByLabelText('Why'), { target: { value: '   ' } })

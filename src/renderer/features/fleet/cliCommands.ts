@@ -17,6 +17,8 @@ export const cli = {
     return `lockstep push ${filter === '' ? '--all' : `--filter ${shellQuote(filter)}`} --wait`
   },
   renew: (nodes: readonly string[]): string => `lockstep certs renew ${names(nodes)}`,
+  storageApply: (node: string): string => `lockstep storage apply ${shellQuote(node)}`,
+  storageUndo: (node: string): string => `lockstep storage undo ${shellQuote(node)}`,
   doctor: (node: string): string => `lockstep doctor ${shellQuote(node)}`,
   check: (node: string): string => `lockstep nodes check ${shellQuote(node)}`,
   acceptHostKey: (node: string, fingerprint: string): string =>

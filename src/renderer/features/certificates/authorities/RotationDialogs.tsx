@@ -36,7 +36,7 @@ export function AdvanceRotation({ kind, rotation, progress, onClose }: AdvancePr
       onClose={onClose}
       wide={asked.waiting.length > 0}
       danger={asked.waiting.length > 0 || rotation.phase === 'sign' || rotation.phase === 'retire'}
-      title={`${words.next.replace(/…$/, '')}: ${authorityWords[kind].title}?`}
+      title={`${authorityWords[kind].title}: ${lowerFirst(words.next.replace(/…$/, ''))}?`}
       blastRadius={
         asked.waiting.length === 0
           ? `all ${formatCount(asked.total)}, each proven`
@@ -72,6 +72,8 @@ export function AdvanceRotation({ kind, rotation, progress, onClose }: AdvancePr
     </DecisionDialog>
   )
 }
+
+const lowerFirst = (text: string): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`
 
 /** What becomes of those who are left behind. */
 const consequence: Readonly<Record<Rotation['phase'], string>> = {
@@ -143,7 +145,7 @@ export function RollBackRotation({ kind, rotation, onClose }: RollBackProps) {
     <DecisionDialog
       open
       onClose={onClose}
-      title={`Roll back: ${authorityWords[kind].title}?`}
+      title={`${authorityWords[kind].title}: roll back?`}
       blastRadius="everyone that was given the new authority"
       effect={
         rotation.phase === 'trust'

@@ -23,7 +23,7 @@ import { useKrl } from '../trustQueries.ts'
 import { CreateKrlPlan } from './CreateKrlPlan.tsx'
 import { countStandings, type KrlCoverage, type KrlStanding, krlCoverage, krlStandings } from './coverage.ts'
 import { DeliverKrl, Delivery } from './DeliverKrl.tsx'
-import { krlMarks, krlWords } from './krlWords.ts'
+import { krlCountWords, krlMarks, krlWords } from './krlWords.ts'
 
 /** The revocation list as it is now, and every node that obeys it, is behind, or gets none. */
 export function KrlPanel() {
@@ -169,7 +169,7 @@ function StandingCount({ standing, count, active, onPress }: StandingCountProps)
       <span aria-hidden className="inline-flex">
         <FillMark fill={krlMarks[standing]} />
       </span>
-      <strong className="font-semibold text-text">{formatCount(count)}</strong> {krlWords[standing]}
+      <strong className="font-semibold text-text">{formatCount(count)}</strong> {krlCountWords[standing]}
     </button>
   )
 }

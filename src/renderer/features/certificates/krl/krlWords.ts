@@ -15,3 +15,11 @@ export const krlMarks: Readonly<Record<KrlStanding, TileFill>> = {
   unproven: 'never-synced',
   none: 'unreachable',
 }
+
+/** After a count: `63 without a list`. */
+export const krlCountWords: Readonly<Record<KrlStanding, string>> = {
+  current: 'obey this version',
+  behind: 'behind',
+  unproven: 'not proven yet',
+  none: 'without a list',
+}

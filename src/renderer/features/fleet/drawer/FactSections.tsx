@@ -1,7 +1,9 @@
+import { useState } from 'react'
 import type { Tile } from '../../../../core/fleet/health.ts'
 import type { FleetNode, PlanState } from '../../../../shared/model/node.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { useCall } from '../../../api/useCall.ts'
+import { Button } from '../../../components/Button.tsx'
 import { CopyButton } from '../../../components/CopyButton.tsx'
 import { classNames } from '../../../components/classNames.ts'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
@@ -9,6 +11,7 @@ import { formatDuration } from '../../../components/format.ts'
 import { Time } from '../../../components/Time.tsx'
 import { useStale } from '../../../stores/ReplicaContext.tsx'
 import { formatHash, runHash } from '../../../stores/route.ts'
+import { RevokeDialog } from '../../certificates/RevokeDialog.tsx'
 import { certificateWords } from '../tileWords.ts'
 import { Section } from './Section.tsx'
 
@@ -59,9 +62,27 @@ export function CertificateSection({ node, tile }: { readonly node: FleetNode; r
               </>
             )}
           </p>
+          <RevokeOfNode node={node} />
         </>
       )}
     </Section>
+  )
+}
+
+/** All that this node's logins could use now: for a machine that is lost, or a key that got out. */
+function RevokeOfNode({ node }: { readonly node: FleetNode }) {
+  const stale = useStale()
+  const [deciding, setDeciding] = useState(false)
+  const close = (): void => setDeciding(false)
+  return (
+    <>
+      <Button size="small" className="mt-2" disabled={stale} onClick={() => setDeciding(true)}>
+        Revoke its certificates…
+      </Button>
+      {deciding && (
+        <RevokeDialog targets={{ kind: 'nodes', nodes: [node.id] }} serials={[]} onClose={close} onRevoked={close} />
+      )}
+    </>
   )
 }
 

@@ -13,7 +13,7 @@ import { requestTerminal } from '../../../stores/terminalRequests.ts'
 interface NextActionProps {
   readonly node: FleetNode
   readonly tile: Tile
-  readonly onRequest: (request: 'accept-host-key' | 'edit-login' | 'doctor') => void
+  readonly onRequest: (request: 'accept-host-key' | 'edit-login' | 'storage' | 'doctor') => void
 }
 
 /** Resync and Renew stand below anyway; offering them twice side by side would only ask which one is meant. */
@@ -45,6 +45,8 @@ export function NextAction({ node, tile, onRequest }: NextActionProps) {
     'edit-plan': () => navigate(formatHash({ view: 'plans' })),
     'approve-deletes': () => node.haltedRunId !== null && navigate(runHash(node.haltedRunId)),
     wait: () => void call.run(() => link.client.nodes.check({ node: node.id })),
+    'set-up-storage': () => onRequest('storage'),
+    'deliver-krl': () => navigate(formatHash({ view: 'certificates', query: { tab: 'krl' } })),
     resync: () => void startResync(link, { nodeIds: [node.id] }),
     'renew-certificate': () => void startRenew(link, { nodeIds: [node.id] }),
   }

@@ -20,6 +20,10 @@ import { EditLogin } from './EditLogin.tsx'
 import { CertificateSection, NodeSection, PlansSection } from './FactSections.tsx'
 import { RenewNote, ResyncNote, useResyncState } from './OperationNote.tsx'
 import { RunsStrip } from './RunsStrip.tsx'
+import { StorageDrawer } from './storage/StorageDrawer.tsx'
+import { StorageSection } from './storage/StorageSection.tsx'
+import { HostCertificateSection } from './trust/HostCertificateSection.tsx'
+import { KrlSection } from './trust/KrlSection.tsx'
 import { WhySection } from './WhySection.tsx'
 
 export const drawerPane = { name: 'node drawer', defaultWidth: 440 } as const
@@ -46,47 +50,60 @@ export function NodeDrawer({ nodeId, onClose }: { readonly nodeId: NodeId; reado
   return <KnownNode key={nodeId} node={node} onClose={onClose} />
 }
 
+type Decision = 'accept-host-key' | 'edit-login' | 'storage'
+
 function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClose: () => void }) {
   const now = useNow(tileStepMs)
   const stale = useStale()
   const tile = useMemo(() => computeTile(node, now), [node, now])
-  const [decision, setDecision] = useState<'accept-host-key' | 'edit-login' | null>(null)
+  const [decision, setDecision] = useState<Decision | null>(null)
   const [doctorAsked, setDoctorAsked] = useState(0)
   const askDoctor = (): void => setDoctorAsked((count) => count + 1)
+  const isPush = node.transport === 'push'
   return (
-    <Drawer
-      label={`Node ${node.name}`}
-      paneName={drawerPane.name}
-      defaultWidth={drawerPane.defaultWidth}
-      onClose={onClose}
-      header={
-        <>
-          <h2 className="truncate text-18 font-semibold">{node.name}</h2>
-          <p className="flex items-center gap-2 text-muted">
-            <FillMark fill={tile.fill} withWord />
-            <span>
-              · {node.kind} · {node.address}
-            </span>
-          </p>
-        </>
-      }
-      footer={<Actions node={node} />}
-    >
-      <div className={classNames(stale && 'stale')}>
-        <WhySection
-          node={node}
-          tile={tile}
-          onRequest={(request) => (request === 'doctor' ? askDoctor() : setDecision(request))}
-        />
-        {decision === 'edit-login' && <EditLogin node={node} onClose={() => setDecision(null)} />}
-        <RunsStrip nodeId={node.id} />
-        <CertificateSection node={node} tile={tile} />
-        <PlansSection node={node} tile={tile} />
-        <NodeSection node={node} />
-        <DoctorSection nodeId={node.id} asked={doctorAsked} onAsk={askDoctor} />
-      </div>
-      {decision === 'accept-host-key' && <AcceptHostKey node={node} onClose={() => setDecision(null)} />}
-    </Drawer>
+    <>
+      <Drawer
+        label={`Node ${node.name}`}
+        paneName={drawerPane.name}
+        defaultWidth={drawerPane.defaultWidth}
+        onClose={onClose}
+        header={
+          <>
+            <h2 className="truncate text-18 font-semibold">{node.name}</h2>
+            <p className="flex items-center gap-2 text-muted">
+              <FillMark fill={tile.fill} withWord />
+              <span>
+                · {node.kind} · {node.address}
+              </span>
+            </p>
+          </>
+        }
+        footer={<Actions node={node} />}
+      >
+        <div className={classNames(stale && 'stale')}>
+          <WhySection
+            node={node}
+            tile={tile}
+            onRequest={(request) => (request === 'doctor' ? askDoctor() : setDecision(request))}
+          />
+          {decision === 'edit-login' && <EditLogin node={node} onClose={() => setDecision(null)} />}
+          <RunsStrip nodeId={node.id} />
+          <CertificateSection node={node} tile={tile} />
+          <PlansSection node={node} tile={tile} />
+          {isPush && (
+            <>
+              <HostCertificateSection node={node} />
+              <KrlSection node={node} />
+              <StorageSection node={node} onSetUp={() => setDecision('storage')} />
+            </>
+          )}
+          <NodeSection node={node} />
+          <DoctorSection nodeId={node.id} asked={doctorAsked} onAsk={askDoctor} />
+        </div>
+        {decision === 'accept-host-key' && <AcceptHostKey node={node} onClose={() => setDecision(null)} />}
+      </Drawer>
+      {decision === 'storage' && <StorageDrawer node={node} onClose={() => setDecision(null)} />}
+    </>
   )
 }
 

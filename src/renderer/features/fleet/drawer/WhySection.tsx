@@ -14,7 +14,7 @@ export function WhySection({
 }: {
   readonly node: FleetNode
   readonly tile: Tile
-  readonly onRequest: (request: 'accept-host-key' | 'edit-login' | 'doctor') => void
+  readonly onRequest: (request: 'accept-host-key' | 'edit-login' | 'storage' | 'doctor') => void
 }) {
   const evidence = tile.diagnosis?.evidence ?? []
   return (
