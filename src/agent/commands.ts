@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { text } from 'node:stream/consumers'
 import { describeHolder } from '../core/agent/lock.ts'
 import { writeFileAtomic } from '../platform/atomicFile.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -61,7 +63,7 @@ async function joinSecretOf({ join, joinFile }: EnrollOptions): Promise<string> 
   if (path === undefined)
     throw new AppError('INVALID_INPUT', 'Name the join token: --join <token> or --join-file <file>')
   try {
-    return await readFile(path === '-' ? '/dev/stdin' : path, 'utf8')
+    return path === '-' ? await text(process.stdin) : await readFile(path, 'utf8')
   } catch {
     throw new AppError('INVALID_INPUT', `--join-file: ${path} cannot be read`)
   }
@@ -181,6 +183,6 @@ async function breakLockCommand(options: BreakLockOptions, terminal: Terminal): 
 
 function holderLivesHere(found: Extract<Awaited<ReturnType<typeof readLock>>, { status: 'held' }>): boolean {
   const facts = holderFacts(found)
-  const { process } = found.content
-  return facts.alive && (process === undefined || process === facts.process)
+  const { process, hostname: host } = found.content
+  return host === hostname() && facts.alive && (process === undefined || process === facts.process)
 }
