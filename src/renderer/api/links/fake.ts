@@ -324,6 +324,17 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
       }),
       fault: os.demo.fault.handler(demoStatus),
       heal: os.demo.heal.handler(demoStatus),
+      enrollAgent: os.demo.enrollAgent.handler(({ input: { name } }) => {
+        agents.saveAgent({ ...agents.add('idle'), name })
+        const directory = `/tmp/demo/agents/${name}`
+        return {
+          name,
+          directory,
+          sourceDirectory: `${directory}/data`,
+          storage: 'storage-0006',
+          runCommand: ['lockstep-agent', 'run', '--config', `${directory}/etc`],
+        }
+      }),
     },
   })
 

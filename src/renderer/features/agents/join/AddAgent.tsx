@@ -6,6 +6,7 @@ import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { formatHash, navigate } from '../../../stores/route.ts'
 import { GatewayForm } from '../../settings/gateway/GatewayForm.tsx'
 import type { LoadedGateway } from '../../settings/gateway/useGateway.ts'
+import { DemoAgentOffer } from './DemoAgentOffer.tsx'
 import { Invitation } from './Invitation.tsx'
 import { TokenForm } from './TokenForm.tsx'
 
@@ -30,6 +31,7 @@ export function AddAgent({ gateway, onClose }: AddAgentProps) {
           certificates from this console, and says what it does in its agent.yaml. Nobody logs in there from here.
         </p>
         <Steps gateway={gateway} />
+        <DemoAgentOffer />
       </div>
     </Drawer>
   )
