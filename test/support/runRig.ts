@@ -6,7 +6,7 @@ import { diagnoseProgram } from '../../src/core/diagnose/program.ts'
 import { assignPlans } from '../../src/core/fleet/assignment.ts'
 import { createIdentities } from '../../src/engine/pki/identities.ts'
 import { createPki, type Pki } from '../../src/engine/pki/pki.ts'
-import type { DiagnoseFailure, Identities, LoginProbe, LogStore, Store } from '../../src/engine/ports.ts'
+import type { Authorities, DiagnoseFailure, Identities, LoginProbe, LogStore, Store } from '../../src/engine/ports.ts'
 import type { RunConfig } from '../../src/engine/runs/dependencies.ts'
 import { createRunService, type RunService } from '../../src/engine/runs/runService.ts'
 import { createLoginProbe } from '../../src/engine/ssh/loginProbe.ts'
@@ -41,7 +41,7 @@ export interface RunRig {
   readonly openSsh: ManagedOpenSshAccess
   readonly progress: { readonly runId: RunId; readonly progress: RunProgress }[]
   /** Another service over the same rig, as after a restart; `store` may be one that breaks. */
-  makeService(store?: Store): RunService
+  makeService(store?: Store, changes?: ServiceChanges): RunService
   /** Saves a plan for the rig's nodes; the same name again makes a new revision. */
   plan(spec: z.input<typeof TreeSpec>, name?: string): Promise<Plan>
   /** The same for a plan of any kind; its name is its kind. */
@@ -51,10 +51,19 @@ export interface RunRig {
   /** The run once it satisfies `accept`; by default once it is final or halted. */
   until(runId: RunId, accept?: (run: Run) => boolean): Promise<Run>
   /** Pushes and waits for the end. */
-  run(options?: { readonly plan?: string; readonly key?: string; readonly node?: string }): Promise<Run>
+  run(
+    options?: { readonly plan?: string; readonly key?: string; readonly node?: string },
+    over?: RunService,
+  ): Promise<Run>
   log(runId: RunId): Promise<string>
   freshNode(id?: FleetNode['id']): Promise<FleetNode>
   dispose(): Promise<void>
+}
+
+/** What another service over the rig sees differently. */
+export interface ServiceChanges {
+  readonly authorities?: Authorities
+  readonly clockAheadMs?: number
 }
 
 export interface RigOptions {
@@ -118,18 +127,18 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
   const diagnose: DiagnoseFailure = (node, { certificate: _certificate, ...failure }) =>
     diagnoseProgram(node, { ...failure, nowMs: Date.now() })
   const progress: { runId: RunId; progress: RunProgress }[] = []
-  const makeService = (over: Store = store): RunService =>
+  const makeService = (over: Store = store, { authorities, clockAheadMs = 0 }: ServiceChanges = {}): RunService =>
     createRunService({
       store: over,
       logs,
-      clock: systemClock,
+      clock: { ...systemClock, nowMs: () => systemClock.nowMs() + clockAheadMs },
       ids,
       identities: trust.identities,
       sshPool: pool,
       openSsh,
       diagnose,
       authority: pki.authority,
-      authorities: pki.authorities,
+      authorities: authorities ?? pki.authorities,
       revocations: pki.revocations,
       probes: pki.probes,
       loginProbe,
@@ -174,8 +183,8 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
       },
       { timeoutMs: 40_000 },
     )
-  const push: RunRig['push'] = async (wanted = {}) => {
-    const { runs } = await service.push({
+  const pushOver = async (over: RunService, wanted: Parameters<RunRig['push']>[0] = {}): Promise<Run> => {
+    const { runs } = await over.push({
       idempotencyKey: IdempotencyKey.parse(wanted.key ?? `test-${ids()}`),
       plans: wanted.plan === undefined ? [] : [wanted.plan],
       targets: { kind: 'nodes', nodes: [wanted.node ?? node.name] },
@@ -186,6 +195,7 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
     if (run === undefined) throw new Error('nothing was registered')
     return run
   }
+  const push: RunRig['push'] = (wanted) => pushOver(service, wanted)
   return {
     directory,
     remote,
@@ -207,7 +217,7 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
     until,
     plan: (spec, name = 'site') => savePlan({ name, kind: 'tree', selector: '*', spec: TreeSpec.parse(spec) }),
     planOf: (kind, spec = {}) => savePlan(PlanInput.parse({ name: kind, kind, selector: '*', spec })),
-    run: async (wanted) => until((await push(wanted)).id),
+    run: async (wanted, over = service) => until((await pushOver(over, wanted)).id),
     log: async (runId) => Buffer.from(await logs.read(runId, 0, 16 * 1024 * 1024)).toString('utf8'),
     freshNode: async (id = node.id) => {
       const found = await store.getNode(id)

@@ -99,7 +99,8 @@ async function scanCertificate(node: FleetNode, { timeoutMs, signal }: ProbeOpti
     ...(signal === undefined ? {} : { signal }),
   })
   const lines = scanned.stdout.split('\n').flatMap((line) => {
-    const match = /^\S+ ((\S+-cert-v01@openssh\.com) [A-Za-z0-9+/]+={0,2})$/.exec(line.trim())
+    // For a plain key the name of the host stands first, for a certificate it does not.
+    const match = /^(?:\S+ )?((\S+-cert-v01@openssh\.com) [A-Za-z0-9+/]+={0,2})$/.exec(line.trim())
     return match === null ? [] : [{ type: match[2] ?? '', line: match[1] ?? '' }]
   })
   const pinned = lines.find(({ type }) => node.hostKeys.some((pin) => type.startsWith(pin.keyType)))
