@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import type { Clock } from '../../platform/clock.ts'
 import type { KeyVault } from '../../platform/keyVault/keyVaultPort.ts'
-import type { AppError } from '../../shared/errors.ts'
+import { AppError } from '../../shared/errors.ts'
 import { damaged, keyFileAccess, missing, type StoredKey } from './keyFile.ts'
 import type { KeyFormat } from './keyFormats.ts'
 import { seal, unseal } from './sealing.ts'
@@ -149,10 +149,19 @@ export class KeyRing {
     }
   }
 
+  async #unseal({ stored, fingerprint }: Held): Promise<Buffer> {
+    try {
+      return await unseal(this.#dependencies.vault, stored.sealedKey, this.#context(fingerprint))
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'VAULT_TAMPERED') throw error
+      throw this.damaged(error.message)
+    }
+  }
+
   async #open(fingerprint: string): Promise<KeyObject> {
     const held = this.#held?.find((key) => key.fingerprint === fingerprint)
     if (held === undefined) throw this.damaged(`the key ${fingerprint} is not in it`)
-    const pkcs8 = await unseal(this.#dependencies.vault, held.stored.sealedKey, this.#context(fingerprint))
+    const pkcs8 = await this.#unseal(held)
     try {
       const privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
       if (this.format.belongsTo(privateKey, held.publicKey)) return privateKey

@@ -161,7 +161,7 @@ describe('a fleet, from the engine on', () => {
 
   it('F76 halts before it deletes more than the plan allows, and goes on under the same id when a person says so', async () => {
     const plan = (await test.client.plans.list())[0]
-    const source = plan?.spec.push?.source as string
+    const source = (plan?.kind === 'tree' ? plan.spec.push?.source : undefined) as string
     const kept = new Map<string, Buffer>()
     const { readdir } = await import('node:fs/promises')
     for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
