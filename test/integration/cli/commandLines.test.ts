@@ -31,7 +31,14 @@ function literalFrom(source: string, start: number): string {
 /** What may stand in a `${…}` of a command, with a value it could have. A new one has to be thought of here. */
 const values: readonly (readonly [RegExp, string])[] = [
   [/isFinal/, ' --follow'],
+  [/^logOptions\(/, " --standing live --purpose host --search 'a b'"],
+  [/^storageOptions\(/, " --user sync --principal sync-agent --console 'tried in March'"],
+  [/^serials/, '4711 4712'],
   [/--all.*--filter/, "--filter 'kind:vps and not label.stage:test'"],
+  [/--name/, " --name 'a b'"],
+  [/^lifetimeArgument\(/, '8h'],
+  [/^address$/, '10.0.0.5'],
+  [/^port$/, '8443'],
   [/--node/, "--node 'a b' --node c"],
   [/\.map\(|^names\(/, "'it'\\''s' c"],
   [/run\.id/, '01a1fc86-b60f-722c-a286-6617f32292ae'],
