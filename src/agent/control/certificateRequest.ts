@@ -40,7 +40,7 @@ export async function makeCertificateRequest(key: ClientKey, commonName: string)
   await import('reflect-metadata')
   const { Pkcs10CertificateRequestGenerator } = await import('@peculiar/x509')
   const request = await Pkcs10CertificateRequestGenerator.create(
-    { name: [{ CN: [commonName] }], keys: await importKeys(key), signingAlgorithm: algorithm },
+    { name: [{ CN: [commonName] }], keys: (await importKeys(key)) as never, signingAlgorithm: algorithm },
     webcrypto as never,
   )
   return request.toString('pem')

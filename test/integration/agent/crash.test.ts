@@ -5,7 +5,6 @@ import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { JournalRecord } from '../../../src/agent/run/journal.ts'
 import { type RunState, runStates } from '../../../src/shared/model/run.ts'
-import { type AgentBundle, buildBundle } from './bundle.ts'
 import { type AgentRig, createAgentRig, ended, type RunAnswer, treeDigest } from './rig.ts'
 
 const rounds = Number(process.env.AGENT_CRASH_ROUNDS ?? 12)
@@ -22,7 +21,6 @@ function randomFrom(start: number): () => number {
 }
 
 let rig: AgentRig
-let bundle: AgentBundle
 
 /** What the journal of this run says right now, drafts too; the newest counts. */
 function journalOf(key: string): JournalRecord | null {
@@ -59,15 +57,11 @@ async function killIn(key: string, when: RunState | number): Promise<RunState | 
 
 describe('kill -9 of the agent', () => {
   beforeAll(async () => {
-    bundle = await buildBundle()
-    rig = await createAgentRig({ entry: bundle.entry })
+    rig = await createAgentRig()
     await rig.enroll()
     await rig.fill(200)
   })
-  afterAll(async () => {
-    await rig.stop()
-    await bundle.remove()
-  })
+  afterAll(() => rig.stop())
 
   it(
     `S0.51 S0.59 S0.60 S0.71 S0.82 S0.86 S0.87 S0.88 ${rounds} rounds of ${killsPerRound} kills, in every state and at any moment: one run, no lock in the way, the same tree (seed ${seed})`,

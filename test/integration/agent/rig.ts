@@ -12,10 +12,11 @@ import {
 } from '../../../src/platform/openssh/certificate.ts'
 import { ed25519Blob, formatPublicKeyLine, parsePublicKeyLine } from '../../../src/platform/openssh/publicKey.ts'
 import { startSshd, type TestSshd, type TestSshdOptions } from '../../support/sshd.ts'
+import { buildBundle } from './bundle.ts'
 import { startControlPlane, type TestControlPlane } from './controlPlane.ts'
 
 const repository = join(import.meta.dirname, '../../..')
-const agentEntry = join(repository, 'src/agent/main.ts')
+const sourceEntry = join(repository, 'src/agent/main.ts')
 
 export interface AgentAnswer {
   readonly exitCode: number | null
@@ -86,8 +87,9 @@ export interface AgentRig {
 
 export interface RigOptions {
   readonly sshd?: TestSshdOptions
-  /** Program to run instead of the sources. */
-  readonly entry?: string
+  /** Run the sources instead of the bundle that is shipped. */
+  readonly fromSource?: boolean
+  /** Another Node than the one of the tests. */
   readonly node?: string
 }
 
@@ -102,7 +104,7 @@ export async function createAgentRig(options: RigOptions = {}): Promise<AgentRig
   controlPlane.issueSsh = async ({ publicKey }) => authority.issue(publicKey)
   const sshd = await startSshd({ trustedUserCa: authority.publicKey, principals: ['sync-agent'], ...options.sshd })
   for (const folder of [config, source, target]) await mkdir(folder, { recursive: true })
-  const command = [options.entry ?? agentEntry]
+  const command = [options.fromSource === true ? sourceEntry : await buildBundle(at('program'))]
   const node = options.node ?? process.execPath
   const children = new Set<ChildProcess>()
 

@@ -19,7 +19,7 @@ const way = [
 describe('a run of the agent against a storage that takes certificates alone', () => {
   let rig: AgentRig
   beforeAll(async () => {
-    rig = await createAgentRig()
+    rig = await createAgentRig({ fromSource: true })
     await rig.enroll()
     await rig.fill(1000)
   })
