@@ -1,8 +1,8 @@
 import { classNames } from './classNames.ts'
 
 const lineClass: Readonly<Record<string, string>> = {
-  '+': 'bg-in-step/15 text-in-step',
-  '-': 'bg-error/15 text-error',
+  '+': 'bg-in-step/20 text-text',
+  '-': 'bg-error/20 text-text',
   '@': 'text-faint',
 }
 

@@ -14,6 +14,7 @@ import { CertificateMark, purposeWords } from './CertificateMark.tsx'
 import { standingOfCertificate } from './certificateFilter.ts'
 import { useCertificate } from './logQueries.ts'
 import { RevokeDialog } from './RevokeDialog.tsx'
+import { trustCli } from './trustCommands.ts'
 
 interface CertificateDrawerProps {
   /** Id, or the serial of a user certificate. */
@@ -153,7 +154,7 @@ function Actions({ certificate }: { readonly certificate: IssuedCertificate }) {
       {deciding && (
         <RevokeDialog
           targets={{ kind: 'certificates', ids: [certificate.id] }}
-          serials={[certificate.serial]}
+          commandFor={(reason) => trustCli.revoke([certificate.serial], reason)}
           onClose={() => setDeciding(false)}
           onRevoked={() => setDeciding(false)}
         />

@@ -23,6 +23,9 @@ import { trustCli } from './trustCommands.ts'
 
 type Chosen = ReadonlyMap<CertificateId, IssuedCertificate>
 const none: Chosen = new Map()
+/** More would be no command a person types. */
+const mostSerials = 12
+const serialsOf = (chosen: Chosen): readonly string[] => [...chosen.values()].map(({ serial }) => serial)
 
 /** Everything that was signed, newest first: for whom, on whose word, until when, and whether it still counts. */
 export function IssueLog({ route }: { readonly route: Route }) {
@@ -81,7 +84,7 @@ export function IssueLog({ route }: { readonly route: Route }) {
       {deciding && (
         <RevokeDialog
           targets={{ kind: 'certificates', ids: [...chosen.keys()] }}
-          serials={[...chosen.values()].map(({ serial }) => serial)}
+          commandFor={chosen.size > mostSerials ? null : (reason) => trustCli.revoke(serialsOf(chosen), reason)}
           onClose={() => setDeciding(false)}
           onRevoked={() => {
             setDeciding(false)
@@ -176,7 +179,7 @@ function FilterBar({ filter }: { readonly filter: LogFilter }) {
       )}
       <span className="flex-1" />
       <div className="w-64">
-        <CliEquivalent command={trustCli.issueLog} />
+        <CliEquivalent command={trustCli.issueLog(filter)} />
       </div>
     </search>
   )

@@ -9,18 +9,17 @@ import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { Field } from '../../components/Field.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
-import { trustCli } from './trustCommands.ts'
 
 interface RevokeDialogProps {
   readonly targets: RevocationTargets
-  /** For the command line; empty when the targets are nodes. */
-  readonly serials: readonly string[]
+  /** What does the same on the command line for this reason; null when it would be too long to type. */
+  readonly commandFor: ((reason: string) => string) | null
   readonly onClose: () => void
   readonly onRevoked: () => void
 }
 
 /** Says whom a revocation cuts off, where it takes hold and where it does not, before anything is revoked. */
-export function RevokeDialog({ targets, serials, onClose, onRevoked }: RevokeDialogProps) {
+export function RevokeDialog({ targets, commandFor, onClose, onRevoked }: RevokeDialogProps) {
   const { client } = useLink()
   const [reason, setReason] = useState('')
   const preview = useQuery({
@@ -65,9 +64,7 @@ export function RevokeDialog({ targets, serials, onClose, onRevoked }: RevokeDia
         maxLength={500}
         onChange={(event) => setReason(event.target.value)}
       />
-      {serials.length > 0 && serials.length <= 12 && (
-        <CliEquivalent command={trustCli.revoke(serials, reason.trim() === '' ? 'why' : reason.trim())} />
-      )}
+      {commandFor !== null && <CliEquivalent command={commandFor(reason.trim() === '' ? 'why' : reason.trim())} />}
     </DecisionDialog>
   )
 }

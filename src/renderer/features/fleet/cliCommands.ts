@@ -1,9 +1,17 @@
+import type { StorageSettings } from '../../../shared/model/storage.ts'
 import { shellQuote } from '../../components/CliEquivalent.tsx'
 
 const names = (nodes: readonly string[]): string => nodes.map(shellQuote).join(' ')
 
 /** A long list of names is better said as a filter, where one describes it. */
 const mostNames = 12
+
+function storageOptions({ user, principals, breakGlass }: StorageSettings): string {
+  const names = principals.map((principal) => ` --principal ${shellQuote(principal)}`).join('')
+  const way =
+    breakGlass.kind === 'console' ? ` --console ${shellQuote(breakGlass.note)}` : ' --second-authority break-glass.pub'
+  return ` --user ${shellQuote(user)}${names}${way}`
+}
 
 /** The commands that do the same as the buttons of the fleet view. */
 export const cli = {
@@ -17,7 +25,10 @@ export const cli = {
     return `lockstep push ${filter === '' ? '--all' : `--filter ${shellQuote(filter)}`} --wait`
   },
   renew: (nodes: readonly string[]): string => `lockstep certs renew ${names(nodes)}`,
-  storageApply: (node: string): string => `lockstep storage apply ${shellQuote(node)}`,
+  storagePreview: (node: string, settings: StorageSettings): string =>
+    `lockstep storage preview ${shellQuote(node)}${storageOptions(settings)}`,
+  storageApply: (node: string, settings: StorageSettings): string =>
+    `lockstep storage apply ${shellQuote(node)}${storageOptions(settings)}`,
   storageUndo: (node: string): string => `lockstep storage undo ${shellQuote(node)}`,
   doctor: (node: string): string => `lockstep doctor ${shellQuote(node)}`,
   check: (node: string): string => `lockstep nodes check ${shellQuote(node)}`,

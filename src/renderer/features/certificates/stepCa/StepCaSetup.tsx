@@ -8,6 +8,7 @@ import { CliEquivalent } from '../../../components/CliEquivalent.tsx'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { Field } from '../../../components/Field.tsx'
 import { useStale } from '../../../stores/ReplicaContext.tsx'
+import { trustCli } from '../trustCommands.ts'
 
 interface StepCaSetupProps {
   /** What is kept now; null for the first set-up. */
@@ -86,7 +87,13 @@ export function StepCaSetup({ settings, onSaved, onCancel }: StepCaSetupProps) {
         </div>
       </form>
       <div className="max-w-xl">
-        <CliEquivalent command="lockstep ca step setup" />
+        <CliEquivalent
+          command={trustCli.stepSetup(
+            form.url === '' ? 'https://ca.internal:9000' : form.url,
+            form.rootFingerprint === '' ? 'fingerprint' : plainFingerprint(form.rootFingerprint),
+            form.provisioner,
+          )}
+        />
       </div>
     </section>
   )

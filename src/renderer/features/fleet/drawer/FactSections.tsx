@@ -12,6 +12,7 @@ import { Time } from '../../../components/Time.tsx'
 import { useStale } from '../../../stores/ReplicaContext.tsx'
 import { formatHash, runHash } from '../../../stores/route.ts'
 import { RevokeDialog } from '../../certificates/RevokeDialog.tsx'
+import { trustCli } from '../../certificates/trustCommands.ts'
 import { certificateWords } from '../tileWords.ts'
 import { Section } from './Section.tsx'
 
@@ -80,7 +81,12 @@ function RevokeOfNode({ node }: { readonly node: FleetNode }) {
         Revoke its certificates…
       </Button>
       {deciding && (
-        <RevokeDialog targets={{ kind: 'nodes', nodes: [node.id] }} serials={[]} onClose={close} onRevoked={close} />
+        <RevokeDialog
+          targets={{ kind: 'nodes', nodes: [node.id] }}
+          commandFor={(reason) => trustCli.revokeOfNode(node.name, reason)}
+          onClose={close}
+          onRevoked={close}
+        />
       )}
     </>
   )

@@ -189,7 +189,9 @@ function Decide({ node, settings, preview, looking, onLookAgain, onBack, onAppli
           Apply to {node.name}
         </Button>
       </div>
-      <CliEquivalent command={cli.storageApply(node.name)} />
+      <CliEquivalent
+        command={isPossible ? cli.storageApply(node.name, settings) : cli.storagePreview(node.name, settings)}
+      />
     </section>
   )
 }

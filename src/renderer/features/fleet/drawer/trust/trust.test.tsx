@@ -102,7 +102,7 @@ describe('trust in the drawer of a node', () => {
     fireEvent.click(within(section('Revocation list')).getByRole('button', { name: 'Deliver now' }))
     await waitFor(() => expect(link.engine.runs.size).toBe(1))
     link.engine.endRun([...link.engine.runs.keys()][0] as never, 'succeeded')
-    await waitFor(() => expect(section('Revocation list').textContent).toContain('Version 7 proven'))
+    await waitFor(() => expect(section('Revocation list').textContent).toContain('Version 7 was proven'))
     expect(section('Revocation list').textContent).toContain('obeys this version')
   })
 
