@@ -6,7 +6,7 @@ import { FleetPage } from '../pages/fleet.ts'
 
 test.describe.configure({ mode: 'serial' })
 
-const views = ['fleet', 'fleet?view=table', 'runs', 'certificates', 'plans', 'audit', 'settings'] as const
+const views = ['fleet', 'fleet?view=table', 'runs', 'agents', 'certificates', 'plans', 'audit', 'settings'] as const
 const sizes = [
   { width: 1280, height: 800 },
   { width: 1920, height: 1080 },

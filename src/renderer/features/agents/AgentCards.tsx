@@ -2,8 +2,8 @@ import type { AgentId } from '../../../shared/model/ids.ts'
 import { classNames } from '../../components/classNames.ts'
 import { agentHash } from '../../stores/route.ts'
 import { AgentMark } from './AgentMark.tsx'
-import { LastRun, LastSeen } from './agentFacts.tsx'
-import { type AgentRow, activityWords, standingSentence } from './agentStanding.ts'
+import { Doing, LastRun, LastSeen } from './agentFacts.tsx'
+import { type AgentRow, standingSentence } from './agentStanding.ts'
 
 interface AgentCardsProps {
   readonly rows: readonly AgentRow[]
@@ -45,7 +45,7 @@ function Card({ row, now, open }: { readonly row: AgentRow; readonly now: number
         </h2>
         <AgentMark standing={standing} withWord />
       </header>
-      <p className="text-muted">{sentence ?? activityWords(row, now)}</p>
+      <p className="text-muted">{sentence ?? <Doing row={row} />}</p>
       <dl className="mt-auto grid grid-cols-[72px_1fr] gap-y-0.5">
         <dt className="text-faint">Host</dt>
         <dd className="min-w-0 truncate">

@@ -70,12 +70,16 @@ export function AgentHeader(props: AgentHeaderProps) {
       }
       actions={
         <div className="flex items-center gap-2">
-          <FilterField text={filter.text} onLeave={onLeaveFilter} />
-          <IconButton
-            label={layout === 'cards' ? 'Show as a table (v)' : 'Show as cards (v)'}
-            icon={layout === 'cards' ? <List className="size-4" /> : <LayoutGrid className="size-4" />}
-            onClick={() => switchLayout(layout)}
-          />
+          {total > 0 && (
+            <>
+              <FilterField text={filter.text} onLeave={onLeaveFilter} />
+              <IconButton
+                label={layout === 'cards' ? 'Show as a table (v)' : 'Show as cards (v)'}
+                icon={layout === 'cards' ? <List className="size-4" /> : <LayoutGrid className="size-4" />}
+                onClick={() => switchLayout(layout)}
+              />
+            </>
+          )}
           <Button variant="primary" icon={<Plus aria-hidden className="size-4" />} disabled={stale} onClick={onAdd}>
             Add an agent
           </Button>

@@ -2,7 +2,7 @@ import { type ReactNode, useMemo } from 'react'
 import type { AgentId } from '../../../shared/model/ids.ts'
 import { type Column, DataTable } from '../../components/DataTable.tsx'
 import { AgentMark } from './AgentMark.tsx'
-import { ClientCertificateEnd, LastRun, LastSeen, LockWords, SshCertificateEnd } from './agentFacts.tsx'
+import { ClientCertificateEnd, Doing, LastRun, LastSeen, LockWords, SshCertificateEnd } from './agentFacts.tsx'
 import { type AgentRow, activityWords, agentStandings, lockFacts } from './agentStanding.ts'
 
 interface AgentTableProps {
@@ -65,7 +65,11 @@ const columnsAt = (now: number): readonly Column<AgentRow>[] => [
     id: 'activity',
     header: 'Doing',
     width: 'minmax(128px, 1fr)',
-    cell: (row) => <span className="text-muted">{activityWords(row, now)}</span>,
+    cell: (row) => (
+      <span className="text-muted">
+        <Doing row={row} />
+      </span>
+    ),
     sortValue: (row) => activityWords(row, now),
   },
   {

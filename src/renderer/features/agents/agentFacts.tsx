@@ -1,13 +1,27 @@
 import type { Agent } from '../../../shared/model/agent.ts'
 import { RunMark, runStatusWords } from '../../components/StatusMark.tsx'
 import { Time } from '../../components/Time.tsx'
+import { useNow } from '../../stores/clock.ts'
 import { runHash } from '../../stores/route.ts'
-import { clientCertificateTone, lockFacts, noticeableSkewMs, signedSkew, type Tone } from './agentStanding.ts'
+import {
+  type AgentRow,
+  activityWords,
+  clientCertificateTone,
+  lockFacts,
+  noticeableSkewMs,
+  signedSkew,
+  type Tone,
+} from './agentStanding.ts'
 
 export const toneClass: Readonly<Record<Tone, string>> = {
   calm: 'text-muted',
   notice: 'text-pending',
   alarm: 'text-error',
+}
+
+/** What it does, by the second. */
+export function Doing({ row }: { readonly row: AgentRow }) {
+  return activityWords(row, useNow())
 }
 
 /** How the last run ended, and when; a way to it. */
@@ -42,11 +56,13 @@ function Skew({ agent: { clockSkewMs } }: { readonly agent: Agent }) {
 }
 
 /** Short-lived by design: between two runs an SSH certificate may be over without anything being wrong. */
-export function SshCertificateEnd({ agent: { sshCertificate } }: { readonly agent: Agent }) {
+export function SshCertificateEnd({ agent: { sshCertificate, status } }: { readonly agent: Agent }) {
+  if (status === 'revoked') return null
   return <Time at={sshCertificate?.validBefore ?? null} fallback="none yet" className="text-muted" />
 }
 
 export function ClientCertificateEnd({ agent, now }: { readonly agent: Agent; readonly now: number }) {
+  if (agent.status === 'revoked') return <span className="text-muted">revoked</span>
   return <Time at={agent.certificate.validBefore} className={toneClass[clientCertificateTone(agent, now)]} />
 }
 

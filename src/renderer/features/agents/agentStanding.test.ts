@@ -73,6 +73,9 @@ describe('where an agent stands', () => {
     expect(activityWords(row(idle), nowMs)).toBe('next in 11 min')
     expect(activityWords(row(unknown), nowMs)).toBe('waits for its time')
     expect(activityWords(row(unknown, node, null), nowMs)).toBe('no schedule')
+    const ahead = { ...agent('running'), clockSkewMs: 94_000 }
+    const begun = { ...ahead, activity: { ...ahead.activity, since: nowMs + 94_000 } } as typeof ahead
+    expect(activityWords(row(begun), nowMs)).toBe('push, 0 s')
     const due = { ...idle, activity: { status: 'idle', nextRunAt: nowMs - 120_000 } } as const
     expect(activityWords(row(due), nowMs)).toBe('was due 2 min ago')
   })

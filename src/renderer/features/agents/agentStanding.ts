@@ -53,13 +53,16 @@ export function standingOf(agent: Agent, node: FleetNode | undefined, nowMs: num
   return agent.lastRun?.status === 'failed' ? 'failed' : 'idle'
 }
 
+/** The agent's clock may be ahead of ours: nothing has lasted less than no time. */
+const since = (sinceMs: number, nowMs: number): string => coarse(Math.max(0, nowMs - sinceMs))
+
 /** A few words on what it does, for one cell of a table; what a silent agent said last is not what it does. */
 export function activityWords({ agent: { activity }, schedule, standing }: AgentRow, nowMs: number): string {
   if (standing === 'revoked') return ''
   if (standing === 'silent') return 'not known'
-  if (standing === 'halted') return 'waits for a person'
-  if (activity.status === 'running') return `${stateWords[activity.state]}, ${coarse(nowMs - activity.since)}`
-  if (activity.status === 'locked-out') return `waits, ${coarse(nowMs - activity.since)}`
+  if (standing === 'halted') return 'needs a person'
+  if (activity.status === 'running') return `${stateWords[activity.state]}, ${since(activity.since, nowMs)}`
+  if (activity.status === 'locked-out') return `waits, ${since(activity.since, nowMs)}`
   if (activity.nextRunAt === null) return schedule === null ? 'no schedule' : 'waits for its time'
   if (activity.nextRunAt <= nowMs) return `was due ${formatRelative(activity.nextRunAt, nowMs)}`
   return `next ${formatRelative(activity.nextRunAt, nowMs)}`
@@ -69,7 +72,7 @@ export function activityWords({ agent: { activity }, schedule, standing }: Agent
 export function standingSentence({ agent, standing }: AgentRow, nowMs: number): string | null {
   switch (standing) {
     case 'revoked':
-      return 'Revoked: the gateway refuses its certificate. To let this host back in, remove the agent and enroll it again.'
+      return 'Revoked: the gateway refuses its certificate. To let this host back in, enroll it again with a new join token; it comes back as a new agent.'
     case 'silent':
       return silenceSentence(agent, nowMs)
     case 'locked-out':

@@ -164,7 +164,7 @@ function NoAgents({ onAdd }: { readonly onAdd: () => void }) {
         in. It reports every run here, with its eleven states, its output and what it verified.
       </p>
       <p className="mt-1">Adding one takes a join token from here and one command on the host.</p>
-      <div className="mx-auto mt-4 w-72 text-left">
+      <div className="mx-auto mt-4 w-80 text-left">
         <CliEquivalent command={cli.join(null, 3600)} />
       </div>
     </EmptyState>

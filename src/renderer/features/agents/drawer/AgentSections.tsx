@@ -28,15 +28,21 @@ export function LockSection({ agent, lock }: { readonly agent: Agent; readonly l
 
 /** By what it proves itself, and until when. */
 export function CertificatesSection({ agent, now }: { readonly agent: Agent; readonly now: number }) {
-  const { sshCertificate, certificate } = agent
+  const { certificate } = agent
   return (
     <Section title="Certificates">
       <Facts nameWidth="120px">
         <Fact name="To storage, SSH">
-          <SshCertificate sshCertificate={sshCertificate} now={now} />
+          <SshCertificate agent={agent} now={now} />
         </Fact>
         <Fact name="To here, TLS">
-          ends <ClientCertificateEnd agent={agent} now={now} />. The agent renews it by itself.
+          {agent.status === 'revoked' ? (
+            'revoked: the gateway refuses it'
+          ) : (
+            <>
+              ends <ClientCertificateEnd agent={agent} now={now} />. The agent renews it by itself.
+            </>
+          )}
         </Fact>
         <Fact name="TLS serial">
           <LongText text={certificate.serial} what="serial" />
@@ -47,22 +53,18 @@ export function CertificatesSection({ agent, now }: { readonly agent: Agent; rea
   )
 }
 
-function SshCertificate({
-  sshCertificate,
-  now,
-}: {
-  readonly sshCertificate: Agent['sshCertificate']
-  readonly now: number
-}): ReactNode {
+function SshCertificate({ agent, now }: { readonly agent: Agent; readonly now: number }): ReactNode {
+  const { sshCertificate, status } = agent
   if (sshCertificate === null) return 'none yet: its first run asks for one'
   const over = sshCertificate.validBefore <= now
   return (
     <>
-      {over ? 'ended' : 'ends'} <Time at={sshCertificate.validBefore} />, serial{' '}
+      {status === 'revoked' ? 'revoked, would have ended' : over ? 'ended' : 'ends'}{' '}
+      <Time at={sshCertificate.validBefore} />, serial{' '}
       <a className="text-accent underline" href={formatHash({ view: 'certificates', path: [sshCertificate.serial] })}>
         {sshCertificate.serial}
       </a>
-      {over && '. Its next run gets a new one.'}
+      {over && status === 'active' && '. Its next run gets a new one.'}
     </>
   )
 }

@@ -32,7 +32,7 @@ export function RevokeAgent({ agent, onClose }: { readonly agent: Agent; readonl
             ` The run under way (${stateWords[activity.state]}) ends here as failed: what it still writes to storage is not known.`}
         </>
       }
-      undo="None for this certificate. The host can be enrolled again with a new join token, after it was removed here."
+      undo="None for these certificates. The host can be enrolled again with a new join token."
       confirmLabel="Revoke the agent"
       onConfirm={() => void confirm()}
       busy={call.busy}
