@@ -24,6 +24,7 @@ import {
 import { kindWords, planLines, planWarning } from './planWords.ts'
 import { RemovePlan } from './RemovePlan.tsx'
 import { reachOf } from './reach.ts'
+import { sshDirectory } from './sshDirectory.ts'
 import { newTrustPlanDocument, TrustPlanForm } from './TrustPlanForm.tsx'
 import { YamlEditor } from './YamlEditor.tsx'
 
@@ -37,14 +38,16 @@ interface PlanEditorProps {
   readonly kind: WritableKind
 }
 
-function firstText(plan: PlanEditorProps['plan'], kind: WritableKind): string {
+function firstText(plan: PlanEditorProps['plan'], kind: WritableKind, directory: string): string {
   if (plan !== null) return formatPlanDocument([plan])
-  return kind === 'tree' ? newPlanDocument : newTrustPlanDocument(kind)
+  return kind === 'tree' ? newPlanDocument : newTrustPlanDocument(kind, directory)
 }
 
 /** Writes plans; what applying would do stands beside the text, before anything is done. */
 export function PlanEditor({ plan, kind }: PlanEditorProps) {
-  const [text, setText] = useState(() => firstText(plan, kind))
+  const nodes = useReplica((state) => state.nodes)
+  const [directory] = useState(() => sshDirectory(nodes.values()).directory)
+  const [text, setText] = useState(() => firstText(plan, kind, directory))
   const [base, setBase] = useState(text)
   const [deciding, setDeciding] = useState(false)
   const problemsId = useId()
@@ -92,7 +95,7 @@ export function PlanEditor({ plan, kind }: PlanEditorProps) {
           {plan === null && <KindChoice kind={kind} />}
           <div className="min-h-0 flex-1">
             {plan === null && kind !== 'tree' ? (
-              <TrustPlanForm kind={kind} problems={problems} onChange={setText} />
+              <TrustPlanForm kind={kind} directory={directory} problems={problems} onChange={setText} />
             ) : (
               <YamlEditor text={text} problems={problems} onChange={setText} describedBy={problemsId} />
             )}

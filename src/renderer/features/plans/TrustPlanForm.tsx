@@ -2,6 +2,7 @@ import { useState } from 'react'
 import type { PlanInput, PlanKind } from '../../../shared/model/plan.ts'
 import { Field } from '../../components/Field.tsx'
 import { formatPlanDocument, type PlanProblem } from './planDocument.ts'
+import { inSshDirectory } from './sshDirectory.ts'
 
 export type TrustPlanKind = Exclude<PlanKind, 'tree' | 'agent'>
 
@@ -81,10 +82,10 @@ const shapes: Readonly<Record<TrustPlanKind, FormShape>> = {
   },
 }
 
-const initialValues = (kind: TrustPlanKind): Readonly<Record<string, string>> => ({
+const initialValues = (kind: TrustPlanKind, directory: string): Readonly<Record<string, string>> => ({
   name: shapes[kind].name,
   selector: '*',
-  ...Object.fromEntries(shapes[kind].fields.map(({ path, initial }) => [path, initial])),
+  ...Object.fromEntries(shapes[kind].fields.map(({ path, initial }) => [path, inSshDirectory(initial, directory)])),
 })
 
 const documentOf = (kind: TrustPlanKind, values: Readonly<Record<string, string>>): string =>
@@ -92,18 +93,21 @@ const documentOf = (kind: TrustPlanKind, values: Readonly<Record<string, string>
     { name: values.name, kind, selector: values.selector, spec: shapes[kind].specOf(values) } as PlanInput,
   ])
 
-export const newTrustPlanDocument = (kind: TrustPlanKind): string => documentOf(kind, initialValues(kind))
+/** @param directory in which sshd of the nodes is configured */
+export const newTrustPlanDocument = (kind: TrustPlanKind, directory: string): string =>
+  documentOf(kind, initialValues(kind, directory))
 
 interface TrustPlanFormProps {
   readonly kind: TrustPlanKind
+  readonly directory: string
   readonly problems: readonly PlanProblem[]
   /** The document that says the same as the form. */
   readonly onChange: (text: string) => void
 }
 
 /** A few fields instead of YAML, for plans whose content the engine makes. Starts from the usual paths. */
-export function TrustPlanForm({ kind, problems, onChange }: TrustPlanFormProps) {
-  const [values, setValues] = useState(() => initialValues(kind))
+export function TrustPlanForm({ kind, directory, problems, onChange }: TrustPlanFormProps) {
+  const [values, setValues] = useState(() => initialValues(kind, directory))
   const set = (path: string, value: string): void => {
     const next = { ...values, [path]: value }
     setValues(next)

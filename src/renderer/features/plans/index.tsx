@@ -26,10 +26,10 @@ export function View({ route }: { readonly route: Route }) {
   const plan = useReplica((state) => state.plans.get(first as PlanId))
   const loaded = useReplica((state) => state.loaded)
   if (first === undefined) return <PlanList />
+  if (!loaded) return <ViewHeader title="Plans" summary="Loading" />
   if (first === 'new') return <PlanEditor key={route.query.kind} plan={null} kind={newKindOf(route)} />
   if (plan?.kind === 'agent') return <AgentPlanView plan={plan} />
   if (plan !== undefined) return <PlanEditor key={plan.id} plan={plan} kind={plan.kind} />
-  if (!loaded) return <ViewHeader title="Plans" summary="Loading" />
   return (
     <EmptyState
       title="There is no such plan"

@@ -1,13 +1,14 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Plan, PlanOf } from '../../../shared/model/plan.ts'
 import { createFakeLink, type FakeLink } from '../../api/links/fake.ts'
-import { fakeNodes, fakePlan } from '../../api/links/fakeFleet.ts'
+import { fakeNode, fakeNodes, fakePlan } from '../../api/links/fakeFleet.ts'
 import { renderView } from '../../dev/renderForTest.tsx'
 import { View } from './index.tsx'
 
 let stop: (() => void) | null = null
 
-async function show(hash: string, plans = [fakePlan]): Promise<FakeLink> {
+async function show(hash: string, plans: readonly Plan[] = [fakePlan]): Promise<FakeLink> {
   const link = createFakeLink({ nodes: fakeNodes(20, Date.now()), plans })
   stop = (await renderView(View, link, hash)).stop
   return link
@@ -68,6 +69,54 @@ describe('plans', () => {
     expect(dialog.textContent).toContain('20 of 20 nodes')
     fireEvent.click(within(dialog).getByRole('button', { name: 'Remove the plan' }))
     await waitFor(() => expect(link.engine.plans.size).toBe(0))
+  })
+
+  it('F56 writes a plan for the revocation list with a form, and names the field that is wrong', async () => {
+    const link = await show('#/plans/new')
+    fireEvent.click(await screen.findByRole('button', { name: 'revocation list' }))
+    const file = await screen.findByLabelText<HTMLInputElement>('File on the node')
+    expect(file.value).toBe('/etc/ssh/lockstep.krl')
+    fireEvent.change(file, { target: { value: '/etc/ssh/with a space' } })
+    await waitFor(() => expect(screen.getByLabelText('File on the node').getAttribute('aria-invalid')).toBe('true'))
+    expect(screen.getByRole('button', { name: 'Apply…' })).toHaveProperty('disabled', true)
+    fireEvent.change(screen.getByLabelText('File on the node'), { target: { value: '~/ssh/list.krl' } })
+    fireEvent.click(screen.getByRole('button', { name: 'Apply…' }))
+    fireEvent.click(await screen.findByRole('button', { name: 'Apply 1 plan' }))
+    await waitFor(() => expect(link.engine.plans.size).toBe(2))
+    expect([...link.engine.plans.values()].at(-1)).toMatchObject({ kind: 'krl', spec: { file: '~/ssh/list.krl' } })
+  })
+
+  it('F54 proposes paths beside the sshd_config that the nodes have', async () => {
+    const { sshd, ...node } = fakeNode(1, Date.now(), 'in-step')
+    const link = createFakeLink({
+      nodes: [{ ...node, sshd: { ...sshd, configFile: '~/.machine/etc/ssh/sshd_config' } }],
+      plans: [fakePlan],
+    })
+    stop = (await renderView(View, link, '#/plans/new?kind=host-certificate')).stop
+    const file = await screen.findByLabelText<HTMLInputElement>('Public host key on the node')
+    expect(file.value).toBe('~/.machine/etc/ssh/ssh_host_ed25519_key.pub')
+  })
+
+  it('S0.35 shows what an agent reported, and offers no change here', async () => {
+    const agentPlan = {
+      ...fakePlan,
+      kind: 'agent',
+      name: 'backup of db-1',
+      spec: {
+        storage: { address: 'storage.internal', port: 22, user: 'sync' },
+        push: [{ source: '/srv/db', target: '/data/db' }],
+        pull: [],
+        excludes: [],
+        delete: false,
+        verify: 'checksum',
+        schedule: null,
+      },
+    } as PlanOf<'agent'>
+    await show(`#/plans/${agentPlan.id}`, [agentPlan])
+    expect((await screen.findByRole('region', { name: 'Plan of the agent' })).textContent).toContain('/srv/db')
+    expect(screen.getByText(/Configured on the agent/)).toBeDefined()
+    expect(screen.queryByRole('button', { name: 'Apply…' })).toBeNull()
+    expect(screen.queryByLabelText('Plans as YAML')).toBeNull()
   })
 
   it('teaches when there is no plan', async () => {

@@ -11,6 +11,7 @@ import { EmptyState } from '../../../components/EmptyState.tsx'
 import { plural } from '../../../components/format.ts'
 import { useReplica, useStale } from '../../../stores/ReplicaContext.tsx'
 import { formatHash, navigate } from '../../../stores/route.ts'
+import { inSshDirectory, sshDirectory } from '../../plans/sshDirectory.ts'
 
 const planName = 'revocation list'
 
@@ -52,7 +53,8 @@ function CreateDialog({ onClose }: { readonly onClose: () => void }) {
   const { client } = useLink()
   const nodes = useReplica((state) => state.nodes)
   const pushNodes = [...nodes.values()].filter((node) => node.transport === 'push').length
-  const spec = KrlSpec.parse({})
+  const [{ directory, elsewhere }] = useState(() => sshDirectory(nodes.values()))
+  const spec = { file: inSshDirectory(KrlSpec.parse({}).file, directory) }
   const apply = useMutation({
     mutationFn: () => client.plans.apply({ plans: [{ name: planName, kind: 'krl', selector: '*', spec }] }),
     onSuccess: onClose,
@@ -67,6 +69,12 @@ function CreateDialog({ onClose }: { readonly onClose: () => void }) {
         <>
           Makes the plan “{planName}”: the list goes to <code>{spec.file}</code>, and <code>RevokedKeys</code> in
           sshd_config points to it. The first list may be empty. The next cycle delivers it, or Deliver now.
+          {elsewhere > 0 && (
+            <p className="mt-1 text-pending">
+              {plural(elsewhere, 'node keeps', 'nodes keep')} what sshd reads in another directory: choose nodes and
+              file instead.
+            </p>
+          )}
         </>
       }
       undo="Remove the plan. The list that was delivered by then stays on the nodes."

@@ -39,8 +39,7 @@ export function KrlSection({ node }: { readonly node: FleetNode }) {
               'No version was proven here yet.'
             ) : (
               <>
-                Version {node.krl.version} proven <Time at={node.krl.verifiedAt} />: a login with a revoked certificate
-                was refused.
+                Version {node.krl.version} was proven <Time at={node.krl.verifiedAt} />: read back, and sshd obeys it.
               </>
             )}
             {krl !== undefined && row.standing !== 'current' && ` The list is at version ${krl.version} now.`}
