@@ -12,6 +12,8 @@ export interface RunMemory {
   receiverWasEmpty: { push: boolean[]; pull: boolean[] }
   /** The certificate we log in with. */
   certificate: PresentedCertificate | null
+  /** A check by content found what size and time hide: the next transfer compares content too. */
+  compareContent: boolean
   /** Clock of storage minus ours. */
   clockSkewMs: number | null
 }
@@ -20,6 +22,7 @@ export const emptyMemory = (): RunMemory => ({
   sources: [],
   receiverWasEmpty: { push: [], pull: [] },
   certificate: null,
+  compareContent: false,
   clockSkewMs: null,
 })
 

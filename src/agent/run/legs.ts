@@ -31,7 +31,7 @@ export function transferOf(leg: Leg, { setup, memory }: StepContext, options: Tr
     remoteProgram: 'rsync',
     deletes: null,
     dryRun: false,
-    checksum: false,
+    checksum: memory.compareContent,
     listEqual: false,
     replaceTogether: memory.receiverWasEmpty[leg.direction][leg.index] !== true,
     ...options,

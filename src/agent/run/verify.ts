@@ -82,6 +82,7 @@ async function compare(context: StepContext, leg: Leg, checksum: boolean): Promi
   if (result.exitCode !== 0) return retryFromStart(sourceChanged([]))
   if (different.length > 0) {
     for (const name of different.slice(0, 20)) context.log(`differs: ${name}`)
+    context.memory.compareContent = checksum
     return retryFromStart(verifyMismatch(storageOf(context).name, different.slice(0, mostNames)))
   }
   return miscount(context, leg, entries, tally) ?? entries
