@@ -5,13 +5,14 @@ import { exec } from '../platform/exec.ts'
 import { parsePublicKeyLine } from '../platform/openssh/publicKey.ts'
 import { AppError } from '../shared/errors.ts'
 import type { DemoAgent, DemoFault, DemoNode, DemoStatus } from '../shared/model/demo.ts'
+import type { SshdControl } from '../shared/model/node.ts'
 import { type FreeEndpoint, findFreeEndpoint } from './addresses.ts'
 import { catalogue } from './catalogue.ts'
 import { type DemoAgentOrder, demoAgentNames, enrollDemoAgent } from './demoAgent.ts'
 import { assertFaultPossible, proveFault } from './faults.ts'
 import { type NodeRecord, readFleetFile, writeFleetFile } from './fleetFile.ts'
 import { readPublicKeyLine } from './hostKey.ts'
-import { type FleetLayout, fleetLayout, targetDirectory } from './layout.ts'
+import { type FleetLayout, fleetLayout, sshdControlPaths, targetDirectory } from './layout.ts'
 import { writeNodeFiles } from './nodeFiles.ts'
 import { ensurePrivilegeSeparationDirectory, isRunning, recordedProcesses, startNode } from './nodeProcess.ts'
 import { demoPrincipal } from './nodeTemplates.ts'
@@ -33,6 +34,8 @@ export interface DemoRegistration {
   readonly targetDirectory: string
   /** Public key line by node name: the key the node was born with, also while it serves another one. */
   readonly hostKeys: ReadonlyMap<string, string>
+  /** How sshd of a node is changed and told so. */
+  readonly sshd: SshdControl
 }
 
 /** sshd processes started side by side. */
@@ -94,7 +97,14 @@ export class DemoFleet {
         async ({ name }) => [name, await readPublicKeyLine(fleet.node(name).originalHostKey)] as const,
       )
       const hostKeys = new Map(await Promise.all(keys))
-      return { user: loginUser(), principal: demoPrincipal, sourceDirectory: fleet.source, targetDirectory, hostKeys }
+      return {
+        user: loginUser(),
+        principal: demoPrincipal,
+        sourceDirectory: fleet.source,
+        targetDirectory,
+        hostKeys,
+        sshd: await sshdControl(),
+      }
     })
   }
 
@@ -213,6 +223,11 @@ interface Programs {
   readonly sshd: string
   readonly user: string
   readonly sshVersion: number
+}
+
+async function sshdControl(): Promise<SshdControl> {
+  const { configFile, pidFile } = sshdControlPaths
+  return { configFile, program: await findSshd(), reload: { kind: 'pid-file', file: pidFile }, sudo: 'never' }
 }
 
 /** Processes are found by the real path of their node, so symbolic links are resolved up front. */

@@ -6,11 +6,17 @@ export interface NodeLayout {
   readonly directory: string
   /** HOME of every session. */
   readonly home: string
+  /** In the home, a link to the directory: `~/.machine/etc/ssh` means the node's own, wherever the fleet lies. */
+  readonly machineLink: string
   readonly hostsFile: string
+  /** The key that the node serves now. */
   readonly hostKey: string
-  /** The key the node was born with, kept aside while another one is served. */
+  /** The key the node was born with, kept aside also while another one is served. */
   readonly originalHostKey: string
+  /** Belongs to the node, as on any machine: written once, then changed by whoever manages it. */
   readonly sshdConfig: string
+  /** What makes it a demo node; included by `sshdConfig`, written anew for every fault. */
+  readonly sshdBase: string
   readonly principals: string
   readonly session: string
   readonly fullDisk: string
@@ -35,6 +41,12 @@ export interface FleetLayout {
 /** Below HOME of each node; what the seeded plan writes to. */
 export const targetDirectory = '~/sync/edge-config'
 
+/** Where sshd of a node is configured, as a session of that node would name it. */
+export const sshdControlPaths = { configFile: '~/.machine/etc/ssh/sshd_config', pidFile: '~/.machine/run/sshd.pid' }
+
+/** Below HOME of storage nodes: where agents may push to. */
+export const agentsDirectory = 'agents'
+
 /** An sshd of ours is recognised by having this file of a node open. */
 export const logName = 'sshd.log'
 
@@ -43,10 +55,12 @@ function nodeLayout(directory: string): NodeLayout {
   return {
     directory,
     home: at('home'),
+    machineLink: at('home', '.machine'),
     hostsFile: at('etc', 'hosts'),
     hostKey: at('etc', 'ssh', 'ssh_host_ed25519_key'),
     originalHostKey: at('etc', 'ssh', 'ssh_host_ed25519_key.original'),
     sshdConfig: at('etc', 'ssh', 'sshd_config'),
+    sshdBase: at('etc', 'ssh', 'sshd_demo_config'),
     principals: at('etc', 'ssh', 'authorized_principals'),
     session: at('etc', 'session'),
     fullDisk: at('etc', 'full-disk'),

@@ -16,17 +16,20 @@ const quotedToken = (path: string): string => quoted(path.replaceAll('%', '%%'))
 
 interface SshdOptions {
   readonly user: string
-  readonly hostKey: string
   /** E.g. 9.2; some options do not exist before, others default to something unsuitable after. */
   readonly sshVersion: number
 }
 
-/** A complete sshd_config; nothing of the system's own configuration is read. */
-export function sshdConfig(node: NodeRecord, fleet: FleetLayout, options: SshdOptions): string {
+/** What a new node has for sshd_config. `Include` expands patterns, so that their signs are escaped. */
+export const sshdConfig = (layout: NodeLayout): string =>
+  `Include ${quoted(layout.sshdBase.replaceAll(/[\\*?[\]]/g, '\\$&'))}\n`
+
+/** A complete configuration; nothing of the system's own is read. */
+export function sshdBaseConfig(node: NodeRecord, fleet: FleetLayout, options: SshdOptions): string {
   const layout = fleet.node(node.name)
   const lines = [
     `ListenAddress ${node.address}:${node.internalPort ?? node.port}`,
-    `HostKey ${quoted(options.hostKey)}`,
+    `HostKey ${quoted(layout.hostKey)}`,
     `PidFile ${quoted(layout.sshdPid)}`,
     `TrustedUserCAKeys ${quoted(fleet.trustedUserCa)}`,
     `AuthorizedPrincipalsFile ${quotedToken(layout.principals)}`,

@@ -24,7 +24,7 @@ import type {
   PlanId,
   RunId,
 } from '../shared/model/ids.ts'
-import type { FleetNode, OfferedHostKey, PinnedHostKey } from '../shared/model/node.ts'
+import type { FleetNode, OfferedHostKey, PinnedHostKey, SshdControl } from '../shared/model/node.ts'
 import type { Plan } from '../shared/model/plan.ts'
 import type { Run, RunStatus } from '../shared/model/run.ts'
 
@@ -316,11 +316,14 @@ export interface NodeIdentity {
 }
 
 export interface Identities {
-  /** An identity valid for at least `minValidMs` more; issues or renews when there is none. */
+  /**
+   * An identity valid for at least `minValidMs` more; issues or renews when there is none. When that fails, one that is
+   * valid for `enoughMs` more will do: an authority that is away must not stop work that a valid certificate covers.
+   */
   ensure(
     node: FleetNode,
     purpose: 'automation' | 'terminal',
-    options?: { readonly minValidMs?: number; readonly reason?: string },
+    options?: { readonly minValidMs?: number; readonly enoughMs?: number; readonly reason?: string },
   ): Promise<NodeIdentity>
   /** The same for many nodes, in one signing batch. */
   ensureMany(
@@ -484,6 +487,7 @@ export interface DemoFleetControl {
     readonly sourceDirectory: string
     readonly targetDirectory: string
     readonly hostKeys: ReadonlyMap<string, string>
+    readonly sshd: SshdControl
   }>
 }
 

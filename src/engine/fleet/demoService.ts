@@ -1,4 +1,5 @@
 import PQueue from 'p-queue'
+import { canonicalJson } from '../../core/canonicalJson.ts'
 import { fingerprintOf, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { DemoAgent, DemoFault, DemoNode, DemoStatus } from '../../shared/model/demo.ts'
@@ -59,6 +60,10 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
       const node = known.get(server.name)
       const moved = node !== undefined && (node.address !== server.address || node.port !== server.port)
       if (moved) await nodes.update(node.id, { address: server.address, port: server.port }, operator)
+      // One that was registered before it could say so would have the sshd of this machine changed.
+      const outdated = node !== undefined && canonicalJson(node.sshd) !== canonicalJson(description.sshd)
+      if (outdated && node.labels[demoLabel.key] === demoLabel.value)
+        await nodes.update(node.id, { sshd: description.sshd }, operator)
     }
     const toNewNode = (node: DemoNode): NewNode => ({
       node: NodeInput.parse({
@@ -69,6 +74,7 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
         user: description.user,
         principal: description.principal,
         labels: { [demoLabel.key]: demoLabel.value },
+        sshd: description.sshd,
       }),
       hostKeys: [pinOf(description.hostKeys.get(node.name), node.name)],
     })

@@ -206,7 +206,7 @@ describe('faults of demo nodes are real', { timeout: 120_000 }, () => {
     expect(result.stderr).toContain('No space left on device')
     expect(result.exitCode).not.toBe(0)
     expect((await test.ssh(node, ['df --output=avail ~'])).stdout.trim().split('\n').at(-1)?.trim()).toBe('0')
-    expect((await readdir(join(node.directory, 'home'))).sort()).toEqual(['README'])
+    expect((await readdir(join(node.directory, 'home'))).sort()).toEqual(['.machine', 'README'])
     await healed()
   })
 
