@@ -106,8 +106,10 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
       try {
         return (await ensureMany([node], purpose, options))[0] as NodeIdentity
       } catch (thrown) {
-        // A full disk here must not cut off a node that still takes what we have. Who needs a longer life said so.
-        const still = options?.minValidMs === undefined ? usable(node, purpose, lastResortMs) : null
+        // A full disk here, or an authority that is away, must not cut off a node that still takes what we have. Who
+        // needs a longer life said so.
+        const enoughMs = options?.enoughMs ?? (options?.minValidMs === undefined ? lastResortMs : null)
+        const still = enoughMs === null ? null : usable(node, purpose, Math.max(enoughMs, lastResortMs))
         if (still === null) throw thrown
         return still
       }

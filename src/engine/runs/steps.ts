@@ -74,9 +74,10 @@ async function init({ run, plan, node, log }: StepContext): Promise<StepOutcome>
 async function ensureCertificate({ dependencies, context }: Work): Promise<StepOutcome> {
   const { identities, config } = dependencies
   const { run, node, log } = context
-  const wantedMs = Math.max(config.certificate.minValidSeconds * 1000, 2 * (await usualDurationMs(dependencies, run)))
+  const enoughMs = 2 * (await usualDurationMs(dependencies, run))
+  const wantedMs = Math.max(config.certificate.minValidSeconds * 1000, enoughMs)
   const minValidMs = Math.min(wantedMs, config.certificate.lifetimeSeconds * 900)
-  const { certificate } = await identities.ensure(node, 'automation', { minValidMs, reason: `run ${run.id}` })
+  const { certificate } = await identities.ensure(node, 'automation', { minValidMs, enoughMs, reason: `run ${run.id}` })
   log(
     `certificate ${certificate.serial} for ${certificate.principals.join(', ')}, valid until ${new Date(certificate.validBefore).toISOString()}`,
   )
