@@ -12,6 +12,7 @@ const severities: Partial<Record<ErrorCode, CauseSeverity>> = {
   TOO_MANY_STARTUPS: 'retryable',
   CHANNEL_LIMIT: 'retryable',
   TIMED_OUT: 'retryable',
+  AUTHORITY_UNREACHABLE: 'retryable',
   REMOTE_COMMAND_FAILED: 'retryable',
   TRANSFER_FAILED: 'retryable',
   TRANSFER_INCOMPLETE: 'retryable',

@@ -143,7 +143,7 @@ describe('the certificate of a run', () => {
     authorityIsAway = true
     expect(serialOf(await ensure())).toBe(first)
     clock.advance(15 * minuteMs)
-    expect(await ensure()).toMatchObject({ diagnosis: { code: 'AUTHORITY_UNREACHABLE' } })
+    expect(await ensure()).toMatchObject({ kind: 'retry', diagnosis: { code: 'AUTHORITY_UNREACHABLE' } })
     authorityIsAway = false
     expect(serialOf(await ensure())).not.toBe(first)
   })
