@@ -153,8 +153,10 @@ export async function startControlPlane(): Promise<TestControlPlane> {
     const url = new URL(request.url ?? '/', 'https://x')
     const path = url.pathname
     known.requests.push(`${request.method} ${path}`)
-    const fault = known.faults.find((one) => path.includes(one.path) && body.length >= (one.fromBytes ?? 0))
-    if (fault !== undefined && (fault.times ?? 1) > 0) {
+    const fault = known.faults.find(
+      (one) => path.includes(one.path) && body.length >= (one.fromBytes ?? 0) && (one.times ?? 1) > 0,
+    )
+    if (fault !== undefined) {
       if (fault.times !== undefined) fault.times -= 1
       if (fault.answer === 'hang') return
       if (fault.answer !== 'lose-answer') {
