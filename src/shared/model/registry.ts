@@ -193,11 +193,11 @@ export type NodeList = keyof typeof nodeLists
 /** Keys of a node entry in the sources' form, in the usual order (S1.16-21). */
 export const nodeKeys = ['ip', 'name', 'ssh_user', 'status', 'last_sync', 'last_attempt'] as const
 
+const timeWords = wanted('a time such as 2026-01-07T09:31:12Z, or null')
+
 /** Kept as it was written; empty or null when it never happened. */
 const SyncTime = z
-  .union([z.literal(''), z.iso.datetime({ offset: true })], {
-    error: wanted('a time such as 2026-01-07T09:31:12Z, or null'),
-  })
+  .union([z.literal(''), z.iso.datetime({ offset: true, error: timeWords })], { error: timeWords })
   .nullable()
   .default(null)
 
