@@ -100,7 +100,6 @@ function Row({ name, what, cells, ends, children }: RowProps) {
             <button
               type="button"
               tabIndex={index === at ? 0 : -1}
-              aria-label={cellWords(cell, isHours, utc)}
               aria-pressed={isSame(cell, ends)}
               onFocus={() => setAt(index)}
               onClick={() => choose(cell, ends)}
@@ -109,7 +108,10 @@ function Row({ name, what, cells, ends, children }: RowProps) {
                 isSame(cell, ends) ? 'bg-selection' : 'hover:bg-hover',
               )}
             >
-              {children(cell, most)}
+              <span className="sr-only">{cellWords(cell, isHours, utc)}</span>
+              <span aria-hidden className="block w-full">
+                {children(cell, most)}
+              </span>
               <span aria-hidden className="h-4 w-full text-left text-12 whitespace-nowrap text-faint">
                 {isHours ? hourTick(cell.from, index, utc) : dayTick(cell.from, index, utc)}
               </span>

@@ -142,7 +142,7 @@ describe('expiry calendar', () => {
     const cell = await waitFor(() => {
       const found = within(hours)
         .getAllByRole('button')
-        .find((each) => /\d+ certificates? ends?/.test(each.getAttribute('aria-label') ?? ''))
+        .find((each) => /\d+ certificates? ends?/.test(each.textContent ?? ''))
       if (found === undefined) throw new Error('no hour has anything yet')
       return found
     })

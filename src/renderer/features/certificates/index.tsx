@@ -76,6 +76,9 @@ function Summary() {
   const rotating = (authorities.data ?? []).filter(({ rotation }) => rotation !== null)
   return (
     <>
+      {overview.expired + (overview.byHour[0] ?? 0) + overview.none + rotating.length === 0 && (
+        <span>{plural(pushed.length, 'node')}, none without a good certificate</span>
+      )}
       <Count count={overview.expired} words="expired" className="text-error" tab="nodes" />
       <Count count={overview.byHour[0] ?? 0} words="end within the hour" className="text-pending" tab="nodes" />
       <Count count={overview.none} words="never issued" tab="nodes" />
@@ -89,9 +92,6 @@ function Summary() {
           {plural(krl.revokedCertificates, 'revoked', 'revoked')}, refused by {formatCount(coverage.current)} of{' '}
           {plural(coverage.current + coverage.behind + coverage.unproven + coverage.none, 'node')}
         </SummaryButton>
-      )}
-      {overview.expired + (overview.byHour[0] ?? 0) + overview.none + rotating.length === 0 && (
-        <span>{plural(pushed.length, 'node')}, none without a good certificate</span>
       )}
     </>
   )

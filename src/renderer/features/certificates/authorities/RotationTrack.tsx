@@ -12,6 +12,7 @@ import { useStale } from '../../../stores/ReplicaContext.tsx'
 import { useRotationProgress } from '../trustQueries.ts'
 import { phaseWords } from './authorityWords.ts'
 import { AdvanceRotation, RollBackRotation } from './RotationDialogs.tsx'
+import { UnplannedNodes } from './UnplannedNodes.tsx'
 
 const forward = ['trust', 'sign', 'retire'] as const satisfies readonly RotationPhase[]
 const back = ['rollback'] as const satisfies readonly RotationPhase[]
@@ -32,6 +33,7 @@ export function RotationTrack({ kind, rotation }: { readonly kind: AuthorityKind
         <ErrorNote error={toErrorBody(progress.error)} onRetry={() => void progress.refetch()} />
       )}
       {progress.data != null && <Progress progress={progress.data} />}
+      {progress.data?.ready === false && <UnplannedNodes kind={kind} />}
       <Facts>
         <Fact name="Old">
           <LongText text={rotation.oldFingerprint} what="old fingerprint" />

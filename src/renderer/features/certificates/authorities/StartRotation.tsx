@@ -8,6 +8,7 @@ import { plural } from '../../../components/format.ts'
 import { useReplica } from '../../../stores/ReplicaContext.tsx'
 import { trustCli } from '../trustCommands.ts'
 import { authorityWords } from './authorityWords.ts'
+import { UnplannedNodes } from './UnplannedNodes.tsx'
 
 const reach: Readonly<Record<AuthorityKind, (nodes: number, agents: number) => string>> = {
   'ssh-user': (nodes) =>
@@ -28,7 +29,12 @@ export function StartRotation({ kind, onClose }: { readonly kind: AuthorityKind;
       open
       onClose={onClose}
       title={`Rotate the ${authorityWords[kind].title}?`}
-      blastRadius={reach[kind](pushNodes, agents.size)}
+      blastRadius={
+        <>
+          <p>{reach[kind](pushNodes, agents.size)}</p>
+          <UnplannedNodes kind={kind} />
+        </>
+      }
       effect="Makes a new key, sealed like the old one, and has it trusted beside the old one. The old one goes on signing until you say otherwise, so nothing stops working now."
       undo="Roll back, until the old one is let go in the last phase."
       confirmLabel="Start the rotation"

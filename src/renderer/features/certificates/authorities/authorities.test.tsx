@@ -59,6 +59,7 @@ describe('rotation of an authority', () => {
     fireEvent.click(within(panel).getByRole('button', { name: 'Rotate…' }))
     const dialog = await screen.findByRole('alertdialog')
     expect(dialog.textContent).toContain('50 push nodes')
+    expect(dialog.textContent).toContain('No plan of kind trusted authorities reaches 50 nodes')
     expect(link.trust.authority('ssh-user').rotation).toBeNull()
     fireEvent.click(within(dialog).getByRole('button', { name: 'Start the rotation' }))
     await screen.findByText('Both are trusted; the old one still signs.')
