@@ -8,9 +8,9 @@ import { RoutesSettings } from '../../shared/model/registry.ts'
 import { renderRoutes, traefikName } from './routes.ts'
 
 const settings = RoutesSettings.parse({ domain: 'example.com', certResolver: 'letsencrypt' })
-const anySettings = fc.record({
+const anySettings: fc.Arbitrary<RoutesSettings> = fc.record({
   domain: fc.constantFrom('example.com', 'a.b.example', 'xn--bcher-kva.example'),
-  entryPoints: fc.constantFrom(['web'], ['websecure', 'web']),
+  entryPoints: fc.constantFrom<string[]>(['web'], ['websecure', 'web']),
   tls: fc.boolean(),
   certResolver: fc.constantFrom(null, 'letsencrypt'),
 })
