@@ -107,7 +107,7 @@ const columnsAt = (now: number): readonly Column<AgentRow>[] => [
     header: 'SSH ends',
     width: '84px',
     align: 'right',
-    cell: ({ agent }) => <SshCertificateEnd agent={agent} />,
+    cell: ({ agent }) => <SshCertificateEnd agent={agent} now={now} />,
     sortValue: ({ agent }) => agent.sshCertificate?.validBefore ?? null,
   },
   {

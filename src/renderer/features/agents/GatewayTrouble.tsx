@@ -6,16 +6,17 @@ import { formatHash, navigate } from '../../stores/route.ts'
 
 interface GatewayTroubleProps {
   readonly gateway: GatewayStatus | undefined
-  readonly agents: number
+  /** Agents that are not revoked. */
+  readonly active: number
 }
 
 /** One cause for many silent agents: no agent can be heard while nothing listens. */
-export function GatewayTrouble({ gateway, agents }: GatewayTroubleProps) {
+export function GatewayTrouble({ gateway, active }: GatewayTroubleProps) {
   if (gateway === undefined || gateway.listening) return null
-  if (gateway.settings === null && agents === 0) return null
+  if (gateway.settings === null && active === 0) return null
   const sentence =
     gateway.settings === null
-      ? `The gateway is off, so nothing is heard of ${plural(agents, 'agent')}. They keep their reports and start no new runs.`
+      ? `The gateway is off, so nothing is heard of ${plural(active, 'agent')}. They keep their reports and start no new runs.`
       : `The gateway does not listen. ${gateway.problem ?? ''} No agent is heard until it does.`
   return (
     <div role="alert" className="flex shrink-0 items-center gap-3 border-b border-error bg-raised px-4 py-2">

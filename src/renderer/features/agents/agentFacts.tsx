@@ -55,13 +55,19 @@ function Skew({ agent: { clockSkewMs } }: { readonly agent: Agent }) {
   return <span className="text-pending">, clock {signedSkew(clockSkewMs)}</span>
 }
 
+interface CertificateEndProps {
+  readonly agent: Agent
+  readonly now: number
+}
+
 /** Short-lived by design: between two runs an SSH certificate may be over without anything being wrong. */
-export function SshCertificateEnd({ agent: { sshCertificate, status } }: { readonly agent: Agent }) {
+export function SshCertificateEnd({ agent: { sshCertificate, status }, now }: CertificateEndProps) {
   if (status === 'revoked') return null
+  if (sshCertificate !== null && sshCertificate.validBefore <= now) return <span className="text-muted">ended</span>
   return <Time at={sshCertificate?.validBefore ?? null} fallback="none yet" className="text-muted" />
 }
 
-export function ClientCertificateEnd({ agent, now }: { readonly agent: Agent; readonly now: number }) {
+export function ClientCertificateEnd({ agent, now }: CertificateEndProps) {
   if (agent.status === 'revoked') return <span className="text-muted">revoked</span>
   return <Time at={agent.certificate.validBefore} className={toneClass[clientCertificateTone(agent, now)]} />
 }

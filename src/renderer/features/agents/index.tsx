@@ -82,6 +82,8 @@ function Agents({ route, gateway, onAdd }: AgentsProps) {
   const area = useRef<HTMLDivElement>(null)
   const openId = (route.query.agent as AgentId | undefined) ?? null
   const layout = layoutOf(route, total)
+  // What agents said last is old as long as nothing listens to them.
+  const unheard = total > 0 && gateway.gateway?.listening === false
   const focusMain = (): void => area.current?.querySelector<HTMLElement>('[role="grid"], article a')?.focus()
   useShortcuts([
     { keys: 'v', label: 'Switch between cards and table', group: 'Agents', run: () => switchLayout(layout) },
@@ -99,14 +101,14 @@ function Agents({ route, gateway, onAdd }: AgentsProps) {
         onAdd={onAdd}
         onLeaveFilter={focusMain}
       />
-      <GatewayTrouble gateway={gateway.gateway} agents={total} />
+      <GatewayTrouble gateway={gateway.gateway} active={total - counts.revoked} />
       {gateway.error !== null && (
         <div className="p-2">
           <ErrorNote error={gateway.error} onRetry={gateway.retry} />
         </div>
       )}
       <div ref={area} className="relative min-h-0 flex-1">
-        <div className={classNames('absolute inset-0', stale && 'stale')}>
+        <div className={classNames('absolute inset-0', (stale || unheard) && 'stale')}>
           {total === 0 ? (
             <NoAgents onAdd={onAdd} />
           ) : layout === 'cards' && shown.length > 0 ? (

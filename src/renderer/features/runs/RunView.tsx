@@ -85,9 +85,7 @@ function RunHeader({ run }: { readonly run: Run }) {
             Runs
           </a>
           <span className="text-faint">/</span>
-          <span className="truncate">
-            {run.planName} on {run.nodeName}
-          </span>
+          <span className="truncate">{isAgentRun(run) ? run.planName : `${run.planName} on ${run.nodeName}`}</span>
         </>
       }
       summary={

@@ -6,6 +6,7 @@ import { Time } from '../../../components/Time.tsx'
 import { useNow } from '../../../stores/clock.ts'
 import { useAgent } from '../../../stores/ReplicaContext.tsx'
 import { agentHash, navigate } from '../../../stores/route.ts'
+import { OnTheHost } from '../drawer/OnTheHost.tsx'
 import { tokenStanding, useJoinTokens } from '../joinTokens.ts'
 
 interface InvitationProps {
@@ -54,7 +55,12 @@ function Open({ invitation, token }: { readonly invitation: NewJoinToken; readon
       </p>
       <p className="text-muted">
         It can be used once, until <Time at={token.expiresAt} absolute /> (<Time at={token.expiresAt} />
-        ). The host needs lockstep-agent, OpenSSH and rsync.
+        ). The host needs lockstep-agent with its agent.yaml, OpenSSH and rsync.
+      </p>
+      <p className="text-muted">
+        Others log in there? Then keep it out of the list of processes and the shell's history: run{' '}
+        <code className="text-12 text-text">sudo lockstep-agent enroll --join-file -</code> and give it the token alone{' '}
+        <CopyButton text={invitation.secret} what="token alone" className="-my-1 align-middle" />
       </p>
       <p role="status" className="flex items-center gap-2 rounded-md border p-3">
         <span aria-hidden className="relative block h-1 w-10 overflow-hidden rounded-full bg-line">
@@ -75,11 +81,14 @@ function Enrolled({ agentId, onAnother }: { readonly agentId: AgentId; readonly 
       </p>
       {agent !== undefined && (
         <p className="text-muted">
-          {agent.hostname}, {agent.platform}, lockstep-agent {agent.version}, from{' '}
-          {agent.lastSeenFrom ?? 'an address not known yet'}. The token is used up. What it pushes, and when, stands in
-          its agent.yaml on the host.
+          {agent.hostname}, {agent.platform}, lockstep-agent {agent.version}. The token is used up. What it pushes, and
+          when, stands in its agent.yaml. Let it check that, then start its service:
         </p>
       )}
+      <div>
+        <OnTheHost command="sudo lockstep-agent doctor" />
+        <OnTheHost command="sudo systemctl enable --now lockstep-agent" />
+      </div>
       <div className="flex gap-2">
         <Button variant="primary" onClick={() => navigate(agentHash(agentId))}>
           Show the agent
