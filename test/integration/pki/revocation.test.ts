@@ -16,6 +16,7 @@ import { createIdSource } from '../../../src/platform/ids.ts'
 import { decodeCertificate } from '../../../src/platform/openssh/certificate.ts'
 import { decodeKrl, isRevoked } from '../../../src/platform/openssh/krl.ts'
 import { ed25519Blob, parsePublicKeyLine } from '../../../src/platform/openssh/publicKey.ts'
+import type { RevocationTargets } from '../../../src/shared/contract/certificates.ts'
 import type { IssuedCertificate } from '../../../src/shared/model/certificate.ts'
 import { CertificateId } from '../../../src/shared/model/ids.ts'
 import { aNode } from '../../fakes/aNode.ts'
@@ -253,7 +254,7 @@ describe('revoking in the fleet', () => {
   it('F55 shows who is hit, then revokes, stops using it here, and sends the list to every node at once', async () => {
     const automation = await identities.ensure(aNode(), 'automation')
     const terminal = await identities.ensure(aNode(), 'terminal')
-    const targets = { kind: 'nodes', nodes: ['node-01'] } as const
+    const targets: RevocationTargets = { kind: 'nodes', nodes: ['node-01'] }
     const preview = await trust.previewRevocation(targets)
     expect(preview.certificates.map(({ id }) => id).sort()).toEqual(
       [automation.certificate.id, terminal.certificate.id].sort(),
@@ -284,16 +285,19 @@ describe('revoking in the fleet', () => {
 
   it('F55 by serial, of our user authority; what nobody issued is refused whole', async () => {
     const [one, two] = [await issueOne(rig.pki), await issueOne(rig.pki)]
-    const unknown = { kind: 'serials', serials: [one.serial, '987654321'] } as const
+    const unknown: RevocationTargets = { kind: 'serials', serials: [one.serial, '987654321'] }
     expect(await failureOf(trust.revoke(unknown, { reason: 'x', operator: 'ann' }))).toMatchObject({
       code: 'NOT_FOUND',
       message: expect.stringContaining('987654321'),
     })
     expect(await rig.store.listCertificates({ nowMs: 0, limit: 5, standing: 'revoked' })).toEqual([])
-    const both = { kind: 'serials', serials: [one.serial, two.serial] } as const
+    const both: RevocationTargets = { kind: 'serials', serials: [one.serial, two.serial] }
     await trust.revoke({ kind: 'certificates', ids: [one.id] }, { reason: 'x', operator: 'ann' })
     expect(await trust.previewRevocation(both)).toMatchObject({ skipped: 1, certificates: [{ id: two.id }] })
-    const absent = { kind: 'certificates', ids: [CertificateId.parse('01900000-0000-7000-8000-0000000000ff')] } as const
+    const absent: RevocationTargets = {
+      kind: 'certificates',
+      ids: [CertificateId.parse('01900000-0000-7000-8000-0000000000ff')],
+    }
     expect((await failureOf(trust.previewRevocation(absent))).code).toBe('NOT_FOUND')
   })
 })
