@@ -58,3 +58,11 @@ export function assignPlans(node: FleetNode, plans: readonly Plan[]): FleetNode 
   const assigned = plans.filter((plan) => selects(plan, node)).map((plan) => stateOf(plan, byPlan.get(plan.id)))
   return { ...node, plans: assigned }
 }
+
+/** The node with the state of this one plan brought up to date, or added; those of other plans stay. */
+export function withPlan(node: FleetNode, plan: Plan): FleetNode {
+  const known = node.plans.find((state) => state.planId === plan.id)
+  const state = stateOf(plan, known)
+  const plans = known === undefined ? [...node.plans, state] : node.plans.map((each) => (each === known ? state : each))
+  return { ...node, plans }
+}

@@ -79,7 +79,13 @@ describe('tile (N1)', () => {
     [0, 'expired'],
     [-5000, 'expired'],
   ])('with %i ms of certificate left it is %s', (leftMs, level) => {
-    const certificate = { serial: '1', validAfter: nowMs - 1000, validBefore: nowMs + leftMs, acceptedAt: null }
+    const certificate = {
+      serial: '1',
+      authorityFingerprint: null,
+      validAfter: nowMs - 1000,
+      validBefore: nowMs + leftMs,
+      acceptedAt: null,
+    }
     expect(computeTile(aNode({ certificate }), nowMs).certificate.level).toBe(level)
   })
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { agentPlanName, agentPlanSelector, sameSpec } from '../../core/fleet/agentPlan.ts'
-import { assignPlans } from '../../core/fleet/assignment.ts'
+import { withPlan } from '../../core/fleet/assignment.ts'
 import { planContent } from '../../core/fleet/planContent.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type NodeId, PlanId } from '../../shared/model/ids.ts'
@@ -37,7 +37,7 @@ export async function ensureAgentPlan(
   const plan = unchanged ? before : await savePlan(transaction, node, { spec, nowMs, before })
   const state = node.plans.find((candidate) => candidate.planId === plan.id)
   if (state?.desiredRevision === plan.revision && state.planName === plan.name) return { plan, node }
-  return { plan, node: assignPlans(node, await transaction.listPlans()) }
+  return { plan, node: withPlan(node, plan) }
 }
 
 interface Saving {

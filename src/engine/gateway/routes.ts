@@ -70,7 +70,7 @@ export type Route = RouteDescription &
     | { readonly access: 'agent'; readonly handle: (call: AgentCall) => Promise<Answer> }
   )
 
-export const LogQuery = z.object({ offset: z.coerce.number().int().nonnegative() })
+const LogQuery = z.object({ offset: z.string().regex(/^\d{1,15}$/, 'a number of bytes') })
 
 const ok = (body: unknown): Answer => ({ status: 200, body })
 const anyJson = z.record(z.string(), z.unknown())
@@ -194,7 +194,9 @@ function runRoutes({ runs }: GatewayServices): readonly Route[] {
       responses: { 200: LogResponse },
       handle: async ({ agent, parameters, query, body }) => {
         const { offset } = parsed(LogQuery, Object.fromEntries(query))
-        return ok(await runs.appendLog(agent, runIdOf(parameters), { offset, bytes: body as Uint8Array }))
+        return ok(
+          await runs.appendLog(agent, runIdOf(parameters), { offset: Number(offset), bytes: body as Uint8Array }),
+        )
       },
     },
   ]
