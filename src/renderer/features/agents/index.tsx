@@ -1,4 +1,4 @@
-import { useMemo, useRef } from 'react'
+import { useDeferredValue, useMemo, useRef } from 'react'
 import type { AgentId } from '../../../shared/model/ids.ts'
 import { Button } from '../../components/Button.tsx'
 import { CliEquivalent } from '../../components/CliEquivalent.tsx'
@@ -70,7 +70,9 @@ function useShownAgents(route: Route, now: number) {
   const rows = useAgentRows(now)
   const filter = useMemo(() => readAgentFilter(route.query), [route.query])
   const counts = useMemo(() => countStandings(rows), [rows])
-  const shown = useMemo(() => rows.filter((row) => matchesAgent(row, filter)), [rows, filter])
+  // Typing stays fluid with thousands of agents: what is found may follow a frame later.
+  const wanted = useDeferredValue(filter)
+  const shown = useMemo(() => rows.filter((row) => matchesAgent(row, wanted)), [rows, wanted])
   return { total: rows.length, filter, counts, shown }
 }
 
