@@ -80,7 +80,7 @@ function scenes(tileCount: number): {
   const groups = groupNodes(fakeNodes(tileCount, Date.now()), 'kind')
   const cache = new TileCache()
   cache.setClock(Date.now())
-  const first = buildScene(groups, 'sync', cache)
+  const first = buildScene(groups, { by: 'sync' }, cache)
   const second: Scene = {
     ...first,
     tiles: first.tiles.map((tile) => ({ ...tile })),

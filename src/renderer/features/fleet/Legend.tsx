@@ -2,41 +2,46 @@ import { useMemo } from 'react'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import { FillMark } from '../../components/StatusMark.tsx'
 import { useNow } from '../../stores/clock.ts'
+import { krlStandings } from '../certificates/krl/coverage.ts'
+import { krlMarks } from '../certificates/krl/krlWords.ts'
 import { TileCache } from './map/scene.ts'
-import { certificateLevels, type FillBy, legendOf, styleIndexOf, styles } from './map/styles.ts'
+import { certificateLevels, type Fill, type FillBy, legendOf, styleIndexOf, styles } from './map/styles.ts'
 
 const stepMs = 15_000
 
-/** The same shapes as on the map, for reading the certificate fill; the sync fill is explained by the header's counts. */
-export function Legend({ nodes, fillBy }: { readonly nodes: readonly FleetNode[]; readonly fillBy: FillBy }) {
+/** The same shapes as on the map, for reading the other fills; the sync fill is explained by the header's counts. */
+export function Legend({ nodes, fill }: { readonly nodes: readonly FleetNode[]; readonly fill: Fill }) {
   const now = useNow(stepMs)
   const counts = useMemo(() => {
     const cache = new TileCache()
     cache.setClock(now)
     const found = new Map<number, number>()
     for (const node of nodes) {
-      const style = styleIndexOf(cache.get(node), fillBy)
+      const style = styleIndexOf(node, cache.get(node), fill)
       found.set(style, (found.get(style) ?? 0) + 1)
     }
     return found
-  }, [nodes, fillBy, now])
-  if (fillBy === 'sync') return null
+  }, [nodes, fill, now])
+  if (fill.by === 'sync') return null
   return (
     <ul
-      aria-label="Certificates"
+      aria-label={fill.by === 'krl' ? 'Revocation list' : 'Certificates'}
       className="absolute bottom-3 left-4 z-10 flex gap-4 rounded-md border bg-surface px-3 py-1.5 text-12 shadow-float"
     >
-      {legendOf(fillBy).map((style, at) => (
+      {legendOf(fill.by).map((style, at) => (
         <li key={style} className="flex items-center gap-1.5">
-          <FillMark
-            fill={markOf[certificateLevels[at] ?? 'none']}
-            {...(certificateLevels[at] === 'expired' ? { colour: 'text-error' } : {})}
-          />
+          <LegendMark by={fill.by} at={at} />
           {counts.get(style) ?? 0} {styles[style]?.word}
         </li>
       ))}
     </ul>
   )
+}
+
+function LegendMark({ by, at }: { readonly by: FillBy; readonly at: number }) {
+  if (by === 'krl') return <FillMark fill={krlMarks[krlStandings[at] ?? 'none']} />
+  const level = certificateLevels[at] ?? 'none'
+  return <FillMark fill={markOf[level]} {...(level === 'expired' ? { colour: 'text-error' } : {})} />
 }
 
 /** Which sync mark has the shape of a certificate level. */

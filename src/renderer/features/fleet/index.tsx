@@ -22,10 +22,12 @@ import { FleetHeader } from './FleetHeader.tsx'
 import { filterNodes, groupNodes, labelKeys, NameOrder, parseFilter, parseGroupBy } from './fleetQuery.ts'
 import { Legend } from './Legend.tsx'
 import { FleetMap } from './map/FleetMap.tsx'
+import { parseFillBy } from './map/styles.ts'
 import { NodeTable } from './NodeTable.tsx'
 import { NoMatch } from './NoMatch.tsx'
 import { PushDecision, type PushQuestion } from './PushDecision.tsx'
 import { SelectionBar } from './SelectionBar.tsx'
+import { useFill } from './useFill.ts'
 
 const noSelection: ReadonlySet<NodeId> = new Set()
 
@@ -86,7 +88,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
   const [drawerWidth] = usePaneSize(drawerPane.name, drawerPane.defaultWidth)
   const area = useRef<HTMLDivElement>(null)
   const view = route.query.view === 'table' ? 'table' : 'map'
-  const fillBy = route.query.fill === 'certificate' ? 'certificate' : 'sync'
+  const fill = useFill(parseFillBy(route.query.fill))
   const openId = (route.query.node as NodeId | undefined) ?? null
   const open = (nodeId: NodeId): void => updateQuery({ node: nodeId, add: undefined })
   const close = (): void => updateQuery({ node: undefined })
@@ -164,7 +166,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
         view={view}
         groupBy={groupBy}
         labels={labels}
-        fillBy={fillBy}
+        fillBy={fill.by}
         onQuery={updateQuery}
         onLeaveFilter={focusMain}
         reachable={reachable.length}
@@ -188,7 +190,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
             <FleetMap
               groups={groups}
               collapsed={collapsedKeys}
-              fillBy={fillBy}
+              fill={fill}
               selected={selected}
               onSelectedChange={setSelected}
               openNodeId={openId}
@@ -200,7 +202,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
             />
           )}
         </div>
-        {view === 'map' && shown.length > 0 && <Legend nodes={shown} fillBy={fillBy} />}
+        {view === 'map' && shown.length > 0 && <Legend nodes={shown} fill={fill} />}
         <DemoProgress className="absolute top-3 right-4 z-10 w-72 rounded-md border bg-raised p-3 shadow-float" />
         {chosen.length === 0 && batch !== null && (
           <BatchBar

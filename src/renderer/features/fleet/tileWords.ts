@@ -21,6 +21,7 @@ export function tileSentence(node: FleetNode, tile: Tile, nowMs: number): string
   if (tile.drift) parts.push('not proven')
   if (tile.locked) parts.push('locked')
   parts.push(verifiedWords(tile, nowMs), `certificate ${certificateWords(tile)}`)
+  if (node.krl !== null) parts.push(`revocation list ${node.krl.version}`)
   return parts.join(', ')
 }
 

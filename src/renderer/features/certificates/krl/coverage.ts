@@ -32,6 +32,15 @@ export function krlCoverage(
   return rows
 }
 
+/** @param plans of kind `krl` */
+export function krlStandingOf(node: FleetNode, plans: ReadonlySet<PlanId>, version: number): KrlStanding {
+  return standingOf(
+    node,
+    node.plans.some(({ planId }) => plans.has(planId)),
+    version,
+  )
+}
+
 function standingOf({ krl }: FleetNode, hasPlan: boolean, version: number): KrlStanding {
   if (!hasPlan) return 'none'
   if (krl === null) return 'unproven'

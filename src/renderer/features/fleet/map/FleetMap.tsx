@@ -22,7 +22,7 @@ const optionsAround = 24
 const certificateStepMs = 15_000
 /** Two canvases for the eyes, a listbox of real options for keyboards, screen readers and tests. */
 export function FleetMap(props: FleetMapProps) {
-  const { groups, collapsed, fillBy, selected } = props
+  const { groups, collapsed, fill, selected } = props
   const frame = useRef<HTMLDivElement>(null)
   const base = useRef<HTMLCanvasElement>(null)
   const overlay = useRef<HTMLCanvasElement>(null)
@@ -38,8 +38,8 @@ export function FleetMap(props: FleetMapProps) {
 
   const scene = useMemo(() => {
     cache.current.setClock(clock)
-    return buildScene(groups, fillBy, cache.current)
-  }, [groups, fillBy, clock])
+    return buildScene(groups, fill, cache.current)
+  }, [groups, fill, clock])
   const indexOf = useMemo(() => new Map(scene.nodes.map((node, index) => [node.id, index])), [scene])
   const focusIndex = focusedId === null ? undefined : indexOf.get(focusedId)
 

@@ -38,6 +38,7 @@ export function MapTooltip({ node, tile, at }: MapTooltipProps) {
       <p className="text-faint">{verifiedWords(tile, now)}</p>
       <p className="text-faint">
         certificate {certificateWords(tile)}
+        {node.krl !== null && ` · revocation list ${node.krl.version}`}
         {facts.length > 0 && ` · ${facts.join(' · ')}`}
       </p>
     </div>

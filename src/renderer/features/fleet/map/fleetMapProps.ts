@@ -1,11 +1,11 @@
 import type { NodeId } from '../../../../shared/model/ids.ts'
 import type { FleetGroup } from './scene.ts'
-import type { FillBy } from './styles.ts'
+import type { Fill } from './styles.ts'
 
 export interface FleetMapProps {
   readonly groups: readonly FleetGroup[]
   readonly collapsed: ReadonlySet<string>
-  readonly fillBy: FillBy
+  readonly fill: Fill
   readonly selected: ReadonlySet<NodeId>
   readonly onSelectedChange: (selected: ReadonlySet<NodeId>) => void
   /** The node whose drawer is open. */

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest'
+import type { FleetNode } from '../../../../shared/model/node.ts'
 import { fakeNode, fakeNodes } from '../../../api/links/fakeFleet.ts'
 import { filterNodes, groupNodes, labelKeys, NameOrder, parseFilter, parseGroupBy } from '../fleetQuery.ts'
 import { buildScene, changedTiles, TileCache } from './scene.ts'
-import { styles } from './styles.ts'
+import { legendOf, styles } from './styles.ts'
 
 const nowMs = 1_800_000_000_000
 
 function sceneOf(nodes: ReturnType<typeof fakeNodes>, cache = new TileCache()) {
   cache.setClock(nowMs)
-  return buildScene(groupNodes(nodes, 'none'), 'sync', cache)
+  return buildScene(groupNodes(nodes, 'none'), { by: 'sync' }, cache)
 }
 
 describe('the scene', () => {
@@ -17,6 +18,17 @@ describe('the scene', () => {
     const scene = sceneOf(conditions.map((condition, index) => fakeNode(index, nowMs, condition)))
     const shapes = [...scene.style].map((style) => styles[style]?.shape)
     expect(shapes).toEqual(['solid', 'half', 'ring', 'dashed', 'flat', 'hatched', 'barred'])
+  })
+
+  it('F56 gives each standing towards the revocation list its own shape, too', () => {
+    const nodes = fakeNodes(4, nowMs)
+    const standings = ['behind', 'unproven', 'none', 'current'] as const
+    const cache = new TileCache()
+    cache.setClock(nowMs)
+    const standingOf = (node: FleetNode) => standings[nodes.indexOf(node)] ?? 'none'
+    const scene = buildScene([{ key: 'all', title: 'all', nodes }], { by: 'krl', standingOf }, cache)
+    expect([...scene.style].map((style) => styles[style]?.shape)).toEqual(['half', 'flat', 'dashed', 'solid'])
+    expect(legendOf('krl')).toEqual([...scene.style])
   })
 
   it('names exactly the tiles that look different', () => {

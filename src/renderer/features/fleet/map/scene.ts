@@ -1,6 +1,6 @@
 import { computeTile, type Tile } from '../../../../core/fleet/health.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
-import { type FillBy, styleIndexOf } from './styles.ts'
+import { type Fill, styleIndexOf } from './styles.ts'
 
 export interface FleetGroup {
   readonly key: string
@@ -54,13 +54,13 @@ export class TileCache {
   }
 }
 
-export function buildScene(groups: readonly FleetGroup[], fillBy: FillBy, cache: TileCache): Scene {
+export function buildScene(groups: readonly FleetGroup[], fill: Fill, cache: TileCache): Scene {
   const nodes = groups.flatMap((group) => group.nodes)
   const tiles = nodes.map((node) => cache.get(node))
   return {
     nodes,
     tiles,
-    style: Uint8Array.from(tiles, (tile) => styleIndexOf(tile, fillBy)),
+    style: Uint8Array.from(tiles, (tile, index) => styleIndexOf(nodes[index] as FleetNode, tile, fill)),
     flags: Uint8Array.from(tiles, flagsOf),
     certificateShare: Float32Array.from(tiles, (tile) => tile.certificate.shareLeft),
     certificateLevel: Uint8Array.from(tiles, (tile) => levelNumber[tile.certificate.level]),

@@ -1,7 +1,18 @@
 import { type CertificateLevel, type Tile, type TileFill, tileFills } from '../../../../core/fleet/health.ts'
+import { assertNever } from '../../../../shared/errors.ts'
+import type { FleetNode } from '../../../../shared/model/node.ts'
+import { type KrlStanding, krlStandings } from '../../certificates/krl/coverage.ts'
 
 /** What the fill of a tile is asked to show. */
-export type FillBy = 'sync' | 'certificate'
+export type FillBy = 'sync' | 'certificate' | 'krl'
+
+/** What the fill shows, with whatever a node alone does not tell. */
+export type Fill =
+  | { readonly by: 'sync' | 'certificate' }
+  | { readonly by: 'krl'; readonly standingOf: (node: FleetNode) => KrlStanding }
+
+export const parseFillBy = (text: string | undefined): FillBy =>
+  text === 'certificate' || text === 'krl' ? text : 'sync'
 
 export type Shape = 'solid' | 'half' | 'ring' | 'dashed' | 'flat' | 'hatched' | 'barred'
 
@@ -38,17 +49,41 @@ const certificateStyles: Readonly<Record<CertificateLevel, TileStyle>> = {
   ok: { shape: 'solid', token: 'in-step', word: 'an hour or more' },
 }
 
+const krlStyles: Readonly<Record<KrlStanding, TileStyle>> = {
+  behind: { shape: 'half', token: 'pending', word: 'older list' },
+  unproven: { shape: 'flat', token: 'never-synced', word: 'list not proven yet' },
+  none: { shape: 'dashed', token: 'unreachable', word: 'gets no list' },
+  current: { shape: 'solid', token: 'in-step', word: 'obeys the list' },
+}
+
 /** All styles; the index in this list is what a scene stores for a tile. Worst first within each part. */
 export const styles: readonly TileStyle[] = [
   ...tileFills.map((fill) => syncStyles[fill]),
   ...certificateLevels.map((level) => certificateStyles[level]),
+  ...krlStandings.map((standing) => krlStyles[standing]),
 ]
+
+const certificateStart = tileFills.length
+const krlStart = certificateStart + certificateLevels.length
 
 export const syncStyleIndex = (fill: TileFill): number => tileFills.indexOf(fill)
 
-export const styleIndexOf = (tile: Tile, fillBy: FillBy): number =>
-  fillBy === 'sync' ? syncStyleIndex(tile.fill) : tileFills.length + certificateLevels.indexOf(tile.certificate.level)
+export function styleIndexOf(node: FleetNode, tile: Tile, fill: Fill): number {
+  switch (fill.by) {
+    case 'sync':
+      return syncStyleIndex(tile.fill)
+    case 'certificate':
+      return certificateStart + certificateLevels.indexOf(tile.certificate.level)
+    case 'krl':
+      return krlStart + krlStandings.indexOf(fill.standingOf(node))
+    default:
+      return assertNever(fill)
+  }
+}
 
 /** Which styles a fill-by can show, worst first: the legend. */
-export const legendOf = (fillBy: FillBy): readonly number[] =>
-  fillBy === 'sync' ? tileFills.map((_, index) => index) : certificateLevels.map((_, index) => tileFills.length + index)
+export function legendOf(fillBy: FillBy): readonly number[] {
+  if (fillBy === 'sync') return tileFills.map((_, index) => index)
+  if (fillBy === 'certificate') return certificateLevels.map((_, index) => certificateStart + index)
+  return krlStandings.map((_, index) => krlStart + index)
+}
