@@ -278,8 +278,11 @@ class AgentRun {
       return { kind: 'fatal', diagnosis: diagnosisOf(error) }
     }
     if (runId !== null && answer.run.id !== runId) return { kind: 'fatal', diagnosis: otherRun(runId, answer.run.id) }
-    if (isFinal(answer.run.status)) throw new AlreadyOver(answer.run)
-    await this.#journal.write({ runId: answer.run.id, run: adopt(this.#journal.record, answer.run) })
+    // Halted, and our journal of it is lost: nobody here may lift that.
+    const isOver = isFinal(answer.run.status) || (runId === null && answer.run.status === 'halted')
+    if (isOver) throw new AlreadyOver(answer.run)
+    const adopted = adopt(this.#journal.record, answer.run, this.#runtime.clock.nowMs())
+    await this.#journal.write({ runId: answer.run.id, run: adopted })
     const { setup } = this.#runtime
     if (!(await renameLock(setup.config.lock_file, this.#self, answer.run.id))) {
       const sentence = `The lock ${setup.config.lock_file} was taken away while this run registered. Nothing was sent.`

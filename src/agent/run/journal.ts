@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { transition } from '../../core/run/machine.ts'
 import { writeFileAtomic } from '../../platform/atomicFile.ts'
 import { explainFileError, hasErrorCode } from '../../platform/fileErrors.ts'
 import { currentProcessIdentity, isSameProcessAlive, type ProcessIdentity } from '../../platform/processIdentity.ts'
@@ -211,8 +212,20 @@ export function newRecord(request: {
   return { format: 1, key, requestedBy, sequence: 0, runId: null, spec, run, owner: identity() }
 }
 
-/** The run as the control plane knows it, with what happened here. */
-export function adopt(record: JournalRecord, registered: Run): Run {
+/**
+ * The run as the control plane knows it, with what happened here. When it knows attempts that we do not, our journal was
+ * lost: they count, and ours come after them.
+ */
+export function adopt(record: JournalRecord, registered: Run, nowMs: number): Run {
   const { id, batchId, planId, planName, planRevision, nodeId, nodeName, createdAt, seq } = registered
-  return { ...record.run, id, batchId, planId, planName, planRevision, nodeId, nodeName, createdAt, seq }
+  const run = { ...record.run, id, batchId, planId, planName, planRevision, nodeId, nodeName, createdAt, seq }
+  if (record.runId !== null || registered.visits.length === 0) return run
+  const earlier = transition(registered, { kind: 'interrupted' }, { nowMs }).run
+  const before = earlier.attempts.length
+  return {
+    ...run,
+    tries: Math.max(1, earlier.tries, run.tries),
+    attempts: [...earlier.attempts, ...run.attempts.map((one) => ({ ...one, number: one.number + before }))],
+    visits: [...earlier.visits, ...run.visits.map((visit) => ({ ...visit, attempt: visit.attempt + before }))],
+  }
 }

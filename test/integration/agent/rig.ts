@@ -80,7 +80,8 @@ export interface AgentRig {
   agent(...args: string[]): Promise<AgentAnswer>
   agentJson<T>(...args: string[]): Promise<T>
   spawnAgent(...args: string[]): ChildProcess
-  enroll(): Promise<void>
+  /** `joinSecret`: of another control plane than the one of this rig. */
+  enroll(joinSecret?: string): Promise<void>
   fill(files: number): Promise<void>
   stop(): Promise<void>
 }
@@ -153,9 +154,9 @@ export async function createAgentRig(options: RigOptions = {}): Promise<AgentRig
       children.add(child)
       return child
     },
-    enroll: async () => {
+    enroll: async (joinSecret = controlPlane.joinSecret()) => {
       await configure()
-      const { exitCode, stderr } = await agent('enroll', '--join', controlPlane.joinSecret())
+      const { exitCode, stderr } = await agent('enroll', '--join', joinSecret)
       if (exitCode !== 0) throw new Error(`not enrolled: ${stderr}`)
       const known = sshd.hostKeys.map((key) => `${knownHostName(sshd.address, sshd.port)} ${key}\n`)
       await writeFile(join(config, 'ssh', 'known_hosts'), known.join(''))
