@@ -136,7 +136,7 @@ describe('the certificate of a run', () => {
     expect(serialOf(await ensure())).not.toBe(first)
   })
 
-  it('S0.26 while the authority is away, a certificate that covers the run goes on, and one that does not is said so', async () => {
+  it('S0.26 S0.45 while the authority is away, a certificate that covers the run goes on, and one that does not is said so', async () => {
     await history([10 * minuteMs])
     const first = serialOf(await ensure())
     clock.advance(15.5 * hourMs)

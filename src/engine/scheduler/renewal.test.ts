@@ -117,7 +117,7 @@ describe('renewal in daily life', () => {
     }
   }
 
-  it('S0.38 N4 renews all that are due in one batch, and leaves the others and those it cannot reach', async () => {
+  it('S0.38 renews all that are due in one batch, and leaves the others and those it cannot reach', async () => {
     const diagnosis = aDiagnosis({ code: 'CONNECTION_REFUSED' })
     await saveWith('due-1', hourMs / 2)
     await saveWith('due-2', -hourMs)
@@ -146,7 +146,7 @@ describe('renewal in daily life', () => {
     await waitFor('the renewal', () => renewed.length > 0)
   })
 
-  it('N4 while the authority is away it is asked less and less, ten minutes apart at most', async () => {
+  it('S0.38 while the authority is away it is asked less and less, ten minutes apart at most', async () => {
     await saveWith('one', hourMs / 2)
     failure = new AppError('AUTHORITY_UNREACHABLE', 'the step-ca is away')
     /** One half-minute; stopping waits for what the tick has begun. */

@@ -44,7 +44,7 @@ describe('three authorities', () => {
 
   const path = (name: string): string => join(rig.keysDirectory, name)
 
-  it('S0.4 S0.16 D9 are made on request, each sealed in a file of its own, audited with who asked, and made once', async () => {
+  it('S0.4 S0.16 are made on request, each sealed in a file of its own, audited with who asked, and made once', async () => {
     const made = await rig.pki.authorities.create(authorityKinds, 'ann@desk')
     expect(made.map(({ kind }) => kind)).toEqual(authorityKinds)
     expect(new Set(made.map(({ fingerprint }) => fingerprint)).size).toBe(3)
@@ -90,7 +90,7 @@ describe('three authorities', () => {
         )
   })
 
-  it('F54 D9 none signs for another', async () => {
+  it('F54 none signs for another', async () => {
     await rig.pki.authorities.create(authorityKinds, 'ann@desk')
     const content = {
       subjectBlob: request().subjectPublicKey,
@@ -120,7 +120,7 @@ describe('three authorities', () => {
   })
 
   it.each(authorityKinds)(
-    'U9 a damaged, cut off, exchanged or lost key file of %s is named and never replaced',
+    'a damaged, cut off, exchanged or lost key file of %s is named and never replaced',
     async (kind) => {
       await rig.pki.authorities.create(authorityKinds, 'ann@desk')
       const file = path(keyFiles[kind])
@@ -163,7 +163,7 @@ describe('three authorities', () => {
     },
   )
 
-  it('U9 a wrong passphrase opens nothing, is said so, and the right one still does', async () => {
+  it('a wrong passphrase opens nothing, is said so, and the right one still does', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'lockstep-vault-'))
     const vaultWith = (passphrase: string) =>
       createPassphraseVault({
@@ -239,7 +239,7 @@ describe('what may be signed', () => {
     expect(() => Config.parse({ certificate: { principals: [] } })).toThrow()
   })
 
-  it('S0.45 U9 serials that are used up end the signing, before the canary and with nothing signed', async () => {
+  it('serials that are used up end the signing, before the canary and with nothing signed', async () => {
     const rig = await withPrincipals(['sync-agent'])
     await rig.pki.authority.sign([request()])
     await exhaustSerials(rig, 2n ** 63n - 3n)
@@ -252,7 +252,7 @@ describe('what may be signed', () => {
     expect((await rig.store.listAudit({ limit: 1 }))[0]?.seq).toBe(before)
   })
 
-  it('S0.45 U9 a serial that was handed out before, as after an old backup was put back, lets no certificate out', async () => {
+  it('a serial that was handed out before, as after an old backup was put back, lets no certificate out', async () => {
     const rig = await withPrincipals(['sync-agent'])
     const [first] = await rig.pki.authority.sign([request()])
     await exhaustSerials(rig, BigInt(first?.serial ?? '1') - 1n)

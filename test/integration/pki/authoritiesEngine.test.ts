@@ -20,7 +20,7 @@ describe.skipIf(sshdMissing !== null)('authorities in a whole engine', () => {
 
   const issuedTo = (node: string) => test.client.certificates.list({ node, purposes: ['automation'] })
 
-  it('N4 a renewal asked for twice with one key is done once; who did not accept is asked again', async () => {
+  it('S0.38 a renewal asked for twice with one key is done once; who did not accept is asked again', async () => {
     const names = (await test.client.nodes.list({ filter: '' })).map(({ name }) => name)
     const [silent = '', ...others] = names
     await test.client.demo.fault({ node: silent, fault: 'offline' })
@@ -70,7 +70,7 @@ describe.skipIf(sshdMissing !== null)('authorities in a whole engine', () => {
     expect(revoked.length).toBeGreaterThan(0)
   }, 60_000)
 
-  it('S0.13 U9 no private key is in a log, the audit log, an event, an error or a file in the clear', async () => {
+  it('S0.12 S0.13 no private key is in a log, the audit log, an event, an error or a file in the clear', async () => {
     const key = new KeyEncryptionKey(Buffer.alloc(32, 7))
     const canaries: Buffer[] = []
     for (const name of ['user-ca.json', 'host-ca.json', 'x509-ca.json']) {

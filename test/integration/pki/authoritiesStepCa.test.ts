@@ -78,7 +78,7 @@ describe.skipIf(stepCaMissing !== null)('a step-ca as issuer of a whole engine',
     expect(accepted?.node.certificate?.authorityFingerprint).toBe(authority?.fingerprint)
   }, 60_000)
 
-  it('U9 S0.26 while it is down what is valid goes on, what is new fails with the cause, and ours signs when told to', async () => {
+  it('S0.26 while it is down what is valid goes on, what is new fails with the cause, and ours signs when told to', async () => {
     const [node] = await test.client.nodes.list({ filter: '' })
     await ca.stop()
     const status = await test.client.stepCa.status()

@@ -105,7 +105,7 @@ describe('revocation', () => {
     expect(row?.revocation?.reason).toBe('laptop lost')
   })
 
-  it('U9 F55 killed before or after the write, what is revoked and the list agree', async () => {
+  it('F55 F56 killed before or after the write, what is revoked and the list agree', async () => {
     const issued = await issueOne(rig.pki)
     await rig.pki.revocations.status()
     for (const when of ['before', 'after'] as const) {
@@ -160,7 +160,7 @@ describe.skipIf(keygenMissing !== null || sshdMissing !== null)('the list before
     await rm(directory, { recursive: true })
   })
 
-  it('F55 F56 sshd refuses the canary and what is revoked, lets the others in, and ssh-keygen -Q agrees', async () => {
+  it('F55 F56 U9 sshd refuses the canary and what is revoked, lets the others in, and ssh-keygen -Q agrees', async () => {
     const file = join(directory, 'krl')
     const deliver = async (): Promise<void> => writeFile(file, (await rig.pki.revocations.current()).bytes)
     await deliver()
@@ -251,7 +251,7 @@ describe('revoking in the fleet', () => {
   })
   afterEach(() => rig.dispose())
 
-  it('F55 shows who is hit, then revokes, stops using it here, and sends the list to every node at once', async () => {
+  it('F55 N4 U9 shows who is hit, then revokes, stops using it here, and sends the list to every node at once', async () => {
     const automation = await identities.ensure(aNode(), 'automation')
     const terminal = await identities.ensure(aNode(), 'terminal')
     const targets: RevocationTargets = { kind: 'nodes', nodes: ['node-01'] }

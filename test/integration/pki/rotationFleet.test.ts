@@ -62,7 +62,7 @@ describe.skipIf(sshdMissing !== null)('trust that reaches a fleet', () => {
     await inStep()
   }, 240_000)
 
-  it('F55 N4 a revocation is on its way to every node when the answer comes, and proven there', async () => {
+  it('F55 F56 U9 a revocation is on its way to every node when the answer comes, and proven there', async () => {
     await inStep()
     const [first] = await test.client.nodes.list({ filter: '' })
     const targets = { kind: 'nodes' as const, nodes: [first?.name ?? ''] }
