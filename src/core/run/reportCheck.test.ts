@@ -142,7 +142,19 @@ describe('what an agent may report', () => {
     }
     const found = flaws(inState('PUSH_SYNC', startedAt), twice).join()
     expect(found).toContain('fewer attempts')
-    expect(found).toContain('counts 1 tries')
+    expect(found).toContain('fewer tries')
+    const laterVisits = {
+      ...stored,
+      visits: [{ ...inState('INIT', startedAt).visits[0], attempt: 2 }],
+    } as typeof stored
+    expect(flaws(inState('PUSH_SYNC', startedAt), laterVisits).join()).toContain('earlier attempt')
+  })
+
+  it('S0.88 an agent that lost its journal goes on under the same key from the beginning', () => {
+    const known = withReport(stored, inState('PUSH_SYNC', startedAt, { tries: 2 }), { nowMs, agentName: 'vm-1' })
+    const anew = inState('INIT', startedAt + 5_000)
+    expect(flaws(anew, known)).toEqual([])
+    expect(withReport(known, anew, { nowMs, agentName: 'vm-1' }).visits).toEqual(anew.visits)
   })
 })
 

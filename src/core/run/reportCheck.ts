@@ -19,8 +19,9 @@ export interface ReportContext {
 export function reportFlaws(stored: Run, reported: AgentRunState, context: ReportContext): string[] {
   return [
     ...statusFlaws(reported),
-    ...attemptFlaws(stored, reported),
-    ...visitFlaws(stored, reported),
+    ...attemptFlaws(reported),
+    ...visitFlaws(reported),
+    ...(beginsAnew(stored, reported) ? [] : backwardFlaws(stored, reported)),
     ...timeFlaws(reported, context.nowMs),
     ...(reported.status === 'succeeded' ? proofFlaws(reported, context) : []),
   ]
@@ -37,23 +38,39 @@ function statusFlaws(reported: AgentRunState): string[] {
   ]
 }
 
-function attemptFlaws(stored: Run, { attempts, status, tries }: AgentRunState): string[] {
+/** An agent that lost its journal goes on under the same key with attempts of its own, after all that is known. */
+function beginsAnew(stored: Run, { attempts }: AgentRunState): boolean {
+  const [first, known] = [attempts[0], stored.attempts.at(-1)]
+  return first !== undefined && known !== undefined && first.startedAt > known.startedAt
+}
+
+function backwardFlaws(stored: Run, { attempts, tries, visits }: AgentRunState): string[] {
+  const [last, known] = [visits.at(-1), stored.visits.at(-1)]
+  return [
+    ...flaw(attempts.length < stored.attempts.length, 'it has fewer attempts than before'),
+    ...flaw(tries < stored.tries, 'it has fewer tries than before'),
+    ...flaw(
+      last !== undefined && known !== undefined && last.attempt < known.attempt,
+      'it goes back to an earlier attempt',
+    ),
+  ]
+}
+
+function attemptFlaws({ attempts, status, tries }: AgentRunState): string[] {
   const consecutive = attempts.every((attempt, index) => attempt.number === index + 1)
   const openBefore = attempts.slice(0, -1).some((attempt) => attempt.status === 'running')
   const stillOpen = isFinal(status) && attempts.at(-1)?.status === 'running'
   return [
     ...flaw(!consecutive, 'its attempts are not numbered one by one'),
     ...flaw(openBefore || stillOpen, 'an attempt runs that has to be over'),
-    ...flaw(attempts.length < stored.attempts.length, 'it has fewer attempts than before'),
-    ...flaw(tries > totalTries || tries < stored.tries, `it counts ${tries} tries`),
+    ...flaw(tries > totalTries, `it counts ${tries} tries`),
   ]
 }
 
 /** Visits may lack their beginning: an agent leaves it out when a report would be too large. */
-function visitFlaws(stored: Run, { visits, state, status }: AgentRunState): string[] {
+function visitFlaws({ visits, state, status }: AgentRunState): string[] {
   const last = visits.at(-1)
   const active = visits.slice(0, -1).filter((visit) => visit.outcome === 'active')
-  const known = stored.visits.at(-1)?.attempt ?? 0
   return [
     ...flaw(!visits.every((visit, index) => follows(visits[index - 1], visit)), 'its states are not in their order'),
     ...flaw(active.length > 0, 'two states are active at once'),
@@ -63,7 +80,6 @@ function visitFlaws(stored: Run, { visits, state, status }: AgentRunState): stri
     ),
     ...flaw(isFinal(status) && last?.outcome === 'active', 'it is over and a state is active'),
     ...flaw(status === 'running' && last?.outcome === 'active' && last.state !== state, 'it is in two states'),
-    ...flaw(last !== undefined && last.attempt < known, 'it goes back to an earlier attempt'),
   ]
 }
 
@@ -135,7 +151,7 @@ export function withReport(stored: Run, reported: AgentRunState, { nowMs, agentN
     ...stored,
     ...reported,
     startedAt: reported.startedAt ?? stored.startedAt,
-    visits: withBeginning(stored.visits, reported.visits),
+    visits: beginsAnew(stored, reported) ? [...reported.visits] : withBeginning(stored.visits, reported.visits),
     cancellation: reported.status === 'canceled' ? canceled : stored.cancellation,
   }
 }
