@@ -21,6 +21,7 @@ import { refreshMadePlans } from './fleet/madePlans.ts'
 import { createNodeService } from './fleet/nodeService.ts'
 import { createPlanService } from './fleet/planService.ts'
 import { createStepCaService } from './fleet/stepCaService.ts'
+import { createStorageService } from './fleet/storageService.ts'
 import { createTrustService } from './fleet/trustService.ts'
 import { createDoctorIdentities } from './pki/doctorIdentities.ts'
 import { createIdentities } from './pki/identities.ts'
@@ -107,13 +108,6 @@ async function waitUntilFinal(store: Store, runId: RunId): Promise<void> {
   } finally {
     stop()
   }
-}
-
-/** Stands where a part is not put in yet. */
-function unwired<Service extends object>(): Service {
-  return new Proxy({} as Service, {
-    get: () => () => Promise.reject(new AppError('UNSUPPORTED', 'This part of the engine is not put in yet.')),
-  })
 }
 
 /**
@@ -311,7 +305,16 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     certificates,
     trust,
     stepCa,
-    storage: unwired(),
+    storage: createStorageService({
+      store,
+      clock,
+      sshPool,
+      identities,
+      loginProbe,
+      logger,
+      authorities: pki.authorities,
+      probes: pki.probes,
+    }),
     agents: agentSide.agents,
     gateway: agentSide.gateway,
     clock,

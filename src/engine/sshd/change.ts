@@ -84,6 +84,7 @@ interface StagedFile {
   readonly path: string
   readonly temporary: string
   readonly before: string | null
+  readonly after: string
 }
 
 interface Staging {
@@ -113,7 +114,7 @@ else rm -f "$T"; say failed "$E"; fi
 `
   const answer = await callSshd(pool, node, { script, data: file.content, ...timeOf(options) })
   if (!answer.has('temporary')) throw notWritten(node, path, answer.text('failed'))
-  return { path, temporary: answer.text('temporary'), before: digest }
+  return { path, temporary: answer.text('temporary'), before: digest, after: digestWanted }
 }
 
 function notWritten(node: FleetNode, path: string, complaint: string): Error {
@@ -181,6 +182,8 @@ change() {
   ${shellQuote(program)} -t -f ${temporaryConfig} || return 3
   (umask 077; mkdir -p "\${CF%/*}/lockstep-backup" && mkdir "$B") || return 1
   ${each((file, index) => `seen ${shellQuote(file.path)} ${shellQuote(file.before ?? '')} || return 2; keep ${index} ${shellQuote(file.path)} || return 1`)}
+  (umask 077; ${each((file, index) => `printf '%s %s %s\\n' ${index} ${file.after} ${shellQuote(file.path)}`)}
+  ) >"$B/manifest" || return 1
   (umask 077; ${heredoc('restore.sh', restoreScript(node, { staged, configIndex, reloads }))}
 ${heredoc('watchdog.sh', watchdogScript(Math.ceil(options.confirmWithinMs / 1000)))}) || return 1
   flush "$B" "$B"/*
