@@ -8,7 +8,7 @@ export const isContent = (line: Item): line is Item & { type: 'file' | 'symlink'
   line.type === 'file' || line.type === 'symlink'
 
 /** Named only because what is equal was asked for, too. */
-export const isEqual = ({ change }: Item): boolean => /^\.. +$/.test(change)
+const isEqual = ({ change }: Item): boolean => /^\.. +$/.test(change)
 
 /** Content goes over, or something is made or removed; a dot means that times or permissions alone differ. */
 export const isDifference = (line: Item | Extract<RsyncLine, { kind: 'delete' }>): boolean =>

@@ -1,10 +1,10 @@
 import type { RunEvent } from '../../core/run/machine.ts'
+import { overlaps } from '../../core/transfer/paths.ts'
 import { assertNever } from '../../shared/errors.ts'
 import { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Run, RunState } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
-import { overlaps } from '../transfer/paths.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
 import {
   diagnosisOf,

@@ -1,10 +1,10 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shellRemoteDirectory } from '../../core/transfer/paths.ts'
+import { remoteScript } from '../../core/transfer/remoteShell.ts'
 import { partialDirectory } from '../../core/transfer/rsyncArguments.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { SshPool } from '../ports.ts'
-import { shellRemoteDirectory } from './paths.ts'
-import { remoteScript } from './remoteShell.ts'
 
 /** Removes unfinished files that broken-off transfers left below a directory of the node (U33). */
 export async function removeRemoteLeftovers(

@@ -25,10 +25,3 @@ export async function realLocalDirectory(path: string): Promise<string> {
     return parent === path ? path : join(await realLocalDirectory(parent), basename(path))
   }
 }
-
-export {
-  normalizedRemoteDirectory,
-  overlaps,
-  rsyncRemoteDirectory,
-  shellRemoteDirectory,
-} from '../../core/transfer/paths.ts'

@@ -1,7 +1,7 @@
+import { shellRemoteDirectory } from '../../core/transfer/paths.ts'
+import { remoteScript } from '../../core/transfer/remoteShell.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { SshPool } from '../ports.ts'
-import { shellRemoteDirectory } from './paths.ts'
-import { remoteScript } from './remoteShell.ts'
 
 /** What one look at a node says before a transfer. */
 export interface RemoteFacts {

@@ -1,7 +1,7 @@
+import { remoteScript } from '../../core/transfer/remoteShell.ts'
 import type { RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { SshPool } from '../ports.ts'
-import { remoteScript } from './remoteShell.ts'
 
 /*
  * Cancel must end what runs on the node, and prove it (F23, U26). A dropped connection is no proof. So the remote

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { aNode } from '../../../test/fakes/aNode.ts'
+import { remoteScript, shellQuote } from '../../core/transfer/remoteShell.ts'
 import { exec } from '../../platform/exec.ts'
 import type { SshPool } from '../ports.ts'
 import { changedSince, FingerprintCache, fingerprintAllLocal, readManifest } from './manifest.ts'
 import { readRemoteFacts } from './remoteFacts.ts'
-import { remoteScript, shellQuote } from './remoteShell.ts'
 import { fingerprintRemote } from './remoteVerify.ts'
 
 const shells = [

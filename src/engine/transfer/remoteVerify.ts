@@ -1,11 +1,11 @@
 import type { ByteName } from '../../core/parse/rsync.ts'
+import { shellRemoteDirectory } from '../../core/transfer/paths.ts'
+import { remoteScript } from '../../core/transfer/remoteShell.ts'
 import { partialDirectory } from '../../core/transfer/rsyncArguments.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { SshPool } from '../ports.ts'
 import type { Fingerprint } from './manifest.ts'
-import { shellRemoteDirectory } from './paths.ts'
-import { remoteScript } from './remoteShell.ts'
 import type { SampledEntry } from './sample.ts'
 
 /** Marks the part of the output that is ours; whatever a login shell prints comes before. */

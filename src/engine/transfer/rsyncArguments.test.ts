@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type RsyncTransfer, rsyncArguments } from '../../core/transfer/rsyncArguments.ts'
-import { RunId } from '../../shared/model/ids.ts'
 import {
-  localDirectory,
   normalizedRemoteDirectory,
   overlaps,
   rsyncRemoteDirectory,
   shellRemoteDirectory,
-} from './paths.ts'
+} from '../../core/transfer/paths.ts'
+import { type RsyncTransfer, rsyncArguments } from '../../core/transfer/rsyncArguments.ts'
+import { RunId } from '../../shared/model/ids.ts'
+import { localDirectory } from './paths.ts'
 import { remoteRsyncProgram } from './remoteProcess.ts'
 
 const transfer: RsyncTransfer = {

@@ -3,13 +3,14 @@ import { boundedEvidence, massDelete, runCause, transferIncomplete } from '../..
 import { ProgressMeter } from '../../../../core/run/progress.ts'
 import { isApproved, mustHaltForDeletes, usualDeleteShare } from '../../../../core/run/safety.ts'
 import { severityOf } from '../../../../core/run/severity.ts'
+import { shellQuote } from '../../../../core/transfer/remoteShell.ts'
+import type { RsyncTransfer } from '../../../../core/transfer/rsyncArguments.ts'
+import { addMoved, isContent, isDifference, Tally } from '../../../../core/transfer/tally.ts'
 import type { DeletePreview, RunProgress, RunSummary } from '../../../../shared/model/run.ts'
 import { countFiles } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { remoteRsyncProgram } from '../../../transfer/remoteProcess.ts'
-import { shellQuote } from '../../../transfer/remoteShell.ts'
 import { type RsyncResult, runRsync } from '../../../transfer/rsync.ts'
-import type { RsyncTransfer } from '../../../transfer/rsyncArguments.ts'
 import { type diagnosisOf, outcomeOf, type StepOutcome } from '../../executor.ts'
 import type { TreeContext, TreeDependencies, TreeMemory } from './memory.ts'
 
@@ -20,46 +21,6 @@ interface Step {
   readonly dependencies: TreeDependencies
   readonly context: TreeContext
   readonly memory: TreeMemory
-}
-
-/** What one rsync did, as it says itself. */
-class Tally {
-  readonly stats = new Map<string, number>()
-  readonly deletedPaths: string[] = []
-  filesDeleted = 0
-  directoriesDeleted = 0
-  skippedSpecial = 0
-  /** Lines about something that is not as on the other side. */
-  changes = 0
-
-  take(line: RsyncLine): void {
-    if (line.kind === 'stat') {
-      this.stats.set(line.name, line.value)
-      // Ours come last, so whatever a sender put in front of them is gone.
-      this.stats.set(`${line.name} (regular)`, line.regular ?? 0)
-    } else if (line.kind === 'delete') this.#takeDelete(line)
-    else if (line.kind === 'item') this.changes += isEqual(line) ? 0 : 1
-    else if (line.kind === 'text' && line.text.startsWith('skipping non-regular file')) this.skippedSpecial += 1
-  }
-
-  #takeDelete(line: Extract<RsyncLine, { kind: 'delete' }>): void {
-    this.changes += 1
-    if (line.isDirectory) this.directoriesDeleted += 1
-    else this.filesDeleted += 1
-    if (this.deletedPaths.length < 1000) this.deletedPaths.push(displayName(line.name))
-  }
-
-  stat(name: string): number {
-    return this.stats.get(name) ?? 0
-  }
-
-  /**
-   * Regular files of the receiver that the source has too. Directories do not count: files are what a delete is measured
-   * in, and a tree of many directories would make any share look small.
-   */
-  get existing(): number {
-    return Math.max(0, this.stat('Number of files (regular)') - this.stat('Number of created files (regular)'))
-  }
 }
 
 function legOf({ direction, context }: Pick<Step, 'direction' | 'context'>): {
@@ -121,9 +82,7 @@ export async function leftToDo(direction: Direction, step: Omit<Step, 'direction
     transfer,
     signal: step.context.signal,
     onLine: (line) => {
-      // A dot means that only times or permissions of a directory differ.
-      if (line.kind === 'delete' || (line.kind === 'item' && !line.change.startsWith('.')))
-        left.push(displayName(line.name))
+      if ((line.kind === 'item' || line.kind === 'delete') && isDifference(line)) left.push(displayName(line.name))
     },
   })
   return result.exitCode === 0 ? left : null
@@ -233,14 +192,6 @@ async function runTransfer(step: Step, transfer: RsyncTransfer): Promise<StepOut
   return { kind: 'done', patch: { summary, warnings: warningsOf(result, tally) } }
 }
 
-type Item = Extract<RsyncLine, { kind: 'item' }>
-
-const isContent = (line: Item): line is Item & { type: 'file' | 'symlink' } =>
-  line.type === 'file' || line.type === 'symlink'
-
-/** Named only because we asked for what is equal, too. */
-const isEqual = ({ change }: Item): boolean => /^\.. +$/.test(change)
-
 function remember({ direction, memory }: Step, line: RsyncLine): void {
   if (line.kind !== 'item' || !isContent(line)) return
   const changed = !line.change.startsWith('.')
@@ -338,12 +289,8 @@ function warningsOf(result: RsyncResult, tally: Tally): TreeContext['run']['warn
 /** Over both directions and all tries: what lies there counts once, what was moved counts every time. */
 function addToSummary(before: RunSummary | null, tally: Tally): RunSummary {
   return {
+    ...addMoved(before, tally),
     filesTotal: Math.max(before?.filesTotal ?? 0, tally.stat('Number of files (regular)')),
-    filesTransferred: (before?.filesTransferred ?? 0) + tally.stat('Number of regular files transferred'),
-    filesDeleted: (before?.filesDeleted ?? 0) + tally.filesDeleted,
     bytesTotal: Math.max(before?.bytesTotal ?? 0, tally.stat('Total file size')),
-    bytesTransferred:
-      (before?.bytesTransferred ?? 0) + tally.stat('Total bytes sent') + tally.stat('Total bytes received'),
-    durationMs: before?.durationMs ?? 0,
   }
 }

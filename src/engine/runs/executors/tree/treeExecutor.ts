@@ -1,9 +1,10 @@
 import { stopNotConfirmed } from '../../../../core/run/causes.ts'
+import { normalizedRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
 import type { TreePlan } from '../../../../shared/model/plan.ts'
 import { removeLocalLeftovers, removeRemoteLeftovers } from '../../../transfer/leftovers.ts'
 import { FingerprintCache } from '../../../transfer/manifest.ts'
-import { localDirectory, normalizedRemoteDirectory, realLocalDirectory } from '../../../transfer/paths.ts'
+import { localDirectory, realLocalDirectory } from '../../../transfer/paths.ts'
 import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
 import { diagnosisOf, type LockTarget, type PlanExecutor } from '../../executor.ts'
 import {

@@ -1,1 +1,0 @@
-export { remoteScript, shellQuote } from '../../core/transfer/remoteShell.ts'

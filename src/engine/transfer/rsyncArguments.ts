@@ -1,1 +1,0 @@
-export type { RsyncTransfer } from '../../core/transfer/rsyncArguments.ts'
