@@ -260,7 +260,10 @@ export interface Revocations {
   status(): Promise<KrlStatus>
   /** Deterministic: the same version has the same bytes. */
   current(): Promise<{ readonly status: KrlStatus; readonly bytes: Uint8Array }>
-  /** Issue log, audit row and next version of the list in one transaction, with what `alongside` adds. */
+  /**
+   * Issue log, audit row and next version of the list in one transaction, with what `alongside` adds. When nothing was
+   * left to revoke, the list stays as it is and `alongside` runs all the same.
+   */
   revoke(
     ids: readonly CertificateId[],
     options: {

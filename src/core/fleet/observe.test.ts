@@ -11,7 +11,7 @@ const diagnosis = Diagnosis.parse({
   nextAction: { kind: 'wait', label: 'Wait' },
   transient: true,
 })
-const certificate = { serial: '7', validAfter: 0, validBefore: 100 }
+const certificate = { serial: '7', authorityFingerprint: null, validAfter: 0, validBefore: 100 }
 
 describe('what a look at a node teaches', () => {
   it('F7 keeps the moment a silence began, whatever the cause turned into', () => {

@@ -14,7 +14,6 @@ import type { PlanId } from '../../shared/model/ids.ts'
 import type { PlanKind } from '../../shared/model/plan.ts'
 import type { Terminal } from '../../shared/model/terminal.ts'
 import type { Authorities, Gateway, Identities, Revocations, SshPool, Store } from '../ports.ts'
-import { type ContentDigest, refreshMadePlans } from './madePlans.ts'
 import { type ChosenCertificates, chooseCertificates, describeBlastRadius } from './revocationTargets.ts'
 import { type Follower, followersOf } from './rotationGates.ts'
 
@@ -33,6 +32,8 @@ export interface TrustService {
     targets: RevocationTargets,
     options: { readonly reason: string; readonly operator: string },
   ): Promise<{ revoked: IssuedCertificate[]; krl: KrlStatus; runs: number }>
+  /** The same for parts of the engine that know which, with what has to happen in the same transaction. */
+  revokeCertificates: Revocations['revoke']
   krl(): Promise<KrlStatus>
   krlFile(): Promise<{ krl: KrlStatus; base64: string }>
 }
@@ -42,7 +43,6 @@ export interface TrustServiceDependencies {
   readonly clock: Pick<Clock, 'nowMs'>
   readonly authorities: Authorities
   readonly revocations: Revocations
-  readonly contentDigest: ContentDigest
   /** Another issuer signs user certificates. */
   readonly otherIssuerActive: () => Promise<boolean>
   readonly identities: Pick<Identities, 'all' | 'forget'>
@@ -178,21 +178,21 @@ export function createTrustService(dependencies: TrustServiceDependencies): Trus
     { reason, operator }: { readonly reason: string; readonly operator: string },
   ): Promise<{ revoked: IssuedCertificate[]; krl: KrlStatus; runs: number }> {
     const { live } = await choose(targets)
-    const { revoked, krl } = await revocations.revoke(
+    return revokeAndDeliver(
       live.map(({ id }) => id),
-      {
-        by: operator,
-        reason,
-        alongside: async (transaction) => {
-          const { contentDigest } = dependencies
-          await refreshMadePlans(transaction, ['krl'], { contentDigest, nowMs: clock.nowMs() })
-        },
-      },
+      { by: operator, reason },
     )
+  }
+
+  /** Nobody here uses them from now on, and the list is on its way when this resolves. */
+  async function revokeAndDeliver(
+    ...[certificates, options]: Parameters<Revocations['revoke']>
+  ): Promise<{ revoked: IssuedCertificate[]; krl: KrlStatus; runs: number }> {
+    const { revoked, krl } = await revocations.revoke(certificates, options)
     if (revoked.length === 0) return { revoked, krl, runs: 0 }
     const ids = new Set(revoked.map(({ id }) => id))
     stopUsing(({ id }) => ids.has(id))
-    return { revoked, krl, runs: await deliver(['krl'], operator) }
+    return { revoked, krl, runs: await deliver(['krl'], options.by) }
   }
 
   return {
@@ -206,6 +206,7 @@ export function createTrustService(dependencies: TrustServiceDependencies): Trus
     previewRevocation: async (targets) =>
       describeBlastRadius(await choose(targets), { store, terminals: dependencies.terminals.list() }),
     revoke,
+    revokeCertificates: revokeAndDeliver,
     krl: () => revocations.status(),
     krlFile: async () => {
       const { status, bytes } = await revocations.current()

@@ -272,7 +272,10 @@ export function createAuthorities(dependencies: AuthoritiesDependencies): Author
     x509Roots: async () => {
       const { state } = await findOrMake('x509', 'engine')
       const trusted = await provenTrusted('x509')
-      return [...trusted].sort(({ fingerprint }) => (fingerprint === signerOf(state) ? -1 : 1))
+      const { yes = [], no = [] } = Object.groupBy(trusted, ({ fingerprint }) =>
+        fingerprint === signerOf(state) ? 'yes' : 'no',
+      )
+      return [...yes, ...no]
     },
     keptIn: (reader, kind) => generationsIn(rings[kind], reader, (state) => keysOf(state)),
     trustedIn: (reader, kind) => generationsIn(rings[kind], reader, (state) => trustedBy(kind, state)),

@@ -27,7 +27,7 @@ interface PkiDependencies {
   readonly newId: IdSource
   /** Who may be certified, user certificates of every purpose. */
   readonly principals: readonly string[]
-  /** Runs in each transaction that changes what is trusted or who signs. */
+  /** Runs in each transaction that changes what is trusted, who signs, or what is revoked. */
   readonly onChange?: (transaction: StoreTransaction, kind: AuthorityKind) => Promise<void>
 }
 
@@ -64,7 +64,12 @@ export function createPki(dependencies: PkiDependencies): Pki {
     },
   })
   const authority = createCertificateAuthority({ ...dependencies, authorities, provisioners, otherIssuer: stepCa })
-  const revocations = createRevocations({ authorities, store, clock })
+  const revocations = createRevocations({
+    authorities,
+    store,
+    clock,
+    onRevoked: async (transaction) => dependencies.onChange?.(transaction, 'ssh-user'),
+  })
   async function trustDigest(reader: Pick<StoreReader, 'getSetting'>): Promise<string> {
     const ours = await authorities.trustedIn(reader, 'ssh-user')
     const theirs = stepCa.held()?.userKeys ?? []

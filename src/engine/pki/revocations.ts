@@ -15,6 +15,8 @@ interface RevocationDependencies {
   readonly authorities: Pick<AuthorityKeys, 'ensureUser' | 'keptIn'>
   readonly store: Pick<Store, 'transact' | 'getSetting' | 'listCertificates'>
   readonly clock: Pick<Clock, 'nowMs'>
+  /** Runs in the transaction that revokes, after the next version is made. */
+  readonly onRevoked?: (transaction: StoreTransaction) => Promise<void>
 }
 
 /** The list as the rest of pki changes it. */
@@ -46,7 +48,7 @@ type Reader = Pick<StoreReader, 'getSetting' | 'listCertificates'>
  * it: the bytes are made when asked for, and are the same each time. Every list holds the canary serial for each of our
  * user authorities, so that a node which obeys it can be told from one which does not.
  */
-export function createRevocations({ authorities, store, clock }: RevocationDependencies): RevocationList {
+export function createRevocations({ authorities, store, clock, onRevoked }: RevocationDependencies): RevocationList {
   let latest: { readonly key: string; readonly status: KrlStatus; readonly bytes: Uint8Array } | null = null
 
   /** Before the first revocation: nothing but the canary, since the authority exists. */
@@ -115,9 +117,11 @@ export function createRevocations({ authorities, store, clock }: RevocationDepen
       return store.transact(async (transaction) => {
         const revocation = { revokedAt: clock.nowMs(), revokedBy: by, reason }
         const revoked = await transaction.revokeCertificates(ids, revocation)
-        if (revoked.length === 0) return { revoked, krl: before.status }
-        const krl = await renew(transaction)
-        await transaction.appendAudit(revoked.map((certificate) => revocationRow(certificate, krl.version)))
+        const krl = revoked.length === 0 ? before.status : await renew(transaction)
+        if (revoked.length > 0) {
+          await transaction.appendAudit(revoked.map((certificate) => revocationRow(certificate, krl.version)))
+          await onRevoked?.(transaction)
+        }
         await alongside?.(transaction, krl)
         return { revoked, krl }
       })

@@ -117,7 +117,7 @@ describe('renewal in daily life', () => {
     }
   }
 
-  it('S0.38 renews all that are due in one batch, and leaves the others and those it cannot reach', async () => {
+  it('S0.38 F51 renews all that are due in one batch, and leaves the others and those it cannot reach', async () => {
     const diagnosis = aDiagnosis({ code: 'CONNECTION_REFUSED' })
     await saveWith('due-1', hourMs / 2)
     await saveWith('due-2', -hourMs)

@@ -20,7 +20,7 @@ describe.skipIf(sshdMissing !== null)('authorities in a whole engine', () => {
 
   const issuedTo = (node: string) => test.client.certificates.list({ node, purposes: ['automation'] })
 
-  it('S0.38 a renewal asked for twice with one key is done once; who did not accept is asked again', async () => {
+  it('N3 F53 a renewal asked for twice with one key is done once; who did not accept is asked again', async () => {
     const names = (await test.client.nodes.list({ filter: '' })).map(({ name }) => name)
     const [silent = '', ...others] = names
     await test.client.demo.fault({ node: silent, fault: 'offline' })

@@ -101,6 +101,15 @@ describe('revocation', () => {
     await rig.pki.revocations.revoke([issued.id], how)
     const again = await rig.pki.revocations.revoke([issued.id], { by: 'bob@desk', reason: 'again' })
     expect(again).toMatchObject({ revoked: [], krl: { version: 1 } })
+    let alongside = 0
+    await rig.pki.revocations.revoke([issued.id], {
+      by: 'bob@desk',
+      reason: 'again',
+      alongside: async () => {
+        alongside += 1
+      },
+    })
+    expect(alongside).toBe(1)
     const [row] = await rig.store.listCertificates({ nowMs: 0, limit: 1, ids: [issued.id] })
     expect(row?.revocation?.reason).toBe('laptop lost')
   })
@@ -212,7 +221,6 @@ describe('revoking in the fleet', () => {
       clock: systemClock,
       authorities: rig.pki.authorities,
       revocations: rig.pki.revocations,
-      contentDigest: rig.pki.contentDigest,
       otherIssuerActive: async () => false,
       identities,
       sshPool: { drop: (nodeId) => dropped.push(nodeId) },

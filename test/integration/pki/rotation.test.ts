@@ -199,7 +199,6 @@ describe('the gates of a rotation', () => {
       clock: systemClock,
       authorities: rig.pki.authorities,
       revocations: rig.pki.revocations,
-      contentDigest: rig.pki.contentDigest,
       otherIssuerActive: () => rig.pki.stepCa.isActive(),
       identities,
       sshPool: { drop: (nodeId) => dropped.push(nodeId) },
