@@ -9,7 +9,8 @@ const byteLength = (text: string): number => new TextEncoder().encode(text).leng
 export const DisplayName = z
   .string()
   .min(1, 'a name has at least 1 character')
-  .refine((text) => byteLength(text) <= 255, 'a name has at most 255 bytes')
+  // A character is at most three bytes: most names need no counting, and registries have thousands of names.
+  .refine((text) => text.length <= 85 || byteLength(text) <= 255, 'a name has at most 255 bytes')
   .refine((text) => !controlCharacters.test(text), 'a name holds no line breaks or control characters')
   .refine((text) => !text.includes('/'), 'a name holds no slash')
   .refine((text) => !text.startsWith('-'), 'a name does not start with a dash')
