@@ -174,7 +174,7 @@ function ViewOptions({ view, groupBy, labels, fillBy, onQuery, onAdd }: FleetHea
           >
             <option value="sync">fill: sync</option>
             <option value="certificate">fill: certificates</option>
-            <option value="krl">fill: revocation list</option>
+            <option value="krl">fill: revocations</option>
           </select>
         </>
       )}

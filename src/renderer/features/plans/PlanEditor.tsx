@@ -25,7 +25,7 @@ import { kindWords, planLines, planWarning } from './planWords.ts'
 import { RemovePlan } from './RemovePlan.tsx'
 import { reachOf } from './reach.ts'
 import { sshDirectory } from './sshDirectory.ts'
-import { newTrustPlanDocument, TrustPlanForm } from './TrustPlanForm.tsx'
+import { newTrustPlanDocument, type PlanSurroundings, TrustPlanForm } from './TrustPlanForm.tsx'
 import { YamlEditor } from './YamlEditor.tsx'
 
 /** Kinds a person writes; plans of agents come from the agents. */
@@ -38,16 +38,20 @@ interface PlanEditorProps {
   readonly kind: WritableKind
 }
 
-function firstText(plan: PlanEditorProps['plan'], kind: WritableKind, directory: string): string {
+function firstText(plan: PlanEditorProps['plan'], kind: WritableKind, surroundings: PlanSurroundings): string {
   if (plan !== null) return formatPlanDocument([plan])
-  return kind === 'tree' ? newPlanDocument : newTrustPlanDocument(kind, directory)
+  return kind === 'tree' ? newPlanDocument : newTrustPlanDocument(kind, surroundings)
 }
 
 /** Writes plans; what applying would do stands beside the text, before anything is done. */
 export function PlanEditor({ plan, kind }: PlanEditorProps) {
   const nodes = useReplica((state) => state.nodes)
-  const [directory] = useState(() => sshDirectory(nodes.values()).directory)
-  const [text, setText] = useState(() => firstText(plan, kind, directory))
+  const plans = useReplica((state) => state.plans)
+  const [surroundings] = useState<PlanSurroundings>(() => ({
+    directory: sshDirectory(nodes.values()).directory,
+    names: new Set([...plans.values()].map(({ name }) => name)),
+  }))
+  const [text, setText] = useState(() => firstText(plan, kind, surroundings))
   const [base, setBase] = useState(text)
   const [deciding, setDeciding] = useState(false)
   const problemsId = useId()
@@ -95,7 +99,7 @@ export function PlanEditor({ plan, kind }: PlanEditorProps) {
           {plan === null && <KindChoice kind={kind} />}
           <div className="min-h-0 flex-1">
             {plan === null && kind !== 'tree' ? (
-              <TrustPlanForm kind={kind} directory={directory} problems={problems} onChange={setText} />
+              <TrustPlanForm kind={kind} surroundings={surroundings} problems={problems} onChange={setText} />
             ) : (
               <YamlEditor text={text} problems={problems} onChange={setText} describedBy={problemsId} />
             )}

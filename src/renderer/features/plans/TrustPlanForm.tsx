@@ -82,8 +82,24 @@ const shapes: Readonly<Record<TrustPlanKind, FormShape>> = {
   },
 }
 
-const initialValues = (kind: TrustPlanKind, directory: string): Readonly<Record<string, string>> => ({
-  name: shapes[kind].name,
+export interface PlanSurroundings {
+  /** In which sshd of the nodes is configured. */
+  readonly directory: string
+  /** Names of the plans there are: a new one changes none of them. */
+  readonly names: ReadonlySet<string>
+}
+
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  for (let number = 2; taken.has(name) && number <= taken.size + 2; number += 1)
+    if (!taken.has(`${name} ${number}`)) return `${name} ${number}`
+  return name
+}
+
+const initialValues = (
+  kind: TrustPlanKind,
+  { directory, names }: PlanSurroundings,
+): Readonly<Record<string, string>> => ({
+  name: freeName(shapes[kind].name, names),
   selector: '*',
   ...Object.fromEntries(shapes[kind].fields.map(({ path, initial }) => [path, inSshDirectory(initial, directory)])),
 })
@@ -93,21 +109,20 @@ const documentOf = (kind: TrustPlanKind, values: Readonly<Record<string, string>
     { name: values.name, kind, selector: values.selector, spec: shapes[kind].specOf(values) } as PlanInput,
   ])
 
-/** @param directory in which sshd of the nodes is configured */
-export const newTrustPlanDocument = (kind: TrustPlanKind, directory: string): string =>
-  documentOf(kind, initialValues(kind, directory))
+export const newTrustPlanDocument = (kind: TrustPlanKind, surroundings: PlanSurroundings): string =>
+  documentOf(kind, initialValues(kind, surroundings))
 
 interface TrustPlanFormProps {
   readonly kind: TrustPlanKind
-  readonly directory: string
+  readonly surroundings: PlanSurroundings
   readonly problems: readonly PlanProblem[]
   /** The document that says the same as the form. */
   readonly onChange: (text: string) => void
 }
 
 /** A few fields instead of YAML, for plans whose content the engine makes. Starts from the usual paths. */
-export function TrustPlanForm({ kind, directory, problems, onChange }: TrustPlanFormProps) {
-  const [values, setValues] = useState(() => initialValues(kind, directory))
+export function TrustPlanForm({ kind, surroundings, problems, onChange }: TrustPlanFormProps) {
+  const [values, setValues] = useState(() => initialValues(kind, surroundings))
   const set = (path: string, value: string): void => {
     const next = { ...values, [path]: value }
     setValues(next)

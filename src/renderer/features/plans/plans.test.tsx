@@ -84,6 +84,8 @@ describe('plans', () => {
     fireEvent.click(await screen.findByRole('button', { name: 'Apply 1 plan' }))
     await waitFor(() => expect(link.engine.plans.size).toBe(2))
     expect([...link.engine.plans.values()].at(-1)).toMatchObject({ kind: 'krl', spec: { file: '~/ssh/list.krl' } })
+    location.hash = '#/plans/new?kind=krl'
+    expect((await screen.findByLabelText<HTMLInputElement>('Name')).value).toBe('revocation list 2')
   })
 
   it('F54 proposes paths beside the sshd_config that the nodes have', async () => {

@@ -5,6 +5,7 @@ import { toErrorBody } from '../../../api/errors.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { Button } from '../../../components/Button.tsx'
 import { CliEquivalent } from '../../../components/CliEquivalent.tsx'
+import { classNames } from '../../../components/classNames.ts'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { Fact, Facts, LongText } from '../../../components/Facts.tsx'
 import { Time } from '../../../components/Time.tsx'
@@ -25,7 +26,13 @@ interface AuthorityCardProps {
 export function AuthorityCard({ kind, authority, onCreated }: AuthorityCardProps) {
   const { title, what } = authorityWords[kind]
   return (
-    <section aria-label={title} className="flex min-w-0 flex-col gap-3 rounded-md border bg-surface p-4">
+    <section
+      aria-label={title}
+      className={classNames(
+        'flex min-w-0 flex-col gap-3 rounded-md border bg-surface p-4',
+        authority?.rotation != null && 'col-span-full',
+      )}
+    >
       <header>
         <h2 className="text-15 font-semibold">{title}</h2>
         <p className="text-muted">{what}</p>

@@ -28,24 +28,31 @@ export function RotationTrack({ kind, rotation }: { readonly kind: AuthorityKind
           <Phase key={phase} phase={phase} number={index + 1} at={phases.indexOf(rotation.phase)} />
         ))}
       </ol>
-      <p>{phaseWords[rotation.phase].now}</p>
-      {progress.error !== null && progress.data === undefined && (
-        <ErrorNote error={toErrorBody(progress.error)} onRetry={() => void progress.refetch()} />
-      )}
-      {progress.data != null && <Progress progress={progress.data} />}
-      {progress.data?.ready === false && <UnplannedNodes kind={kind} />}
-      <Facts>
-        <Fact name="Old">
-          <LongText text={rotation.oldFingerprint} what="old fingerprint" />
-        </Fact>
-        <Fact name="New">
-          <LongText text={rotation.newFingerprint} what="new fingerprint" />
-        </Fact>
-        <Fact name="Started">
-          by {rotation.startedBy} <Time at={rotation.startedAt} />, in this phase <Time at={rotation.phaseStartedAt} />
-        </Fact>
-      </Facts>
-      <Actions kind={kind} rotation={rotation} progress={progress.data ?? null} />
+      <div className="grid grid-cols-[minmax(0,3fr)_minmax(0,2fr)] gap-x-8 gap-y-3">
+        <div className="flex flex-col gap-3">
+          <p>{phaseWords[rotation.phase].now}</p>
+          {progress.error !== null && progress.data === undefined && (
+            <ErrorNote error={toErrorBody(progress.error)} onRetry={() => void progress.refetch()} />
+          )}
+          {progress.data != null && <Progress progress={progress.data} />}
+          {progress.data?.ready === false && <UnplannedNodes kind={kind} />}
+        </div>
+        <div className="flex flex-col gap-3">
+          <Facts nameWidth="64px">
+            <Fact name="Old">
+              <LongText text={rotation.oldFingerprint} what="old fingerprint" />
+            </Fact>
+            <Fact name="New">
+              <LongText text={rotation.newFingerprint} what="new fingerprint" />
+            </Fact>
+            <Fact name="Started">
+              by {rotation.startedBy} <Time at={rotation.startedAt} />, in this phase{' '}
+              <Time at={rotation.phaseStartedAt} />
+            </Fact>
+          </Facts>
+          <Actions kind={kind} rotation={rotation} progress={progress.data ?? null} />
+        </div>
+      </div>
     </section>
   )
 }

@@ -50,10 +50,10 @@ const certificateStyles: Readonly<Record<CertificateLevel, TileStyle>> = {
 }
 
 const krlStyles: Readonly<Record<KrlStanding, TileStyle>> = {
-  behind: { shape: 'half', token: 'pending', word: 'older list' },
-  unproven: { shape: 'flat', token: 'never-synced', word: 'list not proven yet' },
-  none: { shape: 'dashed', token: 'unreachable', word: 'gets no list' },
-  current: { shape: 'solid', token: 'in-step', word: 'obeys the list' },
+  behind: { shape: 'half', token: 'pending', word: 'on an older list' },
+  unproven: { shape: 'flat', token: 'never-synced', word: 'list not proven' },
+  none: { shape: 'dashed', token: 'unreachable', word: 'without a list' },
+  current: { shape: 'solid', token: 'in-step', word: 'on the current list' },
 }
 
 /** All styles; the index in this list is what a scene stores for a tile. Worst first within each part. */
