@@ -70,7 +70,7 @@ export function memberOf(node: SourceNode, key: string): SourceMember | undefine
 }
 
 export function wrongKind(node: SourceNode, path: SourcePath, wanted: string): Mistake {
-  const kinds = { object: 'an object', array: 'a list', scalar: node.kind === 'scalar' ? node.json : '' }
+  const kinds = { object: 'an object', array: 'a list', scalar: node.kind === 'scalar' ? formatTree(node, 0) : '' }
   return { path, offset: node.start, message: `is ${kinds[node.kind].slice(0, 60)}, but must be ${wanted}` }
 }
 

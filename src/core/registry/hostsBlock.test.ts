@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyServices } from '../../../test/fakes/aRegistry.ts'
 import { renderHosts } from './hosts.ts'
-import { hostsBegin, hostsEnd, readHostsBlock, withHostsBlock } from './hostsBlock.ts'
+import { hostsBegin, hostsEnd, readHostsBlock, shadowedNames, withHostsBlock } from './hostsBlock.ts'
 
 const domain = 'example.internal'
 const lines = '100.64.0.7\tdemo.example.internal # lockstep\n'
@@ -148,6 +148,17 @@ describe('our block in a hosts file', () => {
     const foreign = [{ begin: '#--- corp', end: '#--- end' }]
     expect(applied('a\n#--- corp v1\nx\n#--- end\nb\n', lines, { foreign })).toBe(`a\n${block(lines)}b\n`)
     expect(applied('a\n#--- corp v1\nx\n', lines, { foreign })).toBe(`a\n#--- corp v1\nx\n${block(lines)}`)
+  })
+
+  it('S1.55 names the lines above that still win over ours', () => {
+    const file = [
+      '10.0.0.1 Demo.example.internal x # mine',
+      '# 10.0.0.2 demo.example.internal',
+      '100.64.0.7 demo.example.internal',
+    ].join('\n')
+    expect(shadowedNames(applied(file))).toEqual([{ name: 'demo.example.internal', ip: '10.0.0.1', line: 1 }])
+    expect(shadowedNames(`${applied('127.0.0.1 a\n')}10.0.0.1 demo.example.internal\n`)).toEqual([])
+    expect(shadowedNames(file)).toEqual([])
   })
 
   it('S1.54 refuses a file with a NUL byte', () => {

@@ -171,3 +171,39 @@ function endOfEntries(text: string, from: number): number {
   }
   return end
 }
+
+/** A name of ours that a line above our block gives another address: programs take that one. */
+export interface ShadowedName {
+  readonly name: string
+  readonly ip: string
+  /** The other line, from 1. */
+  readonly line: number
+}
+
+/**
+ * Names that this machine will not resolve to what was delivered, although our block is there and whole: the first line
+ * with a name counts (hosts(5)). To be shown as a warning; the line is somebody's, and stays.
+ */
+export function shadowedNames(text: string): ShadowedName[] {
+  const own = new Map(entriesOf(readHostsBlock(text) ?? '').flatMap(({ ip, names }) => names.map((name) => [name, ip])))
+  const [begin] = marks(text, [hostsBegin, hostsBeginBelow])
+  return entriesOf(text.slice(0, begin?.start ?? 0)).flatMap(({ ip, names, line }) =>
+    names.filter((name) => own.has(name) && own.get(name) !== ip).map((name) => ({ name, ip, line })),
+  )
+}
+
+interface HostsEntry {
+  readonly ip: string
+  readonly names: readonly string[]
+  readonly line: number
+}
+
+function entriesOf(text: string): HostsEntry[] {
+  return text.split('\n').flatMap((content, index): HostsEntry[] => {
+    const [ip = '', ...names] = (content.split('#', 1)[0] ?? '')
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== '')
+    return names.length === 0 ? [] : [{ ip, names, line: index + 1 }]
+  })
+}

@@ -86,7 +86,8 @@ class Reader {
         return { kind: 'array', start, items: this.#items(depth) }
       case quote: {
         const value = this.#string()
-        return { kind: 'scalar', start, value, json: this.#text.slice(start, this.#at) }
+        const plain = this.#at - start === value.length + 2
+        return { kind: 'scalar', start, value, json: plain ? null : this.#text.slice(start, this.#at) }
       }
       default:
         return this.#word(start)
@@ -174,7 +175,7 @@ class Reader {
     for (const [word, value] of literals) {
       if (!this.#text.startsWith(word, start)) continue
       this.#at += word.length
-      return { kind: 'scalar', start, value, json: word }
+      return { kind: 'scalar', start, value, json: null }
     }
     throw this.#unexpected('a value')
   }

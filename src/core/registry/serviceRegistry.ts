@@ -72,13 +72,15 @@ export function serviceClashes(services: readonly RegistryService[]): ServiceCla
     const elsewhere = first.get(subdomain)
     const other =
       elsewhere !== undefined && elsewhere.ip !== ip ? elsewhere : service.public && firstPublic.get(subdomain)
-    const taken = `${JSON.stringify(subdomain)} belongs to ${JSON.stringify(other ? other.name : '')} already`
-    if (other) clashes.push({ name, field: 'subdomain', message: taken })
+    if (other) clashes.push({ name, field: 'subdomain', message: takenBy(other, subdomain) })
     if (elsewhere === undefined) first.set(subdomain, service)
     if (service.public && !firstPublic.has(subdomain)) firstPublic.set(subdomain, service)
   }
   return clashes
 }
+
+const takenBy = ({ name }: RegistryService, subdomain: string): string =>
+  `${JSON.stringify(subdomain)} belongs to ${JSON.stringify(name)} already`
 
 /** The form the sources read, with every key that was read: same services in, same object out. */
 export function formatServiceRegistry(services: readonly RegistryService[], indent = 2): string {

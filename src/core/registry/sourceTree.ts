@@ -11,8 +11,8 @@ export type SourceNode =
       readonly kind: 'scalar'
       readonly start: number
       readonly value: string | number | boolean | null
-      /** The value as JSON, as it was written where that was JSON. */
-      readonly json: string
+      /** How the value was written, where `JSON.stringify` would write it another way: numbers, escapes. */
+      readonly json: string | null
     }
 
 export interface SourceMember {
@@ -75,23 +75,25 @@ export function locate(text: string, mistakes: readonly Mistake[]): SourceProble
 /** Every key that is in one object twice, wherever that object is. */
 export function duplicateKeys(root: SourceNode): Mistake[] {
   const mistakes: Mistake[] = []
-  const look = (node: SourceNode, path: SourcePath): void => {
+  const path: (string | number)[] = []
+  const lookIn = (step: string | number, node: SourceNode): void => {
     if (node.kind === 'scalar') return
-    if (node.kind === 'array') {
-      for (const [index, item] of node.items.entries()) if (item.kind !== 'scalar') look(item, [...path, index])
-      return
-    }
-    for (const member of repeated(node.members)) {
-      const at = [...path, member.key]
+    path.push(step)
+    look(node)
+    path.pop()
+  }
+  const look = (node: SourceNode): void => {
+    if (node.kind === 'array') for (const [index, item] of node.items.entries()) lookIn(index, item)
+    if (node.kind !== 'object') return
+    for (const { key, keyStart } of repeated(node.members))
       mistakes.push({
-        path: at,
-        offset: member.keyStart,
+        path: [...path, key],
+        offset: keyStart,
         message: 'is there twice; of two entries only one would count',
       })
-    }
-    for (const { key, node: value } of node.members) if (value.kind !== 'scalar') look(value, [...path, key])
+    for (const { key, node: value } of node.members) lookIn(key, value)
   }
-  look(root, [])
+  look(root)
   return mistakes
 }
 
@@ -110,7 +112,7 @@ function repeated(members: readonly SourceMember[]): SourceMember[] {
 
 /** @param indent spaces a level, 0 for one line without spaces. */
 export function formatTree(node: SourceNode, indent: number, depth = 0): string {
-  if (node.kind === 'scalar') return node.json
+  if (node.kind === 'scalar') return node.json ?? JSON.stringify(node.value)
   const [open, close] = node.kind === 'object' ? ['{', '}'] : ['[', ']']
   const colon = indent === 0 ? ':' : ': '
   const parts =
@@ -127,5 +129,5 @@ export function formatTree(node: SourceNode, indent: number, depth = 0): string 
 
 /** A value of ours as a node, to be formatted with the rest. */
 export function scalarNode(value: string | number | boolean | null): SourceNode {
-  return { kind: 'scalar', start: 0, value, json: JSON.stringify(value) }
+  return { kind: 'scalar', start: 0, value, json: null }
 }

@@ -99,5 +99,5 @@ function scalar(node: Scalar | null, near: number): SourceNode {
   if (value !== null && typeof value === 'object') throw new Unreadable(start, 'is of a kind that JSON does not have')
   const plain = typeof value === 'bigint' ? Number(value) : (value as string | number | boolean | null)
   const written = typeof value === 'number' && jsonNumber.test(node?.source ?? '') ? node?.source : undefined
-  return { kind: 'scalar', start, value: plain, json: written ?? JSON.stringify(plain) }
+  return { kind: 'scalar', start, value: plain, json: written ?? null }
 }
