@@ -10,7 +10,7 @@ import type {
   Rotation,
   RotationProgress,
 } from '../../shared/model/certificate.ts'
-import type { PlanId } from '../../shared/model/ids.ts'
+import type { NodeId, PlanId } from '../../shared/model/ids.ts'
 import type { PlanKind } from '../../shared/model/plan.ts'
 import type { Terminal } from '../../shared/model/terminal.ts'
 import type { Authorities, Gateway, Identities, Revocations, SshPool, Store } from '../ports.ts'
@@ -123,8 +123,9 @@ export function createTrustService(dependencies: TrustServiceDependencies): Trus
   async function rollBackRotation(kind: AuthorityKind, operator: string): Promise<Authority> {
     const rolledBack = await authorities.rollBackRotation(kind, { operator })
     const gone = rolledBack.rotation?.newFingerprint
-    // Nodes stop trusting what the new one signed: ask the old one for another certificate before the next login.
-    if (kind === 'ssh-user') stopUsing((certificate) => certificate.authorityFingerprint === gone)
+    // Nodes stop trusting what the new one signed: ask the old one for another certificate before the next login. What
+    // is open stays open, and runs on it go on.
+    if (kind === 'ssh-user') forgetWhere((certificate) => certificate.authorityFingerprint === gone)
     return followUp(rolledBack, operator)
   }
 
@@ -153,12 +154,12 @@ export function createTrustService(dependencies: TrustServiceDependencies): Trus
         )
   }
 
-  function stopUsing(isGone: (certificate: IssuedCertificate) => boolean): void {
+  /** @returns the nodes whose identities are gone */
+  function forgetWhere(isGone: (certificate: IssuedCertificate) => boolean): ReadonlySet<NodeId> {
     const hit = identities.all().filter(({ certificate }) => isGone(certificate))
-    for (const nodeId of new Set(hit.map((identity) => identity.nodeId))) {
-      identities.forget(nodeId)
-      dependencies.sshPool.drop(nodeId)
-    }
+    const nodeIds = new Set(hit.map(({ nodeId }) => nodeId))
+    for (const nodeId of nodeIds) identities.forget(nodeId)
+    return nodeIds
   }
 
   async function choose(targets: RevocationTargets): Promise<ChosenCertificates> {
@@ -191,7 +192,7 @@ export function createTrustService(dependencies: TrustServiceDependencies): Trus
     const { revoked, krl } = await revocations.revoke(certificates, options)
     if (revoked.length === 0) return { revoked, krl, runs: 0 }
     const ids = new Set(revoked.map(({ id }) => id))
-    stopUsing(({ id }) => ids.has(id))
+    for (const nodeId of forgetWhere(({ id }) => ids.has(id))) dependencies.sshPool.drop(nodeId)
     return { revoked, krl, runs: await deliver(['krl'], options.by) }
   }
 
