@@ -48,6 +48,8 @@ export const runHash = (runId: string): string => formatHash({ view: 'runs', pat
 export const nodeHash = (nodeId: string): string => formatHash({ view: 'fleet', query: { node: nodeId } })
 /** Opens the drawer of an agent. */
 export const agentHash = (agentId: string): string => formatHash({ view: 'agents', query: { agent: agentId } })
+/** The gateway in the settings. */
+export const gatewayHash = formatHash({ view: 'settings', query: { section: 'gateway' } })
 /** The map, narrowed to what a filter means. */
 export const filterHash = (filter: string): string => formatHash({ view: 'fleet', query: { filter } })
 

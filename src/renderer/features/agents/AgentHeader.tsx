@@ -6,7 +6,7 @@ import { classNames } from '../../components/classNames.ts'
 import { formatCount, plural } from '../../components/format.ts'
 import { IconButton } from '../../components/IconButton.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
-import { formatHash, updateQuery } from '../../stores/route.ts'
+import { formatHash, gatewayHash, updateQuery } from '../../stores/route.ts'
 import { useShortcuts } from '../../stores/shortcuts.ts'
 import { GatewayMark } from '../settings/gateway/GatewayMark.tsx'
 import { AgentMark } from './AgentMark.tsx'
@@ -59,7 +59,7 @@ export function AgentHeader(props: AgentHeaderProps) {
               </button>
             ))}
           {gateway !== undefined && (
-            <a href={formatHash({ view: 'settings' })} className="flex items-center gap-1.5 hover:text-text">
+            <a href={gatewayHash} className="flex items-center gap-1.5 hover:text-text">
               gateway <GatewayMark gateway={gateway} />
             </a>
           )}

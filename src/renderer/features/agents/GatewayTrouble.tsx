@@ -2,7 +2,7 @@ import { TriangleAlert } from 'lucide-react'
 import type { GatewayStatus } from '../../../shared/model/agent.ts'
 import { Button } from '../../components/Button.tsx'
 import { plural } from '../../components/format.ts'
-import { formatHash, navigate } from '../../stores/route.ts'
+import { gatewayHash, navigate } from '../../stores/route.ts'
 
 interface GatewayTroubleProps {
   readonly gateway: GatewayStatus | undefined
@@ -22,7 +22,7 @@ export function GatewayTrouble({ gateway, active }: GatewayTroubleProps) {
     <div role="alert" className="flex shrink-0 items-center gap-3 border-b border-error bg-raised px-4 py-2">
       <TriangleAlert aria-hidden className="size-4 shrink-0 text-error" />
       <p className="min-w-0 flex-1 break-words">{sentence}</p>
-      <Button size="small" onClick={() => navigate(formatHash({ view: 'settings' }))}>
+      <Button size="small" onClick={() => navigate(gatewayHash)}>
         Open the gateway settings
       </Button>
     </div>

@@ -62,6 +62,7 @@ describe('where an agent stands', () => {
   it('finds an enrolment that nothing followed', () => {
     const fresh = agent('idle', { lastSeenAt: null, enrolledAt: nowMs - 5_000 })
     expect(standingOf(fresh, node, nowMs)).toBe('idle')
+    expect(activityWords(row(fresh), nowMs)).toBe('not heard yet')
     const old = { ...fresh, enrolledAt: nowMs - hourMs }
     expect(standingOf(old, node, nowMs)).toBe('silent')
     expect(standingSentence(row(old), nowMs)).toMatch(/not heard since/)

@@ -57,10 +57,12 @@ export function standingOf(agent: Agent, node: FleetNode | undefined, nowMs: num
 const since = (sinceMs: number, nowMs: number): string => coarse(Math.max(0, nowMs - sinceMs))
 
 /** A few words on what it does, for one cell of a table; what a silent agent said last is not what it does. */
-export function activityWords({ agent: { activity }, schedule, standing }: AgentRow, nowMs: number): string {
+export function activityWords({ agent, schedule, standing }: AgentRow, nowMs: number): string {
+  const { activity } = agent
   if (standing === 'revoked') return ''
   if (standing === 'silent') return 'not known'
   if (standing === 'halted') return 'needs a person'
+  if (agent.lastSeenAt === null) return 'not heard yet'
   if (activity.status === 'running') return `${stateWords[activity.state]}, ${since(activity.since, nowMs)}`
   if (activity.status === 'locked-out') return `waits, ${since(activity.since, nowMs)}`
   if (activity.nextRunAt === null) return schedule === null ? 'no schedule' : 'waits for its time'

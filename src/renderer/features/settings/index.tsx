@@ -1,15 +1,19 @@
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect, useRef } from 'react'
 import { useLink } from '../../api/LinkContext.tsx'
 import { Fact, Facts, LongText } from '../../components/Facts.tsx'
 import { formatDuration } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { type Preferences, preferences, usePreference } from '../../stores/preferences.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
+import type { ViewProps } from '../../views.ts'
 import { GatewaySection } from './gateway/GatewaySection.tsx'
+import { useGateway } from './gateway/useGateway.ts'
 import { UnlockForm } from './UnlockForm.tsx'
 
 /** What this window remembers, and what engine it talks to. */
-export function View() {
+export function View({ route }: ViewProps) {
+  // Before its answer is here the section is too short to be brought into sight.
+  const hasGateway = useGateway().gateway !== undefined
   return (
     <div className="h-full overflow-auto">
       <div className="mx-auto flex max-w-2xl flex-col gap-8 p-6">
@@ -25,7 +29,7 @@ export function View() {
         <Section title="Key vault">
           <VaultFacts />
         </Section>
-        <Section title="Gateway for agents">
+        <Section title="Gateway for agents" sought={hasGateway && route.query.section === 'gateway'}>
           <GatewaySection />
         </Section>
       </div>
@@ -33,9 +37,20 @@ export function View() {
   )
 }
 
-function Section({ title, children }: { readonly title: string; readonly children: ReactNode }) {
+interface SectionProps {
+  readonly title: string
+  /** The address names it: it comes into sight. */
+  readonly sought?: boolean
+  readonly children: ReactNode
+}
+
+function Section({ title, sought = false, children }: SectionProps) {
+  const section = useRef<HTMLElement>(null)
+  useEffect(() => {
+    if (sought) section.current?.scrollIntoView?.({ block: 'start' })
+  }, [sought])
   return (
-    <section className="flex flex-col gap-3">
+    <section ref={section} className="flex scroll-mt-4 flex-col gap-3">
       <h2 className="border-b pb-1 text-15 font-semibold">{title}</h2>
       {children}
     </section>

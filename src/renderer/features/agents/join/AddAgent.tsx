@@ -3,7 +3,7 @@ import type { GatewayStatus, NewJoinToken } from '../../../../shared/model/agent
 import { Button } from '../../../components/Button.tsx'
 import { Drawer } from '../../../components/Drawer.tsx'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
-import { formatHash, navigate } from '../../../stores/route.ts'
+import { gatewayHash, navigate } from '../../../stores/route.ts'
 import { GatewayForm } from '../../settings/gateway/GatewayForm.tsx'
 import type { LoadedGateway } from '../../settings/gateway/useGateway.ts'
 import { DemoAgentOffer } from './DemoAgentOffer.tsx'
@@ -31,15 +31,28 @@ export function AddAgent({ gateway, onClose }: AddAgentProps) {
           certificates from this console, and says what it does in its agent.yaml. Nobody logs in there from here.
         </p>
         <Steps gateway={gateway} />
-        <DemoAgentOffer />
       </div>
     </Drawer>
   )
 }
 
-function Steps({ gateway: { gateway, error, retry } }: { readonly gateway: LoadedGateway }) {
+function Steps({ gateway }: { readonly gateway: LoadedGateway }) {
   const [invitation, setInvitation] = useState<NewJoinToken | null>(null)
   if (invitation !== null) return <Invitation invitation={invitation} onAnother={() => setInvitation(null)} />
+  return (
+    <>
+      <Ask gateway={gateway} onMade={setInvitation} />
+      <DemoAgentOffer />
+    </>
+  )
+}
+
+interface AskProps {
+  readonly gateway: LoadedGateway
+  readonly onMade: (invitation: NewJoinToken) => void
+}
+
+function Ask({ gateway: { gateway, error, retry }, onMade }: AskProps) {
   if (gateway === undefined)
     return error === null ? (
       <p role="status">Asking the engine where agents can reach it…</p>
@@ -48,7 +61,7 @@ function Steps({ gateway: { gateway, error, retry } }: { readonly gateway: Loade
     )
   if (gateway.settings === null) return <OpenTheDoor />
   if (!gateway.listening) return <DoorIsStuck gateway={gateway} />
-  return <TokenForm gateway={gateway} onMade={setInvitation} />
+  return <TokenForm gateway={gateway} onMade={onMade} />
 }
 
 function OpenTheDoor() {
@@ -73,7 +86,7 @@ function DoorIsStuck({ gateway }: { readonly gateway: GatewayStatus }) {
         {gateway.problem ?? 'The gateway is switched on and does not listen yet.'} Until it listens no agent can enroll.
       </p>
       <div>
-        <Button onClick={() => navigate(formatHash({ view: 'settings' }))}>Correct it in Settings</Button>
+        <Button onClick={() => navigate(gatewayHash)}>Correct it in Settings</Button>
       </div>
     </section>
   )
