@@ -245,7 +245,9 @@ ${sharedFunctions}
 ${reloadFunctions(node.sshd.reload, node.sshd)}
 back() {
   T=\${2%/*}/.lockstep-back-$$
-  if [ -e "$B/$1" ]; then cp -p "$B/$1" "$T" && flush "$T" && mv -f "$T" "$2"; else rm -f "$2"; fi || { rm -f "$T"; bad=1; }
+  if [ -e "$B/$1" ]; then cp -p "$B/$1" "$T" && flush "$T" && mv -f "$T" "$2" || { rm -f "$T"; bad=1; }
+  # A new file goes only when sshd has surely stopped reading it: a missing list of revoked keys locks everybody out.
+  elif [ $bad = 0 ]; then rm -f "$2" || bad=1; fi
 }
 bad=0
 ${configIndex === null ? '' : back(configIndex)}

@@ -110,7 +110,7 @@ newer() { [ -z "$F" ] || [ -z "$(find "$1" -newer "$F" 2>/dev/null)" ] || say st
 facts config ${pathWord(configFile)}
 ${facts.join('\n')}
 if C=$(${shellQuote(program)} -t -f "$CF" 2>&1); then say valid yes; else say complaint "$C"; fi
-say effective "$(${shellQuote(program)} -T -f "$CF" -C user=${shellQuote(user)},host="$A",addr="$A" 2>/dev/null)"
+say effective "$(${shellQuote(program)} -T -f "$CF" -C user=${shellQuote(user)},"$A" 2>/dev/null)"
 if E=$(canreload 2>&1); then say reload yes; else say reload.problem "$E"; fi
 pidfile
 newer "$CF"

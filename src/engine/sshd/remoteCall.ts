@@ -59,9 +59,9 @@ function outerScript(inner: string, { nonce, sudo }: { readonly nonce: string; r
   const body = `eval "$(dd bs=1 count=${Buffer.byteLength(inner)} 2>/dev/null)"`
   return [
     `case $(id -u):${sudo} in`,
-    `0:*|*:never) set -- "$HOME" "\${SSH_CONNECTION%% *}"; ${body} ;;`,
+    `0:*|*:never) set -- "$HOME" "$SSH_CONNECTION"; ${body} ;;`,
     `*) printf '\\n%s sudo 00\\n' ${shellQuote(nonce)}`,
-    `exec sudo -n /bin/sh -c ${shellQuote(body)} lockstep "$HOME" "\${SSH_CONNECTION%% *}" ;;`,
+    `exec sudo -n /bin/sh -c ${shellQuote(body)} lockstep "$HOME" "$SSH_CONNECTION" ;;`,
     'esac',
   ].join('\n')
 }

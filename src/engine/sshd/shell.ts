@@ -6,7 +6,7 @@ import type { SshdReload } from '../../shared/model/node.ts'
  * of a change with its `restore.sh`.
  */
 
-/** `$1`: home of the login user, `$2`: the address we come from. A cut connection must not end a change half-way. */
+/** `$1`: home of the login user, `$2`: the connection as sshd describes it. A cut connection must not end a change half-way. */
 export const prelude = (nonce: string): string => `
 LC_ALL=C; export LC_ALL
 PATH=$PATH:/usr/sbin:/sbin:/usr/bin:/bin; export PATH
@@ -14,7 +14,9 @@ umask 022
 trap '' HUP PIPE
 N=${shellQuote(nonce)}
 H=$1
-A=\${2:-127.0.0.1}
+set -- $2
+A=host=\${1:-127.0.0.1},addr=\${1:-127.0.0.1}
+[ -z "$4" ] || A=$A,laddr=$3,lport=$4
 hex() { od -An -v -tx1 | tr -d ' \\n\\t'; }
 say() { printf '\\n%s %s %s\\n' "$N" "$1" "$(printf '%s' "$2" | hex)"; }
 ${sharedFunctions}
@@ -67,11 +69,11 @@ reload() {
   signal || return 1
   [ -n "$F" ] && [ -e "$R" ] || { sleep 1; return 0; }
   i=0
-  while [ $i -lt 100 ]; do
+  while [ $i -lt 150 ]; do
     if [ -n "$(find "$F" -newer "$R" 2>/dev/null)" ]; then rm -f "$R"; return 0; fi
     i=$((i + 1)); nap
   done
-  echo "sshd did not listen again within 10 seconds"
+  echo "sshd did not listen again within 15 seconds"
   return 1
 }
 `
