@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { readLockContent } from '../../../src/core/agent/lock.ts'
 import { processGroupIsAlive } from '../../../src/platform/processGroup.ts'
 import { waitFor } from '../../support/waitFor.ts'
-import { type AgentRig, createAgentRig, ended, type RunAnswer } from './rig.ts'
-
-const isRoot = process.getuid?.() === 0
+import { type AgentRig, createAgentRig, ended, type RunAnswer, treeDigest } from './rig.ts'
 
 describe('the lock of the machine', () => {
   let rig: AgentRig
@@ -29,7 +27,7 @@ describe('the lock of the machine', () => {
     writeFile(rig.lockFile, typeof content === 'string' ? content : JSON.stringify(content))
   const logOf = async (key: string): Promise<string> => readFile(join(rig.config, 'logs', 'runs', `${key}.log`), 'utf8')
 
-  it('S0.46 S0.49 S0.50 of agents started at the same instant exactly one works, the others end with 0 and say who does', async () => {
+  it('S0.46 S0.49 S0.50 D37 of agents started at the same instant exactly one works, the others end with 0 and say who does', async () => {
     rig.controlPlane.faults = [{ path: '/registrations/', answer: 500, times: 2 }]
     const answers = await Promise.all([1, 2, 3, 4].map((number) => rig.agent('run', '--key', `at-once-${number}`)))
     expect(answers.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0])
@@ -126,21 +124,53 @@ describe('the lock of the machine', () => {
   it('a lock that cannot be written: nothing is sent, the run fails with the reason and is reported', async () => {
     const missing = join(rig.directory, 'no-such-directory', 'agent.lock')
     await rig.configure({ lock_file: missing })
-    const before = rig.controlPlane.requests.length
     const answer = await rig.agentJson<RunAnswer>('run', '--key', 'no-lock-directory')
     expect(answer).toMatchObject({ status: 'failed', failure: { code: 'HOME_NOT_WRITABLE' }, reported: true })
     expect(answer.failure?.sentence).toContain(missing)
-    expect(rig.controlPlane.requests.slice(before).join()).not.toContain('/log-before-registration')
     expect(answer.visits.map(({ state }) => state)).not.toContain('PRE_FLIGHT_CHECK')
   })
 
-  it.skipIf(isRoot)('a lock on a read-only directory is explained', async () => {
-    const directory = join(rig.directory, 'read-only')
-    await mkdir(directory)
-    await chmod(directory, 0o500)
-    await rig.configure({ lock_file: join(directory, 'agent.lock') })
-    const answer = await rig.agentJson<RunAnswer>('run')
-    expect(answer.failure?.code).toBe('HOME_NOT_WRITABLE')
+  it('a lock on a full disk, and on a read-only one: the reason is named, nothing is sent and no run is lost', async (context) => {
+    const disk = join(rig.directory, 'small-disk')
+    await mkdir(disk)
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk], { stdio: 'ignore' })
+    } catch {
+      return context.skip('mounting a small tmpfs needs root')
+    }
+    onTestFinished(() => void execFileSync('umount', [disk]))
+    await rig.configure({ lock_file: join(disk, 'agent.lock') })
+    const before = await treeDigest(rig.target)
+    await writeFile(join(disk, 'filler'), Buffer.alloc(65_536)).catch(() => undefined)
+    const full = await rig.agentJson<RunAnswer>('run', '--key', 'lock-on-full-disk')
+    expect(full).toMatchObject({ status: 'failed', failure: { code: 'LOCAL_DISK_FULL' }, reported: true })
+    await rm(join(disk, 'filler'))
+    execFileSync('mount', ['-o', 'remount,ro', disk])
+    const readOnly = await rig.agentJson<RunAnswer>('run', '--key', 'lock-read-only-1')
+    expect(readOnly).toMatchObject({ status: 'failed', failure: { code: 'HOME_NOT_WRITABLE' }, reported: true })
+    expect(readOnly.failure?.sentence).toContain('EROFS')
+    expect(await treeDigest(rig.target)).toBe(before)
+    for (const key of ['lock-on-full-disk', 'lock-read-only-1'])
+      expect(rig.controlPlane.runs.get(key)?.run.status).toBe('failed')
+  })
+
+  it('a journal that cannot be written: nothing begins, and the message names the disk', async (context) => {
+    const disk = join(rig.directory, 'full-state')
+    await mkdir(disk)
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk], { stdio: 'ignore' })
+    } catch {
+      return context.skip('mounting a small tmpfs needs root')
+    }
+    onTestFinished(() => void execFileSync('umount', [disk]))
+    await rig.configure({ state_directory: disk })
+    for (const directory of ['runs', 'spool']) await mkdir(join(disk, directory))
+    await writeFile(join(disk, 'filler'), Buffer.alloc(65_536)).catch(() => undefined)
+    const requests = rig.controlPlane.requests.length
+    const answer = await rig.agent('run', '--key', 'journal-full-disk')
+    expect(answer.exitCode).toBe(5)
+    expect(answer.stderr).toContain('no space left to write')
+    expect(rig.controlPlane.requests.slice(requests).filter((request) => request.includes('registrations'))).toEqual([])
   })
 
   it('ends a transfer that a killed agent left behind before it sends anything itself', async () => {

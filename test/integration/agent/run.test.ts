@@ -25,7 +25,7 @@ describe('a run of the agent against a storage that takes certificates alone', (
   })
   afterAll(() => rig.stop())
 
-  it('S0.40 S0.41 S0.68 S0.76 S0.77 S0.78 S0.80 S0.87 pushes 1,000 files through the states in their order and reports them', async () => {
+  it('S0.40 S0.41 S0.43 S0.68 S0.76 S0.77 S0.78 S0.80 S0.87 D10 pushes 1,000 files through the states in their order and reports them', async () => {
     const answer = await rig.agentJson<RunAnswer>('run', '--key', 'first-run-1')
     expect(answer.failure).toBeNull()
     expect(answer).toMatchObject({ status: 'succeeded', reported: true })
