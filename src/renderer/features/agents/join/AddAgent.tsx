@@ -7,7 +7,7 @@ import { gatewayHash, navigate } from '../../../stores/route.ts'
 import { GatewayForm } from '../../settings/gateway/GatewayForm.tsx'
 import type { LoadedGateway } from '../../settings/gateway/useGateway.ts'
 import { DemoAgentOffer } from './DemoAgentOffer.tsx'
-import { Invitation } from './Invitation.tsx'
+import { ShownToken } from './ShownToken.tsx'
 import { TokenForm } from './TokenForm.tsx'
 
 interface AddAgentProps {
@@ -37,11 +37,11 @@ export function AddAgent({ gateway, onClose }: AddAgentProps) {
 }
 
 function Steps({ gateway }: { readonly gateway: LoadedGateway }) {
-  const [invitation, setInvitation] = useState<NewJoinToken | null>(null)
-  if (invitation !== null) return <Invitation invitation={invitation} onAnother={() => setInvitation(null)} />
+  const [newToken, setNewToken] = useState<NewJoinToken | null>(null)
+  if (newToken !== null) return <ShownToken newToken={newToken} onAnother={() => setNewToken(null)} />
   return (
     <>
-      <Ask gateway={gateway} onMade={setInvitation} />
+      <Ask gateway={gateway} onMade={setNewToken} />
       <DemoAgentOffer />
     </>
   )
@@ -49,7 +49,7 @@ function Steps({ gateway }: { readonly gateway: LoadedGateway }) {
 
 interface AskProps {
   readonly gateway: LoadedGateway
-  readonly onMade: (invitation: NewJoinToken) => void
+  readonly onMade: (newToken: NewJoinToken) => void
 }
 
 function Ask({ gateway: { gateway, error, retry }, onMade }: AskProps) {

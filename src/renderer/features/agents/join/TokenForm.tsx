@@ -22,7 +22,7 @@ const defaultLifetimeSeconds = 3600
 
 interface TokenFormProps {
   readonly gateway: GatewayStatus
-  readonly onMade: (invitation: NewJoinToken) => void
+  readonly onMade: (newToken: NewJoinToken) => void
 }
 
 /** Asks for a permission to enroll one host, once. */

@@ -9,15 +9,15 @@ import { agentHash, navigate } from '../../../stores/route.ts'
 import { OnTheHost } from '../drawer/OnTheHost.tsx'
 import { tokenStanding, useJoinTokens } from '../joinTokens.ts'
 
-interface InvitationProps {
-  readonly invitation: NewJoinToken
+interface ShownTokenProps {
+  readonly newToken: NewJoinToken
   readonly onAnother: () => void
 }
 
 /** The secret, this once, and what comes of it. It lives in this component alone and is gone with it. */
-export function Invitation({ invitation, onAnother }: InvitationProps) {
+export function ShownToken({ newToken, onAnother }: ShownTokenProps) {
   const { tokens } = useJoinTokens()
-  const token = tokens?.find((each) => each.id === invitation.token.id) ?? invitation.token
+  const token = tokens?.find((each) => each.id === newToken.token.id) ?? newToken.token
   const now = useNow()
   const standing = tokenStanding(token, now)
   if (standing === 'used' && token.usedBy !== null) return <Enrolled agentId={token.usedBy} onAnother={onAnother} />
@@ -37,18 +37,18 @@ export function Invitation({ invitation, onAnother }: InvitationProps) {
         </div>
       </section>
     )
-  return <Open invitation={invitation} token={token} />
+  return <Open newToken={newToken} token={token} />
 }
 
-function Open({ invitation, token }: { readonly invitation: NewJoinToken; readonly token: JoinToken }) {
+function Open({ newToken, token }: { readonly newToken: NewJoinToken; readonly token: JoinToken }) {
   return (
     <section aria-labelledby="run-this" className="flex flex-col gap-3">
       <h3 id="run-this" className="font-semibold">
         Run this on the host
       </h3>
       <div className="flex items-start gap-1 rounded-md border border-accent bg-ground p-2">
-        <code className="min-w-0 flex-1 text-12 break-all">{invitation.command}</code>
-        <CopyButton text={invitation.command} what="command for the host" className="-my-1" />
+        <code className="min-w-0 flex-1 text-12 break-all">{newToken.command}</code>
+        <CopyButton text={newToken.command} what="command for the host" className="-my-1" />
       </div>
       <p className="text-pending">
         Shown only now: it holds the secret, and closing this forgets it. Whoever has it can enroll one host.
@@ -60,7 +60,7 @@ function Open({ invitation, token }: { readonly invitation: NewJoinToken; readon
       <p className="text-muted">
         Others log in there? Then keep it out of the list of processes and the shell's history: run{' '}
         <code className="text-12 text-text">sudo lockstep-agent enroll --join-file -</code> and give it the token alone{' '}
-        <CopyButton text={invitation.secret} what="token alone" className="-my-1 align-middle" />
+        <CopyButton text={newToken.secret} what="token alone" className="-my-1 align-middle" />
       </p>
       <p role="status" className="flex items-center gap-2 rounded-md border p-3">
         <span aria-hidden className="relative block h-1 w-10 overflow-hidden rounded-full bg-line">
