@@ -42,7 +42,7 @@ export function createAgentSide(dependencies: AgentSideDependencies): AgentSide 
   const x509 = withCachedRoots(dependencies.x509, store)
   const contacts = new AgentContacts()
   const runs = createAgentRuns({ store, logs, clock, ids, config })
-  const enrollment = createAgentEnrollment({ store, clock, ids, x509, logger })
+  const enrollment = createAgentEnrollment({ store, clock, ids, x509, logger, abandonRuns: runs.abandon })
   const access = createAgentAccess({ store, clock, x509, authority, contacts, config })
   const gateway = createGateway({
     store,
@@ -61,7 +61,7 @@ export function createAgentSide(dependencies: AgentSideDependencies): AgentSide 
     contacts,
     gateway,
     revocations,
-    abandonRuns: (transaction, agent, by) => runs.abandon(transaction, agent, by),
+    abandonRuns: runs.abandon,
   })
   return {
     agents,

@@ -2,6 +2,7 @@ import type { HeartbeatRequest } from '../../shared/agentApi/index.ts'
 import type { Agent } from '../../shared/model/agent.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
+import type { Run } from '../../shared/model/run.ts'
 import { withLogin } from './observe.ts'
 
 /** Three heartbeats, 40 s apart, that did not come. */
@@ -67,6 +68,18 @@ export function withContact(node: FleetNode, agent: Agent, nowMs: number): Fleet
 /** When nobody has heard of it for too long. `listeningSince`: from when on agents could reach us without a break. */
 export function isSilent(lastSeenAt: number | null, listeningSince: number, nowMs: number): boolean {
   return nowMs - Math.max(lastSeenAt ?? 0, listeningSince) >= silentAfterMs
+}
+
+const forgottenAfterMs = 600_000
+
+/**
+ * True for an open run its agent has nothing to say about: long after the last report the agent is there, does something
+ * else or nothing, and has no report waiting. A run that waits for a time or a person is none of these.
+ */
+export function isForgotten(run: Run, agent: Agent, lastReportAt: number): boolean {
+  if (run.status !== 'running' || agent.status !== 'active' || agent.spooledReports > 0) return false
+  if (agent.activity.status === 'running' && agent.activity.runId === run.id) return false
+  return agent.lastSeenAt !== null && agent.lastSeenAt - lastReportAt >= forgottenAfterMs
 }
 
 /** Something else starts it (`schedule` is null) and it has nothing to do: then nobody is there to speak. */

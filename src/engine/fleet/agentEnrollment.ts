@@ -28,6 +28,8 @@ export interface AgentEnrollmentDependencies {
   readonly ids: IdSource
   readonly x509: Pick<X509Authority, 'roots' | 'issueClient'>
   readonly logger: Logger
+  /** Ends what an agent has open that makes room for another, in the transaction of the enrolment. */
+  readonly abandonRuns: (transaction: StoreTransaction, agent: Agent, by: string) => Promise<void>
 }
 
 /** Makes a host that shows a join token an agent. */
@@ -89,7 +91,7 @@ function networkOf(address: string): string {
 }
 
 export function createAgentEnrollment(dependencies: AgentEnrollmentDependencies): AgentEnrollment {
-  const { store, clock, ids, x509, logger } = dependencies
+  const { store, clock, ids, x509, logger, abandonRuns } = dependencies
   const guard = new EnrollmentGuard(clock)
 
   async function refuse(address: string, why: string, tokenId: string | null): Promise<never> {
@@ -131,7 +133,14 @@ export function createAgentEnrollment(dependencies: AgentEnrollmentDependencies)
       const current = await transaction.getJoinToken(token.id)
       if (current === null || tokenFlaw(current.token, clock.nowMs()) !== null) return null
       const nowMs = clock.nowMs()
-      const node = await nodeFor(transaction, { request, address, nodeName: current.token.nodeName, nowMs, ids })
+      const node = await nodeFor(transaction, {
+        request,
+        address,
+        nodeName: current.token.nodeName,
+        nowMs,
+        ids,
+        abandonRuns: (agent) => abandonRuns(transaction, agent, token.createdBy),
+      })
       const agent = newAgent({ request, node, nowMs, agentId, enrolledBy: token.createdBy })
       const { serial: _, certificatePem, ...certificate } = issued
       await transaction.saveAgent({ ...agent, certificate: { serial: serialOf(certificatePem), ...certificate } })
@@ -181,6 +190,7 @@ interface NewNode {
   readonly nodeName: string | null
   readonly nowMs: number
   readonly ids: IdSource
+  readonly abandonRuns: (agent: Agent) => Promise<void>
 }
 
 /** The node the agent stands for: a new one, or one that waits for an agent. */
@@ -199,15 +209,20 @@ async function nodeFor(transaction: StoreTransaction, wanted: NewNode): Promise<
       { data: { node: name } },
     )
   }
-  await takeOver(transaction, known, wanted.nowMs)
-  return known
+  await takeOver(transaction, known, wanted)
+  // Ending its runs has told the node.
+  return (await transaction.getNode(known.id)) ?? known
 }
 
 /**
  * One that never spoke is the rest of an enrolment that broke off, and one whose certificate has ended cannot speak any
  * more: both make room.
  */
-async function takeOver(transaction: StoreTransaction, node: FleetNode, nowMs: number): Promise<void> {
+async function takeOver(
+  transaction: StoreTransaction,
+  node: FleetNode,
+  { nowMs, abandonRuns }: NewNode,
+): Promise<void> {
   const agents = await transaction.listAgents()
   const active = agents.filter((agent) => agent.nodeId === node.id && agent.status === 'active')
   for (const agent of active) {
@@ -218,6 +233,7 @@ async function takeOver(transaction: StoreTransaction, node: FleetNode, nowMs: n
         { data: { node: node.name, agent: agent.id } },
       )
     }
+    await abandonRuns(agent)
     await transaction.saveAgent({ ...agent, status: 'revoked' })
   }
 }

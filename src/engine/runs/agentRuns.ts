@@ -1,4 +1,4 @@
-import { withContact } from '../../core/fleet/agentPresence.ts'
+import { isForgotten, withContact } from '../../core/fleet/agentPresence.ts'
 import { runCause } from '../../core/run/causes.ts'
 import { reportFlaws, withReport, withSilence } from '../../core/run/reportCheck.ts'
 import type { IdSource } from '../../platform/ids.ts'
@@ -50,6 +50,8 @@ export interface AgentRuns {
   ): Promise<LogResponse>
   /** Nothing is heard of the agent: its node is not reachable, its attempts are interrupted, its runs stay open. */
   silenced(agentId: AgentId, diagnosis: Diagnosis): Promise<void>
+  /** Ends runs that an agent, which is there and idle, does not know any more. @returns their ids */
+  endForgotten(lastSeenAt: (agentId: AgentId) => number | null): Promise<RunId[]>
   /** Ends its open runs inside of a transaction that takes the agent away. */
   abandon(transaction: StoreTransaction, agent: Agent, by: string): Promise<void>
 }
@@ -247,12 +249,36 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
   async function abandon(transaction: StoreTransaction, agent: Agent, by: string): Promise<void> {
     const nowMs = clock.nowMs()
     for (const run of await openRunsOf(transaction, agent)) {
-      const ended = await transaction.saveRun(endedWithoutAgent(run, by, nowMs))
+      const ended = await transaction.saveRun(endedUnreported(run, takenAway(run, by), nowMs))
       await bringNodeUpToDate({ dependencies, transaction, run: ended, effects: [{ kind: 'settle' }] })
     }
   }
 
-  return { register, report, appendLog, silenced, abandon }
+  async function endForgotten(lastSeenAt: (agentId: AgentId) => number | null): Promise<RunId[]> {
+    const ended: RunId[] = []
+    for (const { id, planKind } of await store.listOpenRuns())
+      if (planKind === 'agent' && (await endIfForgotten(id, lastSeenAt))) ended.push(id)
+    return ended
+  }
+
+  async function endIfForgotten(runId: RunId, lastSeenAt: (agentId: AgentId) => number | null): Promise<boolean> {
+    const [run, record] = [await store.getRun(runId), await store.getAgentRun(runId)]
+    const agent = record === null ? null : await store.getAgent(record.agentId)
+    if (run === null || record === null || agent === null) return false
+    const heardOf = { ...agent, lastSeenAt: lastSeenAt(agent.id) }
+    if (!isForgotten(run, heardOf, record.lastReportAt)) return false
+    return store.transact(async (transaction) => {
+      const current = await transaction.getAgentRun(runId)
+      const stored = await transaction.getRun(runId)
+      // It spoke up meanwhile.
+      if (stored === null || isFinal(stored.status) || current?.sequence !== record.sequence) return false
+      const failed = await transaction.saveRun(endedUnreported(stored, forgottenBy(stored), clock.nowMs()))
+      await settle(transaction, failed, { agent, isOver: true })
+      return true
+    })
+  }
+
+  return { register, report, appendLog, silenced, endForgotten, abandon }
 }
 
 async function nodeOf(transaction: StoreTransaction, agent: Agent): Promise<FleetNode> {
@@ -308,15 +334,26 @@ function withAcceptedCertificate(node: FleetNode, run: Run, nowMs: number): Flee
   return proves ? { ...node, certificate: { ...certificate, acceptedAt: nowMs } } : node
 }
 
-/** Nobody will ever say how it ended. */
-function endedWithoutAgent(run: Run, by: string, nowMs: number): Run {
-  const cut = withSilence(run, nowMs)
-  const attempt = cut.attempts.at(-1)?.number ?? 1
-  const failure = runCause('UNAUTHORIZED', {
+const nothing = { kind: 'none', label: '' } as const
+
+const takenAway = (run: Run, by: string): Diagnosis =>
+  runCause('UNAUTHORIZED', {
     sentence: `The agent of ${run.nodeName} was taken away by ${by} while the run was open, so how it ended is not known. Enroll the host again and run it anew.`,
     short: 'agent revoked',
-    nextAction: { kind: 'none', label: '' },
+    nextAction: nothing,
   })
+
+const forgottenBy = (run: Run): Diagnosis =>
+  runCause('AGENT_SILENT', {
+    sentence: `The agent of ${run.nodeName} does not know this run any more, so how it ended is not known. Its state directory may have been removed. The next run brings the node in step.`,
+    short: 'run was lost',
+    nextAction: nothing,
+  })
+
+/** Nobody will ever say how it ended. */
+function endedUnreported(run: Run, failure: Diagnosis, nowMs: number): Run {
+  const cut = withSilence(run, nowMs)
+  const attempt = cut.attempts.at(-1)?.number ?? 1
   const failed = { state: 'FAILED' as const, attempt, enteredAt: nowMs, leftAt: nowMs, outcome: 'done' as const }
   return {
     ...cut,

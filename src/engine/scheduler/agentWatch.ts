@@ -13,7 +13,7 @@ export interface AgentWatchDependencies {
   readonly clock: Clock
   readonly contacts: AgentContacts
   readonly gateway: Pick<Gateway, 'status'>
-  readonly runs: Pick<AgentRuns, 'silenced'>
+  readonly runs: Pick<AgentRuns, 'silenced' | 'endForgotten'>
   readonly logger: Logger
 }
 
@@ -50,6 +50,8 @@ export function createAgentWatch(dependencies: AgentWatchDependencies): AgentWat
     const since = listeningSince
     for (const [agentId, lastSeenAt] of [...contacts.speaking()])
       if (isSilent(lastSeenAt, since, nowMs)) await note(agentId)
+    const forgotten = await runs.endForgotten((agentId) => contacts.lastSeenAt(agentId))
+    if (forgotten.length > 0) logger.warn({ runs: forgotten }, 'runs were ended that their agents do not know any more')
   }
 
   async function note(agentId: AgentId): Promise<void> {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -31,14 +31,14 @@ class AgentHost {
     return join(this.directory, name)
   }
 
-  async configure(sshd: TestSshd, sync: Record<string, unknown> = {}): Promise<void> {
+  async configure(sshd: TestSshd, registrationSeconds = 20): Promise<void> {
     for (const name of ['etc', 'source', 'storage']) await mkdir(this.at(name), { recursive: true })
     const file = {
       storage: { host: sshd.address, port: sshd.port, user: sshd.user },
-      sync: { push: [{ source: this.at('source'), target: this.at('storage') }], ...sync },
+      sync: { push: [{ source: this.at('source'), target: this.at('storage') }] },
       lock_file: this.at('sync-agent.lock'),
       state_directory: this.at('state'),
-      control_plane: { request_timeout_seconds: 20, registration_timeout_seconds: 20 },
+      control_plane: { request_timeout_seconds: 20, registration_timeout_seconds: registrationSeconds },
     }
     await writeFile(join(this.at('etc'), 'agent.yaml'), stringify(file))
   }
@@ -160,9 +160,9 @@ describe('the agent against the engine', () => {
     await engine.client.gateway.enable({ ...(settings as NonNullable<typeof settings>), port: port ?? 0 })
     await writeFile(join(host.at('source'), 'new.txt'), 'new\n')
     await engine.client.gateway.disable()
+    await host.configure(sshd, 2)
+    const { stdout } = await host.agent('run', '--key', 'end-to-end-2', '--json')
     await host.configure(sshd)
-    const away = host.agent('run', '--key', 'end-to-end-2', '--json')
-    const { stdout } = await away
     expect(JSON.parse(stdout)).toMatchObject({ status: 'failed', reported: false })
     engine = await engine.restart()
     await engine.client.gateway.enable({ address: '127.0.0.1', port: port ?? 0, names: ['127.0.0.1'] })
@@ -180,9 +180,26 @@ describe('the agent against the engine', () => {
     )
   }, 120_000)
 
+  it('a run that halted waits in the console and is approved on its host', async () => {
+    await rename(host.at('source'), host.at('source.away'))
+    await mkdir(host.at('source'))
+    const halted = JSON.parse((await host.agent('run', '--key', 'end-to-end-halt', '--json')).stdout)
+    expect(halted).toMatchObject({ status: 'halted', halt: { reason: 'source-empty' } })
+    expect(await engine.client.runs.get({ runId: halted.runId })).toMatchObject({ status: 'halted', approvals: [] })
+    expect((await engine.node('agent-host')).haltedRunId).toBe(halted.runId)
+    const approval = engine.client.runs.approve({ runId: halted.runId, reason: 'source-empty' })
+    await expect(approval).rejects.toMatchObject({ code: 'UNSUPPORTED', message: expect.stringContaining('--approve') })
+    await rm(host.at('source'), { recursive: true })
+    await rename(host.at('source.away'), host.at('source'))
+    const next = JSON.parse((await host.agent('run', '--approve', 'source-empty', '--json')).stdout)
+    expect(next).toMatchObject({ runId: halted.runId, status: 'succeeded' })
+    const ended = await engine.client.runs.get({ runId: halted.runId })
+    expect(ended).toMatchObject({ status: 'succeeded', approvals: [{ reason: 'source-empty' }] })
+    expect(await engine.node('agent-host')).toMatchObject({ haltedRunId: null, status: 'active' })
+  }, 120_000)
+
   it('a cancel from the console stops it, and a revoked agent gets nowhere', async () => {
     await writeFile(join(host.at('source'), 'large.bin'), Buffer.alloc(64 * 1024 * 1024, 7))
-    await host.configure(sshd, { schedule: null })
     const child = host.spawn('run', '--key', 'end-to-end-4')
     const run = await waitFor('the run', async () => {
       const [newest] = (await engine.client.runs.list({ node: 'agent-host', limit: 1 })).runs
@@ -199,6 +216,6 @@ describe('the agent against the engine', () => {
     const refused = await host.agent('run', '--key', 'end-to-end-5', '--json')
     expect(refused.exitCode).not.toBe(0)
     expect(`${refused.stdout}${refused.stderr}`).toMatch(/enroll/i)
-    expect((await engine.client.runs.list({ node: 'agent-host', limit: 10 })).runs).toHaveLength(4)
+    expect((await engine.client.runs.list({ node: 'agent-host', limit: 10 })).runs).toHaveLength(5)
   }, 120_000)
 })

@@ -8,6 +8,7 @@ import {
   enrolment,
   type GatewayRig,
   operator,
+  registerRun,
   secretPart,
   startGateway,
 } from '../../support/gatewayRig.ts'
@@ -128,6 +129,18 @@ describe('enrolment with a join token', () => {
     const again = await rig.enroll('vm-1')
     expect((await rig.call('POST', agentApiPaths.heartbeat, { identity: again, body: aHeartbeat() })).status).toBe(200)
     expect((await rig.call('POST', agentApiPaths.heartbeat, { identity: lost, body: aHeartbeat() })).status).toBe(401)
+  })
+
+  it('a host that was off until its certificate ended is enrolled anew, and what it had open ends', async () => {
+    const first = await rig.enroll('vm-1')
+    const run = await registerRun(rig, first, 'key-of-run-1')
+    await rig.call('POST', agentApiPaths.heartbeat, { identity: first, body: aHeartbeat() })
+    rig.clock.shiftMs = 8 * 86_400_000
+    const second = await rig.enroll('vm-1')
+    expect(second.nodeId).toBe(first.nodeId)
+    expect(await rig.store.getRun(run.id)).toMatchObject({ status: 'failed' })
+    expect(await rig.store.getNode(first.nodeId)).toMatchObject({ activeRunId: null })
+    expect((await rig.store.listAgents()).map((agent) => agent.status)).toEqual(['revoked', 'active'])
   })
 
   it.each([

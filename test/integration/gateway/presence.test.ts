@@ -200,6 +200,39 @@ describe('silence', () => {
     expect((await node())?.reachability.status).toBe('reachable')
   })
 
+  it('of an agent about one run, while it speaks otherwise, ends the run as lost; one that is reported on is not', async () => {
+    const [lost, waiting] = [
+      await registerRun(rig, agent, 'key-of-run-1'),
+      await registerRun(rig, agent, 'key-of-run-2'),
+    ]
+    const { store } = rig
+    const report = (sequence: number) =>
+      rig.call('PUT', agentApiPaths.state(waiting.id), {
+        identity: agent,
+        body: {
+          sequence,
+          run: inState('PUSH_SYNC', Date.now(), { status: 'queued', notBefore: rig.clock.nowMs() + 3_600_000 }),
+        },
+      })
+    await report(1)
+    for (let minute = 0; minute < 11; minute += 1) {
+      await beat()
+      await pass(60)
+    }
+    expect(await store.getRun(lost.id)).toMatchObject({ status: 'failed', failure: { short: 'run was lost' } })
+    expect((await store.getRun(waiting.id))?.status).toBe('queued')
+    expect((await node())?.activeRunId).toBeNull()
+    expect(
+      (
+        await rig.call('PUT', agentApiPaths.state(lost.id), {
+          identity: agent,
+          body: { sequence: 9, run: inState('VERIFY', Date.now()) },
+        })
+      ).body.sequence,
+    ).toBe(9)
+    expect((await store.getRun(lost.id))?.status).toBe('failed')
+  })
+
   it('says nothing while agents could not reach us: gateway off, or this machine asleep', async () => {
     listening = false
     await pass(300)
