@@ -92,13 +92,18 @@ export function entryNode(fields: ReadonlyMap<string, SourceNode>, preserved: re
   const add = (key: string, node: SourceNode | null | undefined): void => {
     if (node != null) members.push({ key, keyStart: 0, node })
   }
-  for (const { key, json } of preserved) add(key, json === null ? fields.get(key) : readJsonSource(json).root)
+  for (const { key, json } of preserved) add(key, json === null ? fields.get(key) : jsonNode(json))
   const placed = new Set(preserved.map(({ key }) => key))
   for (const [key, node] of fields) {
     const nothing = preserved.length > 0 && node.kind === 'scalar' && node.value === null
     if (!placed.has(key) && !nothing) add(key, node)
   }
   return { kind: 'object', start: 0, members }
+}
+
+/** What cannot be taken apart for its layout is written as it is, rather than lost. */
+function jsonNode(json: string): SourceNode {
+  return readJsonSource(json).root ?? { kind: 'scalar', start: 0, value: null, json }
 }
 
 /** The fields of a model under their keys. */

@@ -248,6 +248,12 @@ describe('service registry', () => {
   })
 })
 
+it('S1.22 writes a key that is too deep to be laid out, rather than to lose it', () => {
+  const json = `${'['.repeat(500)}${']'.repeat(500)}`
+  const services = [aService({ preserved: [{ key: 'deep', json }] })]
+  expect(JSON.parse(formatServiceRegistry(services)).demo.deep).toEqual(JSON.parse(json))
+})
+
 describe('digest of a registry', () => {
   it('D14 is the same for the same content in any order, and another for any other byte', () => {
     const text =
