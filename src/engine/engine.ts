@@ -156,6 +156,10 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     identities,
     clock,
     probeIdentity: createDoctorIdentities({ pipeline: authority, clock }).probe,
+    revocationOf: async ({ serial, authorityFingerprint }) => {
+      const query = { serials: [serial], authorityFingerprint, nowMs: clock.nowMs(), limit: 1 }
+      return (await store.listCertificates(query))[0]?.revocation ?? null
+    },
   })
   const events = createEventHub({ store, clock })
 

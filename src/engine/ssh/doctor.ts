@@ -4,8 +4,10 @@ import { validityAt } from '../../core/ca/validity.ts'
 import { diagnoseConnection } from '../../core/diagnose/connection.ts'
 import type { ConnectEvidence, LoginProbes } from '../../core/diagnose/evidence.ts'
 import { diagnoseNodeFacts, type NodeFacts, nodeFactsCommand, parseNodeFacts } from '../../core/diagnose/nodeFacts.ts'
+import { refineRefusal } from '../../core/diagnose/storageAndRevocation.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { AppError } from '../../shared/errors.ts'
+import type { IssuedCertificate, Revocation } from '../../shared/model/certificate.ts'
 import type { Diagnosis, DoctorReport, DoctorStep } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Doctor, Identities, NodeIdentity } from '../ports.ts'
@@ -28,6 +30,8 @@ interface DoctorDependencies {
     options: { readonly requestedBy: string },
   ) => Promise<NodeIdentity>
   readonly clock: Clock
+  /** From the issue log: null while the certificate counts. */
+  readonly revocationOf: (certificate: IssuedCertificate) => Promise<Revocation | null>
   /** For each login and each command. Default 10 s. */
   readonly stepTimeoutMs?: number
 }
@@ -196,12 +200,14 @@ class Examiner {
     const probes: LoginProbes = { wideValidity: wide.outcome, principalIsUser: asUser.outcome }
     const skew = wide.clockSkewMs ?? asUser.clockSkewMs
     const certificate = presentedCertificate(identity.certificate)
-    const diagnosis = diagnoseConnection(this.#examination.node, {
+    const refusal = diagnoseConnection(this.#examination.node, {
       ...evidence,
       certificate,
       probes,
       ...(skew === null ? {} : { clockSkewMs: skew }),
     })
+    const revocation = await this.#dependencies.revocationOf(identity.certificate)
+    const diagnosis = refineRefusal(this.#examination.node, refusal, { certificate, revocation })
     await this.#step('login', async () => this.#conclude(diagnosis))
     if (asUser.outcome !== 'not-tried')
       this.#push(`login as principal ${this.#examination.node.user}`, asUser.durationMs, variantResult(asUser))
