@@ -1,4 +1,5 @@
 import AxeBuilder from '@axe-core/playwright'
+import type { EngineClient } from '../../src/shared/contract/index.ts'
 import { expect, test } from '../fixtures/console.ts'
 import { demoInStep } from '../fixtures/demo.ts'
 import { CertificatesPage } from '../pages/certificates.ts'
@@ -9,6 +10,10 @@ import { FleetPage } from '../pages/fleet.ts'
 test.describe.configure({ mode: 'serial' })
 
 const nodes = 4
+
+async function userFingerprint(engine: EngineClient): Promise<string | undefined> {
+  return (await engine.certificates.authorities()).find(({ kind }) => kind === 'ssh-user')?.fingerprint
+}
 
 test('F53 renews the whole fleet in one press, done only where a login proved it', async ({ console, engine }) => {
   await demoInStep(engine, nodes)
@@ -124,23 +129,24 @@ test('F55 revokes with the blast radius named, and every node proves that it ref
   await shot('krl-after-revocation')
 })
 
-test('S0.21 rotates the user authority in named phases, and back', async ({ console, engine, shot }) => {
+test('a rotation that was begun goes back: the old authority signs on', async ({ console, engine, shot }) => {
   const page = new CertificatesPage(console)
   await page.openTab('Authorities')
   const user = page.authority('SSH user authority')
-  const [before] = (await engine.certificates.authorities()).filter(({ kind }) => kind === 'ssh-user')
+  const before = await userFingerprint(engine)
   await user.getByRole('button', { name: 'Rotate…' }).click()
   const decision = new Decision(console)
   await decision.expectRadius(`${nodes} push nodes`)
+  await expect(decision.dialog).toContainText(`No plan of kind trusted authorities reaches ${nodes} nodes`)
   await decision.confirm('Start the rotation')
   await expect(user).toContainText('Both are trusted; the old one still signs.')
-  await expect(user.getByRole('status').filter({ hasText: 'proven' })).toBeVisible()
-  await shot('rotation-trust')
+  await expect(user.getByRole('list', { name: 'Waiting for' })).toContainText('no plan of kind trust selects it')
+  await expect(user.getByRole('button', { name: 'Let the new one sign…' })).toBeDisabled()
+  await shot('rotation-blocked')
   await user.getByRole('button', { name: 'Roll back…' }).click()
   await new Decision(console).confirm('Roll back')
   await expect(user).toContainText('The old one signs again')
-  const [after] = (await engine.certificates.authorities()).filter(({ kind }) => kind === 'ssh-user')
-  expect(after?.fingerprint).toBe(before?.fingerprint)
+  expect(await userFingerprint(engine)).toBe(before)
 })
 
 test('the drawer of a node says which list it obeys', async ({ console }) => {
@@ -149,6 +155,35 @@ test('the drawer of a node says which list it obeys', async ({ console }) => {
   await fleet.openDrawer('worker-01')
   const { drawer } = new NodeDrawer(console, 'worker-01')
   await expect(drawer.getByText(/Version \d+ was proven/)).toBeVisible()
+})
+
+test('S0.21 S0.22 S0.23 S0.24 S0.25 makes a node a storage: every line first, proven by a fresh login, and undone', async ({
+  console,
+  engine,
+  shot,
+}) => {
+  const { user } = await engine.nodes.get({ node: 'worker-01' })
+  const { drawer } = new NodeDrawer(console, 'worker-01')
+  await drawer.getByRole('button', { name: 'Make this node a storage…' }).click()
+  const wizard = console.getByRole('complementary', { name: 'Make worker-01 a storage' })
+  await wizard.getByRole('button', { name: 'See what would change' }).click()
+  await expect(wizard).toContainText('say which way in you have tried')
+  await wizard.getByLabel('Which, and who can use it').fill('this machine itself, tried by the test')
+  await wizard.getByLabel('Login user').fill(user)
+  await shot('storage-settings')
+  await wizard.getByRole('button', { name: 'See what would change' }).click()
+  await expect(wizard.getByRole('region', { name: /sshd_config$/ }).first()).toContainText('AuthorizedKeysFile none')
+  await shot('storage-preview')
+  await wizard.getByRole('checkbox', { name: /I have tried it/ }).check()
+  await wizard.getByRole('button', { name: 'Apply to worker-01' }).click()
+  await expect(wizard.getByRole('status')).toContainText('Verified by a fresh login', { timeout: 60_000 })
+  await shot('storage-applied')
+  expect((await engine.nodes.get({ node: 'worker-01' })).storage?.settings.user).toBe(user)
+  await wizard.getByRole('button', { name: 'Close', exact: true }).click()
+  await drawer.getByRole('button', { name: 'Undo…' }).click()
+  await new Decision(console).confirm('Put it back')
+  await expect(drawer.getByRole('button', { name: 'Make this node a storage…' })).toBeVisible()
+  expect((await engine.nodes.get({ node: 'worker-01' })).storage).toBeNull()
 })
 
 for (const tab of ['By node', 'Issue log', 'Authorities', 'Revocation list', 'step-ca'] as const) {
