@@ -128,6 +128,18 @@ for (const colorScheme of ['dark', 'light'] as const) {
   })
 }
 
+test('with the demo fleet up a real agent is one press away', async ({ console, engine, shot }) => {
+  const agents = new AgentsPage(console)
+  await agents.open()
+  await agents.openAdd()
+  await agents.addDrawer.getByRole('button', { name: 'Enroll a demo agent' }).click()
+  await expect(agents.addDrawer.getByRole('status')).toContainText('demo-agent-01 is enrolled', { timeout: 60_000 })
+  await expect(agents.addDrawer.getByText(/ run --config /)).toBeVisible()
+  await shot('agents-demo')
+  expect((await engine.agents.get({ agent: 'demo-agent-01' })).status).toBe('active')
+  await console.keyboard.press('Escape')
+})
+
 test('revoked means out at once: the next run is refused, node and runs stay', async ({ console, engine }) => {
   const agents = new AgentsPage(console)
   await agents.open()
@@ -147,5 +159,5 @@ test('revoked means out at once: the next run is refused, node and runs stay', a
   await drawer.button('Remove…').click()
   await new Decision(console).confirm('Remove the agent')
   await expect(drawer.drawer).toBeHidden()
-  await expect(console.getByText('No agents yet')).toBeVisible()
+  await expect(agents.card(name)).toHaveCount(0)
 })

@@ -33,6 +33,7 @@ export function DemoAgentOffer() {
         </Button>
       </div>
       {enroll.error !== null && <ErrorNote error={enroll.error} />}
+      <CliEquivalent command={`lockstep demo agent --name ${demoAgentName}`} />
     </section>
   )
 }

@@ -55,7 +55,7 @@ function Open({ newToken, token }: { readonly newToken: NewJoinToken; readonly t
       </p>
       <p className="text-muted">
         It can be used once, until <Time at={token.expiresAt} absolute /> (<Time at={token.expiresAt} />
-        ). The host needs lockstep-agent with its agent.yaml, OpenSSH and rsync.
+        ). The host needs lockstep-agent, OpenSSH and rsync.
       </p>
       <p className="text-muted">
         Others log in there? Then keep it out of the list of processes and the shell's history: run{' '}
@@ -81,8 +81,9 @@ function Enrolled({ agentId, onAnother }: { readonly agentId: AgentId; readonly 
       </p>
       {agent !== undefined && (
         <p className="text-muted">
-          {agent.hostname}, {agent.platform}, lockstep-agent {agent.version}. The token is used up. What it pushes, and
-          when, stands in its agent.yaml. Let it check that, then start its service:
+          {agent.hostname}, {agent.platform}, lockstep-agent {agent.version}. The token is used up. Say there what to
+          push, in <code className="text-12 text-text">/etc/lockstep/agent.yaml</code>, let it be checked, then start
+          the service:
         </p>
       )}
       <div>
