@@ -76,7 +76,8 @@ export class Session {
       sentAt,
       version: agentVersion,
       activity,
-      lock: reportedLock(found, lockSelf([]), holderFacts(found)),
+      // Which run it is for does not matter here: a lock of this very process is ours.
+      lock: reportedLock(found, lockSelf(found.status === 'held' ? [found.content.run_id] : []), holderFacts(found)),
       spooledReports: await spooledReports(setup.state.spool),
       trustedRoots: this.#enrollment.roots.map(rootFingerprint),
       spec: agentSpecOf(setup.config),

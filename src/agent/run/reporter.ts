@@ -86,7 +86,7 @@ export class Reporter {
     this.#failures = 0
     this.#wake?.()
     while (this.#runId !== null && !this.#isDelivered() && this.#options.clock.monotonicMs() < until) {
-      if (this.#lastError !== null && adviceFor(codeOf(this.#lastError)) !== 'again' && this.#failures > 0) break
+      if (this.#failures > 0 && this.#isRefused()) break
       await delay(10)
     }
     const delivered = this.#runId !== null && this.#isDelivered()
@@ -94,6 +94,12 @@ export class Reporter {
     this.#wake?.()
     await this.#loop
     return delivered
+  }
+
+  /** Trying again within seconds changes nothing. */
+  #isRefused(): boolean {
+    const advice = this.#lastError === null ? 'again' : adviceFor(codeOf(this.#lastError))
+    return advice !== 'again' && advice !== 'shorter'
   }
 
   #isDelivered(): boolean {

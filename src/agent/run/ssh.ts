@@ -45,7 +45,8 @@ export async function askStorage(context: StepContext, options = { make: true })
     command: 'ssh',
     args: ['-F', setup.state.sshConfig, storageAlias, script.command],
     stdin: script.stdin,
-    env: orphanMark(setup.config.lock_file),
+    // Only what belongs to a run is an orphan when its agent is gone.
+    env: options.make ? orphanMark(setup.config.lock_file) : {},
     okExitCodes: 'any',
     timeoutMs: sshTimeoutMs,
     signal,

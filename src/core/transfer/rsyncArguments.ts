@@ -32,6 +32,8 @@ export interface RsyncTransfer {
 
 /** No word from the other side for so long ends the transfer (exit code 30). */
 const silenceSeconds = 60
+/** To compare content, a side reads a large file from end to end before it says a word; a dead connection ssh notices. */
+const silenceWhileReadingSeconds = 3_600
 
 /**
  * Content, links, permission bits and times. Not owner and group (`-og`): the login user of a node may not give files
@@ -72,7 +74,7 @@ export function rsyncArguments(transfer: RsyncTransfer, mark: string): string[] 
     '--no-human-readable',
     // Written in blocks, and at once with every progress line: a write for each of 10,000 files shows.
     '--outbuf=B',
-    `--timeout=${silenceSeconds}`,
+    `--timeout=${transfer.checksum ? silenceWhileReadingSeconds : silenceSeconds}`,
     ...(bandwidthKiBps === null ? [] : [`--bwlimit=${bandwidthKiBps}`]),
     ...filterArguments(transfer.excludes),
     `--rsh=${access.sshCommand}`,

@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { fingerprintOf, parsePublicKeyLine } from '../../../src/platform/openssh/publicKey.ts'
 import { startSshd } from '../../support/sshd.ts'
 import { type AgentRig, createAgentRig, type RunAnswer, treeDigest } from './rig.ts'
@@ -118,6 +119,25 @@ describe('what can be wrong between the agent and storage', () => {
     await rm(big, { recursive: true })
     expect(answer.failure?.code).toBe('REMOTE_DISK_FULL')
     expect(answer.visits.map(({ state }) => state)).not.toContain('PUSH_SYNC')
+  })
+
+  it('storage that fills up in the middle of a push: the run fails with that cause, and goes on when there is room', async (context) => {
+    const disk = join(rig.directory, 'small-storage')
+    await mkdir(disk)
+    try {
+      // Room for bytes, but for few files: what df says before the push is fine.
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m,nr_inodes=30', 'tmpfs', disk], { stdio: 'ignore' })
+    } catch {
+      return context.skip('mounting a small tmpfs needs root')
+    }
+    onTestFinished(() => void execFileSync('umount', [disk]))
+    await rig.configure({ sync: { push: [{ source: rig.source, target: join(disk, 'data') }] } })
+    const full = await run()
+    expect(full).toMatchObject({ status: 'failed', failure: { code: 'REMOTE_DISK_FULL' }, reported: true })
+    expect(full.visits.map(({ state, outcome }) => `${state} ${outcome}`)).toContain('PUSH_SYNC failed')
+    execFileSync('mount', ['-o', 'remount,nr_inodes=10000', disk])
+    expect((await run()).status).toBe('succeeded')
+    expect(await treeDigest(join(disk, 'data'))).toBe(await treeDigest(rig.source))
   })
 
   it('S0.70 S0.71 sends with a partial directory and puts files into place together', async () => {
