@@ -59,7 +59,7 @@ export interface GatewayRig {
   enroll(nodeName?: string): Promise<EnrolledAgent>
   agent(agentId: string): Promise<Agent>
   /** Stops everything and starts it again on the same files. */
-  restart(): Promise<GatewayRig>
+  restart(options?: Pick<RigOptions, 'listen'>): Promise<GatewayRig>
   /** Closes what is open, the directory stays. */
   stop(): Promise<void>
   dispose(): Promise<void>
@@ -78,6 +78,8 @@ interface RigOptions {
   readonly limits?: Parameters<typeof createAgentSide>[0]['limits']
   readonly shiftMs?: number
   readonly version?: string
+  /** Default true. */
+  readonly listen?: boolean
 }
 
 /** Store, authorities and gateway as an engine has them, listening on a free port of loopback. */
@@ -117,7 +119,7 @@ export async function startGateway(options: RigOptions = {}): Promise<GatewayRig
     version: options.version ?? '0.1.0',
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
-  await side.start()
+  if (options.listen !== false) await side.start()
   const listening = await side.gateway.status()
   if (listening.settings === null)
     await side.gateway.enable({ address: '127.0.0.1', port: 0, names: ['127.0.0.1', 'localhost'] }, operator)
@@ -176,9 +178,9 @@ export async function startGateway(options: RigOptions = {}): Promise<GatewayRig
       }
     },
     agent: (agentId) => side.agents.get(agentId),
-    restart: async () => {
+    restart: async (change = {}) => {
       await stop()
-      return startGateway({ ...options, directory, vault, shiftMs: clock.shiftMs })
+      return startGateway({ ...options, ...change, directory, vault, shiftMs: clock.shiftMs })
     },
     stop,
     dispose: async () => {

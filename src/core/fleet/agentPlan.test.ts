@@ -3,7 +3,7 @@ import { aNode } from '../../../test/fakes/aNode.ts'
 import { AgentSpec, Plan } from '../../shared/model/plan.ts'
 import { DisplayName } from '../../shared/model/text.ts'
 import { agentPlanName, agentPlanSelector } from './agentPlan.ts'
-import { selects, withPlan } from './assignment.ts'
+import { assignPlans, selects, withPlan } from './assignment.ts'
 import { parseFilter } from './filter.ts'
 
 const spec = AgentSpec.parse({
@@ -45,6 +45,14 @@ describe('the plan of an agent', () => {
       expect(selects(plan, aNode({ name: `A${name}`, transport: 'poll' }))).toBe(false)
     },
   )
+
+  it('stays with a node that was renamed, and with nobody else', () => {
+    const plan = planFor('vm-1')
+    const node = withPlan(aNode({ name: 'vm-1', transport: 'poll' }), plan)
+    expect(assignPlans({ ...node, name: 'web-9' }, [plan]).plans).toEqual(node.plans)
+    expect(assignPlans({ ...node, name: 'web-9', transport: 'push' }, [plan]).plans).toEqual([])
+    expect(assignPlans(aNode({ name: 'web-9', transport: 'poll' }), [plan]).plans).toEqual([])
+  })
 
   it('becomes part of the node without touching other plans, and keeps what was observed', () => {
     const plan = planFor('vm-1')

@@ -55,7 +55,11 @@ function stateOf(plan: Plan, previous: PlanState | undefined): PlanState {
  */
 export function assignPlans(node: FleetNode, plans: readonly Plan[]): FleetNode {
   const byPlan = new Map(node.plans.map((state) => [state.planId, state]))
-  const assigned = plans.filter((plan) => selects(plan, node)).map((plan) => stateOf(plan, byPlan.get(plan.id)))
+  // A node that was renamed keeps the plan of its agent, which learns the new name with the next heartbeat.
+  const isOwn = (plan: Plan): boolean => plan.kind === 'agent' && node.transport === 'poll' && byPlan.has(plan.id)
+  const assigned = plans
+    .filter((plan) => isOwn(plan) || selects(plan, node))
+    .map((plan) => stateOf(plan, byPlan.get(plan.id)))
   return { ...node, plans: assigned }
 }
 

@@ -35,6 +35,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
   const { store, clock, x509, services, version, logger } = dependencies
   const limits = { ...defaultLimits, ...dependencies.limits }
   let settings: GatewaySettings | null = null
+  let settingsRead = false
   let open: Open | null = null
   let problem: string | null = null
   let timer: Timer | null = null
@@ -100,6 +101,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       await transaction.announce({ kind: 'gateway.changed' })
     })
     settings = wanted
+    settingsRead = true
   }
 
   async function reload(): Promise<void> {
@@ -130,7 +132,17 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
     )
   }
 
+  /** Also for an engine that never listens, because it lives for one command only. */
+  async function readOnce(): Promise<void> {
+    if (settingsRead) return
+    const stored = await readSettings(store)
+    // Somebody may have switched it meanwhile.
+    if (!settingsRead) settings = stored
+    settingsRead = true
+  }
+
   async function status(): Promise<GatewayStatus> {
+    await readOnce()
     const [name] = open?.settings.names ?? []
     return {
       settings,
@@ -153,7 +165,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
           )
           if (rotated) inTurn(reload).catch(later)
         })
-        settings ??= await readSettings(store)
+        await readOnce()
         if (settings !== null && open === null) await tryOpen(settings)
         if (timer === null) arm()
       }),

@@ -379,6 +379,14 @@ describe('the port', () => {
     await expect(fetchRoots(Number(port))).rejects.toThrow('ECONNREFUSED')
   })
 
+  it('an engine that does not listen knows what was chosen', async () => {
+    rig = await startGateway()
+    const chosen = (await rig.side.gateway.status()).settings
+    rig = await rig.restart({ listen: false })
+    expect(await rig.side.gateway.status()).toMatchObject({ settings: chosen, listening: false, problem: null })
+    await expect(rig.token()).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
+  })
+
   it('listens on the chosen address alone', async () => {
     rig = await startGateway()
     await rig.side.gateway.enable({ address: '127.0.0.5', port: 0, names: ['127.0.0.5'] }, operator)
