@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runStates } from '../../../src/shared/model/run.ts'
 import { type GatewayRig, operator, startGateway } from '../../support/gatewayRig.ts'
 import { waitFor } from '../../support/waitFor.ts'
 import { type AgentRig, createAgentRig, ended, type RunAnswer, treeDigest } from './rig.ts'
@@ -73,6 +74,26 @@ describe('the agent and the gateway of the engine', () => {
     const run = await storedRun(before.id)
     expect(run).toMatchObject({ status: 'succeeded' })
     expect(run?.attempts.map(({ status }) => status)).toEqual(['interrupted', 'succeeded'])
+  })
+
+  it('S0.86 S0.88 killed as soon as the store shows a state: the next start ends the same run, once for each key', async () => {
+    const before = (await gateway.store.listRuns({ limit: 100 })).length
+    const states = ['REGISTER_RUN', 'PRE_FLIGHT_CHECK', 'PUSH_SYNC', 'VERIFY', 'FINALIZE'] as const
+    for (const state of states) {
+      const key = `killed-in-${state}`
+      const known = async () => (await gateway.store.listRuns({ limit: 100 })).find((run) => run.idempotencyKey === key)
+      const child = rig.spawnAgent('run', '--key', key)
+      const seen = await waitFor(state, async () => {
+        const run = await known()
+        return run !== undefined && runStates.indexOf(run.state) >= runStates.indexOf(state) ? run : null
+      })
+      await ended(child)
+      const answer = await rig.agentJson<RunAnswer>('run', '--key', key)
+      expect(answer, state).toMatchObject({ runId: seen.id, status: 'succeeded', reported: true })
+      expect(await known(), state).toMatchObject({ id: seen.id, status: 'succeeded' })
+    }
+    expect(await gateway.store.listRuns({ limit: 100 })).toHaveLength(before + states.length)
+    expect(await treeDigest(rig.target)).toBe(await treeDigest(rig.source))
   })
 
   it('revoked: the report is refused, and the message says to enroll again; enrolled anew it works', async () => {
