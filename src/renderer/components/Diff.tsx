@@ -8,7 +8,10 @@ const lineClass: Readonly<Record<string, string>> = {
 
 /** A unified diff: what comes is marked with +, what goes with -, and colour repeats it. */
 export function Diff({ text, label }: { readonly text: string; readonly label: string }) {
-  const lines = text.split('\n').filter((line) => !/^(?:---|\+\+\+) /.test(line))
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !/^(?:---|\+\+\+) /.test(line))
   return (
     <section
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable with the keyboard

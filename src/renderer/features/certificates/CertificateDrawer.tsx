@@ -32,7 +32,7 @@ export function CertificateDrawer({ reference, onClose }: CertificateDrawerProps
       onClose={onClose}
       header={
         <h2 className="truncate text-18 font-semibold">
-          {certificate === undefined ? 'Certificate' : certificate.keyId}
+          {certificate === undefined ? 'Certificate' : `Certificate ${certificate.serial}`}
         </h2>
       }
       footer={certificate === undefined ? undefined : <Actions certificate={certificate} />}
@@ -64,6 +64,9 @@ function Body({ certificate }: { readonly certificate: IssuedCertificate }) {
         </Fact>
         <Fact name="Serial">
           <LongText text={certificate.serial} what="serial" />
+        </Fact>
+        <Fact name="Key id">
+          <LongText text={certificate.keyId} what="key id" />
         </Fact>
         <Fact name="For">
           {purposeWords[certificate.purpose]}

@@ -156,7 +156,7 @@ function Actions({ kind, rotation, progress }: ActionsProps) {
         <p className="text-12 text-pending">
           {progress === null
             ? 'Asking how many are proven…'
-            : `The next phase waits until all ${formatCount(progress.total)} are proven: ${formatCount(waits)} to go.`}
+            : `It goes on when all ${formatCount(progress.total)} are proven: ${formatCount(waits)} to go.`}
         </p>
       )}
       {deciding === 'roll-back' && <RollBackRotation kind={kind} rotation={rotation} onClose={close} />}

@@ -76,7 +76,7 @@ describe('rotation of an authority', () => {
       'worker-0007no answer on port 22',
     )
     expect(within(panel).getByRole<HTMLButtonElement>('button', { name: 'Let the new one sign…' }).disabled).toBe(true)
-    expect(panel.textContent).toContain('The next phase waits until all 50 are proven: 1 to go.')
+    expect(panel.textContent).toContain('It goes on when all 50 are proven: 1 to go.')
     link.trust.waiting = []
     await waitFor(
       () =>
