@@ -32,6 +32,8 @@ interface AgentSide {
   readonly gateway: Gateway
   /** Listens if it was switched on, and watches for silence. */
   start(): Promise<void>
+  /** The vault was opened: what could not listen without its key may try again at once. */
+  wake(): void
   /** Resolves when no agent is being answered any more. */
   stop(): Promise<void>
 }
@@ -63,14 +65,20 @@ export function createAgentSide(dependencies: AgentSideDependencies): AgentSide 
     revocations,
     abandonRuns: runs.abandon,
   })
+  let started = false
   return {
     agents,
     gateway,
     start: async () => {
+      started = true
       await gateway.start()
       await watch.start()
     },
+    wake: () => {
+      if (started) gateway.start().catch((error: unknown) => logger.warn({ err: error }, 'the gateway could not start'))
+    },
     stop: async () => {
+      started = false
       await watch.stop()
       await gateway.stop()
     },

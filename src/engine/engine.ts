@@ -295,6 +295,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     await catchUpOnTrust()
     scheduler.wake()
     renewal.wake()
+    agentSide.wake()
   }
 
   const router = createRouter({

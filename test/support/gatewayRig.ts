@@ -47,6 +47,7 @@ export interface GatewayRig {
   readonly store: SqliteStore
   readonly logs: FileLogStore
   readonly pki: Pki
+  readonly vault: KeyVault
   readonly clock: ShiftedClock
   readonly side: ReturnType<typeof createAgentSide>
   readonly logLines: readonly string[]
@@ -156,6 +157,7 @@ export async function startGateway(options: RigOptions = {}): Promise<GatewayRig
     store,
     logs,
     pki,
+    vault,
     clock,
     side,
     logLines,

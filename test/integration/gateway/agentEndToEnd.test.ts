@@ -75,14 +75,14 @@ describe('the agent against the engine', () => {
   let engine: TestEngine
   let sshd: TestSshd
   let host: AgentHost
+  let userAuthority: string
 
   beforeAll(async () => {
     engine = await startTestEngine()
     await engine.client.certificates.createAuthorities({ kinds: ['ssh-user'] })
     const authorities = await engine.client.certificates.authorities()
-    const userAuthority = authorities.find((authority) => authority.kind === 'ssh-user')
-    if (userAuthority === undefined) throw new Error('no user authority')
-    sshd = await startSshd({ trustedUserCa: userAuthority.publicKey, principals: ['sync-agent'] })
+    userAuthority = authorities.find((authority) => authority.kind === 'ssh-user')?.publicKey ?? ''
+    sshd = await startSshd({ trustedUserCa: userAuthority, principals: ['sync-agent'] })
     await engine.client.gateway.enable({ address: '127.0.0.1', port: 0, names: ['127.0.0.1'] })
     host = new AgentHost(await mkdtemp(join(tmpdir(), 'ls-agent-host-')))
     await host.configure(sshd)
@@ -199,18 +199,32 @@ describe('the agent against the engine', () => {
   }, 120_000)
 
   it('a cancel from the console stops it, and a revoked agent gets nowhere', async () => {
-    await writeFile(join(host.at('source'), 'large.bin'), Buffer.alloc(64 * 1024 * 1024, 7))
-    const child = host.spawn('run', '--key', 'end-to-end-4')
-    const run = await waitFor('the run', async () => {
-      const [newest] = (await engine.client.runs.list({ node: 'agent-host', limit: 1 })).runs
-      return newest?.idempotencyKey === 'end-to-end-4' && newest
+    // A storage that lets the agent in and then does not answer: there is time to cancel.
+    const slow = await startSshd({
+      trustedUserCa: userAuthority,
+      principals: ['sync-agent'],
+      extraConfig: ['ForceCommand sleep 30'],
     })
-    await engine.client.runs.cancel({ runId: run.id })
-    await waitFor('its end', () => child.exitCode !== null, { timeoutMs: 60_000 })
-    const ended = await engine.client.runs.get({ runId: run.id })
-    expect(['canceled', 'succeeded']).toContain(ended.status)
-    if (ended.status === 'canceled')
-      expect(ended.cancellation).toMatchObject({ by: 'tester@here', stopConfirmed: true })
+    try {
+      const known = [sshd, slow].flatMap((server) =>
+        server.hostKeys.map((key) => `${knownHostName(server.address, server.port)} ${key}\n`),
+      )
+      await writeFile(join(host.at('etc'), 'ssh', 'known_hosts'), known.join(''))
+      await host.configure(slow)
+      const child = host.spawn('run', '--key', 'end-to-end-4')
+      const run = await waitFor('the run', async () => {
+        const [newest] = (await engine.client.runs.list({ node: 'agent-host', limit: 1 })).runs
+        return newest?.idempotencyKey === 'end-to-end-4' && newest.state === 'PRE_FLIGHT_CHECK' && newest
+      })
+      expect(await engine.client.runs.cancel({ runId: run.id })).toMatchObject({ status: 'running' })
+      await waitFor('its end', () => child.exitCode !== null, { timeoutMs: 60_000 })
+      expect(await engine.client.runs.get({ runId: run.id })).toMatchObject({
+        status: 'canceled',
+        cancellation: { by: 'tester@here', stopConfirmed: true },
+      })
+    } finally {
+      await slow.stop()
+    }
 
     await engine.client.agents.revoke({ agent: 'agent-host', reason: 'end of the test' })
     const refused = await host.agent('run', '--key', 'end-to-end-5', '--json')

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { draftLeaf, makeRootCertificate, signLeaf } from '../../../src/engine/pki/x509Certificates.ts'
 import { agentApiPaths, agentVersionHeader } from '../../../src/shared/agentApi/index.ts'
+import { AppError } from '../../../src/shared/errors.ts'
 import {
   aHeartbeat,
   aRegistration,
@@ -409,6 +410,33 @@ describe('the port', () => {
     } finally {
       other.close()
     }
+  })
+
+  it('waits for a vault that is locked, says so, and listens once it is open', async () => {
+    rig = await startGateway()
+    await rig.stop()
+    const { directory } = rig
+    let locked = true
+    const vault = {
+      ...rig.vault,
+      unlock: () => {
+        if (locked)
+          return Promise.reject(new AppError('VAULT_LOCKED', 'The key vault is locked. Enter the passphrase.'))
+        return rig.vault.unlock()
+      },
+    }
+    const opened = await startGateway({ directory, vault })
+    try {
+      const problem = 'The key vault is locked. Enter the passphrase.'
+      expect(await opened.side.gateway.status()).toMatchObject({ listening: false, problem })
+      locked = false
+      opened.side.wake()
+      await waitFor('the gateway', async () => (await opened.side.gateway.status()).listening)
+      expect((await opened.side.gateway.status()).problem).toBeNull()
+    } finally {
+      await opened.stop()
+    }
+    rig = await startGateway({ directory, vault })
   })
 
   it('takes new certificates without losing connections, and agents of the old root still get in', async () => {
