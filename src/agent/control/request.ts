@@ -86,7 +86,7 @@ function exchange(url: URL, trust: ControlPlaneTrust, call: Sending): Promise<Co
     const sent = request(url, options, (response) => {
       readAnswer(response).then(resolve, reject)
     })
-    sent.once('error', reject)
+    sent.on('error', reject)
     sent.end(body)
   })
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { adviceFor, shortened } from '../../core/agent/delivery.ts'
+import { adviceFor, fitting, shortened } from '../../core/agent/delivery.ts'
 import { backoffMs } from '../../core/agent/duration.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Logger } from '../../platform/logger.ts'
@@ -130,7 +130,7 @@ export class Reporter {
     const { controlPlane, onAhead, onCancel } = this.#options
     const report = this.#latest
     if (report === null || this.#runId === null) return
-    const run = this.#tooLarge ? shortened(report.state) : report.state
+    const run = this.#tooLarge ? shortened(report.state) : fitting(report.state)
     const body = { sequence: report.sequence, run }
     const answer = await controlPlane.putState(this.#runId, body, { signal: this.#stop.signal })
     if (answer.cancelRequestedBy !== null) onCancel(answer.cancelRequestedBy)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { adviceFor, shortened } from '../../core/agent/delivery.ts'
+import { adviceFor, fitting, shortened } from '../../core/agent/delivery.ts'
 import { reportsToDrop } from '../../core/agent/spool.ts'
 import { readJson, writeFileAtomic } from '../../platform/atomicFile.ts'
 import type { Logger } from '../../platform/logger.ts'
@@ -96,7 +96,7 @@ async function deliverLog(controlPlane: ControlPlane, runId: string, path: strin
 }
 
 async function deliverState(controlPlane: ControlPlane, runId: string, report: SpooledReport): Promise<void> {
-  let run = report.run
+  let run = fitting(report.run)
   let sequence = report.sequence
   for (let tries = 1; ; tries += 1) {
     try {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { aRun } from '../../../test/fakes/aRun.ts'
-import { AgentRunState } from '../../shared/agentApi/index.ts'
+import { AgentRunState, agentApiLimits } from '../../shared/agentApi/index.ts'
 import { mustRenew, type ReceivedCertificate, whyNotCertificate } from './certificate.ts'
-import { adviceFor, shortened } from './delivery.ts'
+import { adviceFor, fitting, shortened } from './delivery.ts'
 import { backoffMs, usualDuration } from './duration.ts'
 import { readStorageFacts } from './remoteFacts.ts'
 import { isDue, scheduleAt } from './schedule.ts'
@@ -106,6 +106,12 @@ describe('a request that failed', () => {
     const small = shortened(run)
     expect(AgentRunState.parse(small).failure?.evidence.at(-1)).toContain('97 lines more')
     expect(JSON.stringify(small).length).toBeLessThan(JSON.stringify(run).length / 10)
+    expect(fitting(run)).toBe(run)
+    const huge = {
+      ...run,
+      warnings: Array.from({ length: 20 }, () => ({ code: 'W', message: 'm', evidence: diagnosis.evidence })),
+    }
+    expect(JSON.stringify(fitting(huge)).length).toBeLessThan(agentApiLimits.bodyBytes / 10)
   })
 })
 

@@ -1,4 +1,4 @@
-import type { AgentRunState } from '../../shared/agentApi/index.ts'
+import { type AgentRunState, agentApiLimits } from '../../shared/agentApi/index.ts'
 import type { ErrorCode } from '../../shared/errors.ts'
 
 /**
@@ -21,6 +21,12 @@ const advice: Partial<Record<ErrorCode, DeliveryAdvice>> = {
 
 export function adviceFor(code: ErrorCode): DeliveryAdvice {
   return advice[code] ?? 'give-up'
+}
+
+/** The report whole, or cut down when it could not be received whole anyway. */
+export function fitting(run: AgentRunState): AgentRunState {
+  const bytes = new TextEncoder().encode(JSON.stringify(run)).length
+  return bytes > agentApiLimits.bodyBytes * 0.9 ? shortened(run) : run
 }
 
 const keptEvidence = 3
