@@ -30,7 +30,8 @@ export interface TestEngine {
 }
 
 const operator = { operator: 'tester@here', via: 'embedded' } as const
-const vaultKey = Buffer.alloc(32, 7)
+/** For a test that opens the home itself before its engine does. */
+export const testVaultKey: Uint8Array = Buffer.alloc(32, 7)
 
 /** A real engine on a home of its own, with the demo fleet as its nodes. */
 export async function startTestEngine(
@@ -45,7 +46,7 @@ export async function startTestEngine(
   const engine = await createEngine({
     home,
     host: 'test',
-    keyVault: receivedKeyVault(Buffer.from(vaultKey)),
+    keyVault: receivedKeyVault(Buffer.from(testVaultKey)),
     logger: logging.logger,
     version: '0.0.0-test',
     config: { ...Config.parse({}), retryDelayMs: 50, ...options.config },

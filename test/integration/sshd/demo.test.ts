@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { IdempotencyKey } from '../../../src/shared/model/ids.ts'
 import { PlanInput } from '../../../src/shared/model/plan.ts'
+import { isFinal } from '../../../src/shared/model/run.ts'
+import { StorageSettings } from '../../../src/shared/model/storage.ts'
 import { startTestEngine, type TestEngine } from '../../support/engine.ts'
 import { sshdMissing } from '../../support/sshd.ts'
 
@@ -41,6 +43,28 @@ describe.skipIf(sshdMissing !== null)(title, () => {
       const config = await readFile(join(directory, 'etc', 'ssh', 'sshd_config'), 'utf8')
       expect(config).toContain('RevokedKeys')
     }
+  })
+
+  it('S0.18 F54 S0.39 delivers keys and host certificates there too, and makes a demo node a storage', async () => {
+    await engine.client.certificates.createAuthorities({ kinds: ['ssh-host'] })
+    for (const kind of ['trust', 'host-certificate'] as const) {
+      await deliver(PlanInput.parse({ name: kind, kind, selector: '*', spec: {} }))
+      for (const { name } of await engine.client.nodes.list({})) {
+        const run = await engine.runOf(name, (newest) => newest.planKind === kind && isFinal(newest.status))
+        expect(run.failure).toBeNull()
+      }
+    }
+    const storage = (await engine.client.nodes.list({})).find(({ kind }) => kind === 'storage')
+    if (storage === undefined) throw new Error('no storage in the demo')
+    const settings = StorageSettings.parse({
+      user: storage.user,
+      breakGlass: { kind: 'console', note: 'this machine' },
+    })
+    const preview = await engine.client.storage.preview({ node: storage.name, settings })
+    expect(preview.blockers).toEqual([])
+    const made = await engine.client.storage.apply({ node: storage.name, settings, previewDigest: preview.digest })
+    expect(made.storage?.backupDirectory).toContain('lockstep-backup/storage-')
+    expect((await engine.client.storage.undo({ node: storage.name })).storage).toBeNull()
   })
 
   it('keeps our lines through a fault and its end', async () => {
