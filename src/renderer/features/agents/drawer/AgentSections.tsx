@@ -1,5 +1,7 @@
+import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import type { Agent, AgentLock } from '../../../../shared/model/agent.ts'
+import { useLink } from '../../../api/LinkContext.tsx'
 import { Fact, Facts, LongText } from '../../../components/Facts.tsx'
 import { plural } from '../../../components/format.ts'
 import { Time } from '../../../components/Time.tsx'
@@ -69,9 +71,24 @@ function SshCertificate({ agent, now }: { readonly agent: Agent; readonly now: n
   )
 }
 
+const askAgainMs = 15_000
+
+/** Rows of agents are written now and then; when one was heard the engine knows exactly. */
+function useLastSeenAt({ id, lastSeenAt }: Agent): number | null {
+  const { client } = useLink()
+  const exact = useQuery({
+    queryKey: ['agent', id],
+    queryFn: () => client.agents.get({ agent: id }),
+    refetchInterval: askAgainMs,
+  })
+  const asked = exact.data?.lastSeenAt ?? null
+  return asked === null || lastSeenAt === null ? (asked ?? lastSeenAt) : Math.max(asked, lastSeenAt)
+}
+
 /** Where it is, what it runs, when it was heard. */
 export function HostSection({ agent }: { readonly agent: Agent }) {
   const consoleVersion = useReplica((state) => state.engine?.version)
+  const lastSeenAt = useLastSeenAt(agent)
   const differs = consoleVersion !== undefined && consoleVersion !== agent.version
   return (
     <Section title="Host">
@@ -84,7 +101,7 @@ export function HostSection({ agent }: { readonly agent: Agent }) {
           {differs && <span className="text-muted"> (this console is {consoleVersion})</span>}
         </Fact>
         <Fact name="Last seen">
-          <Time at={agent.lastSeenAt} fallback="not yet" />
+          <Time at={lastSeenAt} fallback="not yet" />
           {agent.lastSeenFrom !== null && <span className="text-muted">, from {agent.lastSeenFrom}</span>}
         </Fact>
         {agent.clockSkewMs !== null && (
