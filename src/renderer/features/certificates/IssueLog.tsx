@@ -18,7 +18,7 @@ import { CertificateMark, purposeWords } from './CertificateMark.tsx'
 import { type LogFilter, standingOfCertificate } from './certificateFilter.ts'
 import { spanWords } from './ExpiryCalendar.tsx'
 import { readLogFilter, useIssueLog } from './logQueries.ts'
-import { RevokeDialog } from './RevokeDialog.tsx'
+import { RevokeDialog, type Revoked } from './RevokeDialog.tsx'
 import { trustCli } from './trustCommands.ts'
 
 type Chosen = ReadonlyMap<CertificateId, IssuedCertificate>
@@ -35,6 +35,7 @@ export function IssueLog({ route }: { readonly route: Route }) {
   const now = useNow(10_000)
   const [chosen, setChosen] = useState<Chosen>(none)
   const [deciding, setDeciding] = useState(false)
+  const [revoked, setRevoked] = useState<Revoked | null>(null)
   const toggle = useCallback((certificate: IssuedCertificate): void => {
     setChosen((before) => {
       const next = new Map(before)
@@ -58,6 +59,7 @@ export function IssueLog({ route }: { readonly route: Route }) {
         onChange={setChosen}
         onRevoke={() => setDeciding(true)}
       />
+      {revoked !== null && <RevokedNote revoked={revoked} onClose={() => setRevoked(null)} />}
       {error !== null && (
         <div className="border-b p-2">
           <ErrorNote error={error} onRetry={more.load} />
@@ -86,13 +88,38 @@ export function IssueLog({ route }: { readonly route: Route }) {
           targets={{ kind: 'certificates', ids: [...chosen.keys()] }}
           commandFor={chosen.size > mostSerials ? null : (reason) => trustCli.revoke(serialsOf(chosen), reason)}
           onClose={() => setDeciding(false)}
-          onRevoked={() => {
+          onRevoked={(result) => {
             setDeciding(false)
             setChosen(none)
+            setRevoked(result)
           }}
         />
       )}
     </div>
+  )
+}
+
+/** Revoked here is not yet refused there: that is proven node by node. */
+function RevokedNote({ revoked, onClose }: { readonly revoked: Revoked; readonly onClose: () => void }) {
+  return (
+    <section
+      role="status"
+      aria-label="Result of the revocation"
+      className="flex shrink-0 items-center gap-3 border-b bg-raised px-4 py-1.5"
+    >
+      <p className="min-w-0 flex-1">
+        {plural(revoked.revoked.length, 'certificate')} revoked.{' '}
+        {revoked.runs > 0
+          ? `Version ${revoked.krl.version} of the list is on its way in ${plural(revoked.runs, 'run')}.`
+          : `Version ${revoked.krl.version} of the list is made; no run brings it to a node now.`}
+      </p>
+      <a className="text-accent hover:underline" href={formatHash({ view: 'certificates', query: { tab: 'krl' } })}>
+        See which nodes refuse them
+      </a>
+      <Button size="small" variant="quiet" onClick={onClose}>
+        Close
+      </Button>
+    </section>
   )
 }
 

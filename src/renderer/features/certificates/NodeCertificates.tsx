@@ -79,7 +79,7 @@ export function NodeCertificates() {
       </EmptyState>
     )
   return (
-    <div className="flex h-full flex-col">
+    <div className={classNames('flex h-full flex-col', stale && 'stale')}>
       <div className="flex h-10 shrink-0 items-center gap-2 border-b px-4">
         <Button size="small" variant="quiet" onClick={() => setSelected(new Set(rows.map((node) => node.id)))}>
           Choose all

@@ -1,6 +1,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { RevocationPreview, RevocationTargets } from '../../../shared/contract/certificates.ts'
+import type { EngineClient } from '../../../shared/contract/index.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { CliEquivalent } from '../../components/CliEquivalent.tsx'
@@ -10,12 +11,15 @@ import { Field } from '../../components/Field.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
 
+/** What the engine says it did. */
+export type Revoked = Awaited<ReturnType<EngineClient['certificates']['revoke']>>
+
 interface RevokeDialogProps {
   readonly targets: RevocationTargets
   /** What does the same on the command line for this reason; null when it would be too long to type. */
   readonly commandFor: ((reason: string) => string) | null
   readonly onClose: () => void
-  readonly onRevoked: () => void
+  readonly onRevoked: (revoked: Revoked) => void
 }
 
 /** Says whom a revocation cuts off, where it takes hold and where it does not, before anything is revoked. */

@@ -1,9 +1,10 @@
 import { useMemo } from 'react'
+import { classNames } from '../../components/classNames.ts'
 import { formatCount, plural } from '../../components/format.ts'
 import { Tabs } from '../../components/Tabs.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { useNow } from '../../stores/clock.ts'
-import { useReplica } from '../../stores/ReplicaContext.tsx'
+import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route, updateQuery } from '../../stores/route.ts'
 import { AuthoritiesPanel } from './authorities/AuthoritiesPanel.tsx'
 import { authorityWords } from './authorities/authorityWords.ts'
@@ -31,12 +32,13 @@ function tabOf(route: Route): Tab {
 export function View({ route }: { readonly route: Route }) {
   const loaded = useReplica((state) => state.loaded)
   const tab = tabOf(route)
+  const isEmpty = useReplica((state) => state.nodes.size === 0)
   const ends = useMemo(() => readLogFilter(route.query).ends, [route.query])
   const [reference] = route.path
   return (
     <div className="relative flex h-full flex-col">
       <ViewHeader title="Certificates" summary={loaded ? <Summary /> : 'Loading'} />
-      {loaded && (tab === 'nodes' || tab === 'issued') && <ExpiryCalendar ends={ends} />}
+      {loaded && (tab === 'issued' || (tab === 'nodes' && !isEmpty)) && <ExpiryCalendar ends={ends} />}
       <Tabs
         label="Certificates"
         value={tab}
@@ -67,6 +69,7 @@ function Summary() {
   const plans = useReplica((state) => state.plans)
   const { krl } = useKrl()
   const authorities = useAuthorities()
+  const stale = useStale()
   const pushed = useMemo(() => [...nodes.values()].filter((node) => node.transport === 'push'), [nodes])
   const overview = useMemo(() => overviewOf(pushed, now), [pushed, now])
   const coverage = useMemo(
@@ -74,8 +77,9 @@ function Summary() {
     [nodes, plans, krl],
   )
   const rotating = (authorities.data ?? []).filter(({ rotation }) => rotation !== null)
+  if (nodes.size === 0) return <span>no nodes yet</span>
   return (
-    <>
+    <div className={classNames('flex min-w-0 flex-wrap items-center gap-x-3', stale && 'stale')}>
       {overview.expired + (overview.byHour[0] ?? 0) + overview.none + rotating.length === 0 && (
         <span>{plural(pushed.length, 'node')}, none without a good certificate</span>
       )}
@@ -93,7 +97,7 @@ function Summary() {
           {plural(coverage.current + coverage.behind + coverage.unproven + coverage.none, 'node')}
         </SummaryButton>
       )}
-    </>
+    </div>
   )
 }
 

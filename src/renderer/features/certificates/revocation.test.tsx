@@ -58,6 +58,8 @@ describe('revoking', () => {
     const grid = screen.getByRole('grid', { name: 'Issue log' })
     await waitFor(() => expect(within(grid).getAllByText('revoked: laptop lost')).toHaveLength(2))
     expect(link.trust.krl.version).toBe(1)
+    const note = screen.getByRole('status', { name: 'Result of the revocation' })
+    expect(note.textContent).toContain('Version 1 of the list is made; no run brings it to a node now.')
   })
 
   it('F56 says plainly where no list is delivered that the certificate keeps working until it ends', async () => {

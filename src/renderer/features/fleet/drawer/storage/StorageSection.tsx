@@ -60,7 +60,7 @@ export function StorageFacts({ storage }: { readonly storage: StorageSetup }) {
       <Fact name="Applied">
         by {storage.appliedBy} <Time at={storage.appliedAt} />
       </Fact>
-      <Fact name="Way around">{breakGlassWords(settings.breakGlass)}</Fact>
+      <Fact name="Break-glass">{breakGlassWords(settings.breakGlass)}</Fact>
       <Fact name="Before">
         kept in <code className="text-12 break-all">{storage.backupDirectory}</code>
       </Fact>

@@ -48,7 +48,7 @@ export function StorageSettingsForm({ initial, onNext }: StorageSettingsFormProp
         gets in over SSH. So name a way around first.
       </p>
       <fieldset className="flex flex-col gap-2">
-        <legend className="mb-1 font-semibold">When no certificate is left</legend>
+        <legend className="mb-1 font-semibold">Break-glass: the way in when no certificate is left</legend>
         {way(
           'console',
           'The console of the machine',
