@@ -67,7 +67,12 @@ export function renderSshConfig(node: ConfiguredNode, files: SshFiles): string {
   return `${lines.join('\n')}\n`
 }
 
-/** One line for each accepted key, under the alias and not the address, so that a new address asks nothing. */
+/**
+ * One line for each accepted key, under the alias and not the address, so that a new address asks nothing. No
+ * `@cert-authority` line: ssh takes a certificate of a trusted authority instead of the accepted key, not beside it, so
+ * that a key which a person has replaced would count until its certificate ends (U4, U5). Host certificates are for
+ * clients that have accepted nothing; they are checked with ssh and the authority alone, in `loginProbe.ts`.
+ */
 export function renderKnownHosts(node: Pick<FleetNode, 'id' | 'hostKeys'>): string {
   return node.hostKeys.map((pin) => `${checkedAlias(node.id)} ${checkedHostKey(pin)}\n`).join('')
 }

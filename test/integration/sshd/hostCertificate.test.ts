@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { exec } from '../../../src/platform/exec.ts'
 import { decodeCertificate } from '../../../src/platform/openssh/certificate.ts'
 import { parsePublicKeyLine } from '../../../src/platform/openssh/publicKey.ts'
 import { createRunRig, type RigOptions, type RunRig } from '../../support/runRig.ts'
@@ -29,7 +30,7 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     await Promise.all(rigs.splice(0).map((rig) => rig.dispose()))
   })
 
-  it('F54 signs the accepted host key, and a client that trusts the host authority alone is content', async () => {
+  it('F54 U4 D14 signs the accepted host key, and a client that trusts the host authority alone is content', async () => {
     const rig = await rigWith()
     await rig.planOf('host-certificate', spec(rig))
     const run = await rig.run({ plan: 'host-certificate' })
@@ -41,6 +42,13 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     expect((node.hostCertificate?.validBefore ?? 0) - Date.now()).toBeGreaterThan(29 * 86_400_000)
     const offered = await rig.loginProbe.offeredHostCertificate(node, { timeoutMs: 10_000 })
     expect(offered).not.toBeNull()
+    // Whoever compares the accepted key goes on doing so, undisturbed by the certificate.
+    const { sshArguments } = await rig.openSsh.prepare(node, 'automation')
+    const [command = '', ...args] = sshArguments
+    expect(await exec({ command, args: [...args, 'true'], timeoutMs: 20_000 })).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+    })
     expect(
       (await rig.run({ plan: 'host-certificate' })).visits.find(({ state }) => state === 'PUSH_SYNC')?.outcome,
     ).toBe('skipped')
@@ -111,7 +119,6 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     const node = { ...(await rig.freshNode()), hostKeys: (await other.freshNode()).hostKeys }
     const { sshArguments } = await rig.openSsh.prepare(node, 'automation')
     const [command = '', ...args] = sshArguments
-    const { exec } = await import('../../../src/platform/exec.ts')
     const result = await exec({ command, args: [...args, 'true'], okExitCodes: 'any', timeoutMs: 20_000 })
     expect(result.exitCode).toBe(255)
     expect(result.stderr).toMatch(/REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed/)

@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { computeTile } from '../../../src/core/fleet/health.ts'
@@ -20,7 +20,7 @@ describe.skipIf(sshdMissing !== null)(`krl plans${sshdMissing === null ? '' : ` 
     await Promise.all(rigs.splice(0).map((rig) => rig.dispose()))
   })
 
-  it('F55 F56 delivers the list, switches it on, and proves that a revoked certificate is refused', async () => {
+  it('U9 F55 F56 delivers the list, switches it on, and proves that a revoked certificate is refused', async () => {
     const rig = await rigWith()
     const before = await config(rig)
     await rig.planOf('krl')

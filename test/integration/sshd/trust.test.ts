@@ -19,7 +19,7 @@ describe.skipIf(sshdMissing !== null)(`trust plans${sshdMissing === null ? '' : 
     await Promise.all(rigs.splice(0).map((rig) => rig.dispose()))
   })
 
-  it('S0.18 S0.21 installs our keys, is obeyed, and logs in with a certificate of each authority of a rotation', async () => {
+  it('S0.18 S0.21 D14 installs our keys, is obeyed, is sent once, and logs in with a certificate of each authority of a rotation', async () => {
     const rig = await rigWith()
     await rig.planOf('trust')
     const first = await rig.run({ plan: 'trust' })
