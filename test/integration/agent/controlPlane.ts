@@ -51,6 +51,8 @@ export interface TestControlPlane {
   /** What heartbeats say. */
   renewClientCertificate: boolean
   cancelRequestedBy: string | null
+  /** Added to its clock. */
+  clockSkewMs: number
   /** Roots that heartbeats hand out besides the own. */
   readonly moreRoots: string[]
   /** Issues SSH certificates; set by the test. */
@@ -117,6 +119,7 @@ export async function startControlPlane(): Promise<TestControlPlane> {
     faults: [],
     renewClientCertificate: false,
     cancelRequestedBy: null,
+    clockSkewMs: 0,
     moreRoots: [],
     issueSsh: () => Promise.reject(new Error('no authority')),
     rootPem,
@@ -186,7 +189,7 @@ export async function startControlPlane(): Promise<TestControlPlane> {
     if (path === '/v1/sync/heartbeat') {
       known.heartbeats.push(HeartbeatRequest.parse(JSON.parse(body.toString())))
       const { renewClientCertificate, moreRoots } = known
-      return give(200, { now: Date.now(), roots: [rootPem, ...moreRoots], renewClientCertificate })
+      return give(200, { now: Date.now() + known.clockSkewMs, roots: [rootPem, ...moreRoots], renewClientCertificate })
     }
     if (path === '/v1/sync/client-certificate') {
       const { certificateRequest } = ClientCertificateRequest.parse(JSON.parse(body.toString()))

@@ -112,6 +112,7 @@ describe('an agent that stays', () => {
   })
 
   it('doctor finds nothing when all is well, and names the one cause when not', async () => {
+    expect((await rig.agent('run')).exitCode).toBe(0)
     const well = await rig.agentJson<DoctorReport>('doctor')
     expect(well.diagnosis).toBeNull()
     expect(well.steps.map(({ name, status }) => `${name} ${status}`)).toEqual(
@@ -130,6 +131,14 @@ describe('an agent that stays', () => {
     )
     expect(well.steps.find(({ name }) => name === 'control plane')?.detail).toMatch(
       /its clock is \d+ s (behind|ahead of) ours/,
+    )
+
+    rig.controlPlane.clockSkewMs = 300_000
+    const skewed = await rig.agentJson<DoctorReport>('doctor')
+    rig.controlPlane.clockSkewMs = 0
+    expect(skewed.steps.find(({ name }) => name === 'control plane')).toMatchObject({ status: 'warning' })
+    expect(skewed.steps.find(({ name }) => name === 'control plane')?.detail).toMatch(
+      /(299|300|301) s ahead of ours: set both clocks/,
     )
 
     await rig.configure({ sync: { push: [{ source: '/no/such/source', target: rig.target }] } })

@@ -57,6 +57,52 @@ describe('what can be wrong between the agent and storage', () => {
     await other.stop()
   })
 
+  it('S0.65 a host key that is not the accepted one is a hard stop, and both are shown', async () => {
+    const knownHosts = join(rig.config, 'ssh', 'known_hosts')
+    const before = await readFile(knownHosts, 'utf8')
+    await writeFile(knownHosts, `[127.0.0.1]:${rig.sshd.port} ${rig.authority.publicKey}\n`)
+    const answer = await run()
+    await writeFile(knownHosts, before)
+    expect(answer).toMatchObject({ status: 'failed', failure: { code: 'HOST_KEY_CHANGED' } })
+    const offered = fingerprintOf(parsePublicKeyLine(rig.sshd.hostKeys[0] ?? '').blob)
+    expect(answer.failure?.evidence.join()).toContain(offered)
+    expect(answer.visits.map(({ state }) => state)).not.toContain('PUSH_SYNC')
+  })
+
+  it('S0.65 a host certificate of an authority in known_hosts is enough', async () => {
+    const at = (name: string): string => join(rig.directory, name)
+    for (const name of ['host-ca', 'host-key'])
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(name)])
+    const sign = [
+      '-q',
+      '-s',
+      at('host-ca'),
+      '-I',
+      'storage',
+      '-h',
+      '-n',
+      '127.0.0.1',
+      '-V',
+      '-1m:+1h',
+      at('host-key.pub'),
+    ]
+    execFileSync('ssh-keygen', sign)
+    const certified = await startSshd({
+      trustedUserCa: rig.authority.publicKey,
+      principals: ['sync-agent'],
+      extraConfig: [`HostKey ${at('host-key')}`, `HostCertificate ${at('host-key-cert.pub')}`],
+    })
+    const knownHosts = join(rig.config, 'ssh', 'known_hosts')
+    const before = await readFile(knownHosts, 'utf8')
+    await writeFile(knownHosts, `@cert-authority 127.0.0.1,[127.0.0.1]:* ${await readFile(at('host-ca.pub'), 'utf8')}`)
+    await rig.configure(storage({ port: certified.port }))
+    const answer = await run()
+    await writeFile(knownHosts, before)
+    expect(answer.failure).toBeNull()
+    expect(answer.status).toBe('succeeded')
+    await certified.stop()
+  })
+
   it('D4 a certificate for another principal than storage lists is named as that', async () => {
     const strict = await startSshd({ trustedUserCa: rig.authority.publicKey })
     const known = await readFile(join(rig.config, 'ssh', 'known_hosts'), 'utf8')
