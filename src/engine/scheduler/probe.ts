@@ -5,7 +5,7 @@ import type { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { LoginProof, Store } from '../ports.ts'
 import type { SchedulerDependencies } from './dependencies.ts'
-import { needsSync, reconcileKey } from './reconcile.ts'
+import { missedItsTurn, needsSync, reconcileKey } from './reconcile.ts'
 
 const probesAtOnce = 16
 const probeTimeoutMs = 10_000
@@ -26,6 +26,7 @@ export async function probeUnreachable(dependencies: SchedulerDependencies): Pro
     for (const node of waiting) await probe(dependencies, node)
   }
   await Promise.all(Array.from({ length: Math.min(probesAtOnce, lost.length) }, work))
+  for (const node of nodes.filter(missedItsTurn)) await resync(dependencies, node)
 }
 
 async function probe(dependencies: SchedulerDependencies, node: FleetNode): Promise<void> {

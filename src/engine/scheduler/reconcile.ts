@@ -1,4 +1,5 @@
 import { selects } from '../../core/fleet/assignment.ts'
+import { severityOf } from '../../core/run/severity.ts'
 import { IdempotencyKey } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { SchedulerDependencies } from './dependencies.ts'
@@ -32,6 +33,16 @@ export async function registerReconcile({
 }
 
 export const reconcileKey = (id: string): IdempotencyKey => IdempotencyKey.parse(`reconcile.${id}`)
+
+/**
+ * True when a run gave a node up as unreachable that another one found there: while sshd reads its configuration again
+ * it listens to nobody, and who came at that moment has missed its turn.
+ */
+export function missedItsTurn(node: FleetNode): boolean {
+  const { reachability, statusReason, activeRunId, transport, maintenance } = node
+  if (transport !== 'push' || maintenance || activeRunId !== null || reachability.status !== 'reachable') return false
+  return statusReason !== null && severityOf(statusReason.code) === 'unreachable' && needsSync(node)
+}
 
 /** True while something that should be on the node was not read back from it. */
 export function needsSync(node: FleetNode): boolean {

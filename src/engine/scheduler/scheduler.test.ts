@@ -180,6 +180,23 @@ describe('the scheduler', () => {
     expect(pushed.filter((request) => request.targets.kind === 'nodes')).toHaveLength(1)
   })
 
+  it('S1.7 a node that one run could not reach and another one did gets the run it missed', async () => {
+    const reachable = { status: 'reachable', since: 0, checkedAt: 0, clockSkewMs: 0 }
+    const missed = { reachability: reachable, statusReason: aDiagnosis({ code: 'CONNECTION_REFUSED' }) }
+    await scheduler.start()
+    await cyclesAre(1)
+    await save(aNode({ ...missed, maintenance: true }))
+    clock.advance(30_000)
+    await save(aNode({ reachability: reachable, statusReason: aDiagnosis({ code: 'TRANSFER_FAILED' }) }))
+    clock.advance(30_000)
+    await save(aNode(missed))
+    clock.advance(30_000)
+    const ofNode = () => pushed.filter((request) => request.targets.kind === 'nodes')
+    await waitFor('the run of the node', () => ofNode().length > 0)
+    await scheduler.stop()
+    expect(ofNode()).toMatchObject([{ trigger: 'reconcile' }])
+  })
+
   it('nodes in maintenance are left alone', async () => {
     await save(aNode({ maintenance: true }))
     expect(await scheduler.reconcileNow()).toEqual({ runs: 0 })
