@@ -40,6 +40,29 @@ describe('the lock of the machine', () => {
     expect(await readdir(join(rig.state, 'runs'))).toEqual([])
   })
 
+  it('S0.46 S0.86 S0.88 agents that take up the same broken-off run at the same instant end it once', async () => {
+    for (const state of ['ENSURE_CERT', 'VERIFY']) {
+      const key = `taken-up-${state}`
+      const killed = rig.spawnAgent('run', '--key', key)
+      await waitFor(state, async () => {
+        const [record] = await Promise.all(
+          (await readdir(join(rig.state, 'runs')))
+            .filter((name) => name.startsWith(key))
+            .map(async (name) => readFile(join(rig.state, 'runs', name), 'utf8')),
+        )
+        return record?.includes(`"state":"${state}"`)
+      })
+      await ended(killed)
+      const answers = await Promise.all([1, 2, 3].map(() => rig.agent('run', '--json', '--key', key)))
+      expect(answers.map(({ exitCode, stderr }) => `${exitCode}${stderr}`)).toEqual(['0', '0', '0'])
+      const ids = answers.map(({ stdout }) => (JSON.parse(stdout) as RunAnswer).runId).filter((id) => id !== undefined)
+      expect(new Set(ids).size).toBe(1)
+      expect(rig.controlPlane.runs.get(key)?.run).toMatchObject({ id: ids[0], status: 'succeeded' })
+      expect(await readdir(join(rig.state, 'runs'))).toEqual([])
+      expect(await readdir(rig.directory)).not.toContain('sync-agent.lock')
+    }
+  })
+
   it('S0.53 S0.54 S0.55 S0.56 S0.57 D5 holds pid, start, host and the key, then the run id', async () => {
     rig.controlPlane.faults = [{ path: '/registrations/', answer: 503 }]
     await rig.configure({ control_plane: { registration_timeout_seconds: 60 } })
