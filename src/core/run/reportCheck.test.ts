@@ -173,6 +173,12 @@ describe('a run as reported', () => {
     expect(withReport(stored, canceled, context).cancellation).toMatchObject({ by: 'agent vm-1' })
   })
 
+  it('proven on a clock that is ahead is not proven in the future', () => {
+    const ahead = succeeded(nowMs + 3_600_000)
+    expect(withReport(stored, ahead, context).proof?.verifiedAt).toBe(nowMs)
+    expect(withReport(stored, succeeded(startedAt), context).proof?.verifiedAt).toBe(startedAt + 15)
+  })
+
   it('that lost its beginning on the way keeps the beginning that was told', () => {
     const known = { ...stored, visits: inState('VERIFY', startedAt).visits }
     const short = { ...succeeded(startedAt), visits: succeeded(startedAt).visits.slice(-3) }

@@ -151,6 +151,8 @@ export function withReport(stored: Run, reported: AgentRunState, { nowMs, agentN
     ...stored,
     ...reported,
     startedAt: reported.startedAt ?? stored.startedAt,
+    // A clock that is ahead must not make a proof look fresh for longer than it is.
+    proof: reported.proof && { ...reported.proof, verifiedAt: Math.min(reported.proof.verifiedAt, nowMs) },
     visits: beginsAnew(stored, reported) ? [...reported.visits] : withBeginning(stored.visits, reported.visits),
     cancellation: reported.status === 'canceled' ? canceled : stored.cancellation,
   }
@@ -168,6 +170,14 @@ function withBeginning(stored: readonly StateVisit[], reported: readonly StateVi
     visit.attempt < first.attempt ||
     (visit.attempt === first.attempt && runStates.indexOf(visit.state) < runStates.indexOf(first.state))
   return [...stored.filter(isLater), ...reported]
+}
+
+/**
+ * True for a report that comes late about a run that a later one has followed: what lies on the node now is what the
+ * later one says, so the earlier must not change it. Both times are of the same clock, that of the agent.
+ */
+export function isOutdated(run: Run, others: readonly Run[]): boolean {
+  return others.some((other) => other.id !== run.id && (other.startedAt ?? 0) > (run.startedAt ?? 0))
 }
 
 /** Nothing was heard for long: what it was doing may have been cut. The run stays open, its agent decides. */

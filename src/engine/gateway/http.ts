@@ -18,6 +18,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   NOT_FOUND: 404,
   UNSUPPORTED: 405,
   TIMED_OUT: 408,
+  CANCELED: 408,
   CONFLICT: 409,
   PRECONDITION_FAILED: 409,
   PAYLOAD_TOO_LARGE: 413,

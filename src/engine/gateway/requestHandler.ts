@@ -141,15 +141,13 @@ async function bodyOf(request: IncomingMessage, route: Route): Promise<unknown> 
 
 /** Who was refused starts anew; and nobody gets to send the rest of a body that is not wanted. */
 function closeAfter(request: IncomingMessage, response: ServerResponse, status: number): void {
-  const ends = status === 401 || status === 413 || !request.complete
-  if (!ends) return
+  if (status !== 401 && request.complete) return
+  // Ends the connection by itself once the request is complete.
   response.setHeader('connection', 'close')
   response.once('finish', () => {
+    if (request.complete) return
     request.resume()
-    const timer = setTimeout(() => request.socket.destroy(), request.complete ? 0 : drainMs)
-    request.once('end', () => {
-      clearTimeout(timer)
-      request.socket.end()
-    })
+    const timer = setTimeout(() => request.socket.destroy(), drainMs)
+    request.socket.once('close', () => clearTimeout(timer))
   })
 }

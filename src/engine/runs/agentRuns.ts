@@ -1,6 +1,6 @@
 import { isForgotten, withContact } from '../../core/fleet/agentPresence.ts'
 import { runCause } from '../../core/run/causes.ts'
-import { reportFlaws, withReport, withSilence } from '../../core/run/reportCheck.ts'
+import { isOutdated, reportFlaws, withReport, withSilence } from '../../core/run/reportCheck.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import type {
   LogResponse,
@@ -64,6 +64,7 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
 
   async function register(agent: Agent, key: IdempotencyKey, request: RegisterRequest) {
     const registered = await store.transact(async (transaction) => {
+      await refuseRevoked(transaction, agent)
       const known = await transaction.findRunByKey(key)
       if (known !== null) return { run: await ownRun(transaction, agent, known), isNew: false }
       const node = await nodeOf(transaction, agent)
@@ -138,6 +139,7 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
   async function report(agent: Agent, runId: RunId, { sequence, run: reported }: StateRequest): Promise<StateResponse> {
     const logBytes = await logs.sizeBytes(runId).catch(() => 0)
     return store.transact(async (transaction) => {
+      await refuseRevoked(transaction, agent)
       const stored = await runOf(transaction, agent, runId)
       const record = await transaction.getAgentRun(runId)
       const known = record?.sequence ?? 0
@@ -185,11 +187,12 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
     const nowMs = clock.nowMs()
     const current = (await transaction.getAgent(agent.id)) ?? agent
     const told = withRun(current, run, nowMs)
+    const settles = isOver && !isOutdated(run, await endedRunsOf(transaction, run))
     await bringNodeUpToDate({
       dependencies,
       transaction,
       run,
-      effects: isOver ? [{ kind: 'settle' }] : [],
+      effects: settles ? [{ kind: 'settle' }] : [],
       learned: (node) => withAcceptedCertificate(withContact(node, told, nowMs), run, nowMs),
     })
     if (JSON.stringify(told) !== JSON.stringify(current)) await transaction.saveAgent(told)
@@ -279,6 +282,20 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
   }
 
   return { register, report, appendLog, silenced, endForgotten, abandon }
+}
+
+/** It was let in a moment ago; what it does must not outlive its revocation. */
+async function refuseRevoked(transaction: StoreTransaction, { id, name }: Agent): Promise<void> {
+  if ((await transaction.getAgent(id))?.status === 'active') return
+  throw new AppError('UNAUTHORIZED', `Agent ${name} was revoked. Enroll again with a new join token.`)
+}
+
+/** More than an agent keeps reports for a later time. */
+const mostLateReports = 200
+
+function endedRunsOf(transaction: StoreTransaction, { nodeId, planId }: Run): Promise<Run[]> {
+  const statuses = ['succeeded', 'failed', 'canceled', 'halted'] as const
+  return transaction.listRuns({ nodeId, planId, statuses, limit: mostLateReports })
 }
 
 async function nodeOf(transaction: StoreTransaction, agent: Agent): Promise<FleetNode> {

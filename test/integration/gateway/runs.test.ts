@@ -14,6 +14,7 @@ import {
   aSpec,
   type EnrolledAgent,
   type GatewayRig,
+  operator,
   registerRun,
   startGateway,
 } from '../../support/gatewayRig.ts'
@@ -123,6 +124,16 @@ describe('registration of runs', () => {
     const plans = await rig.store.listPlans()
     expect(plans.map((each) => each.name).sort()).toEqual(['VM-1 to storage.internal', 'vm-1 to storage.internal'])
     for (const node of await rig.store.listNodes()) expect(node.plans).toHaveLength(1)
+  })
+
+  it('what was let in a moment before a revocation does nothing after it', async () => {
+    const { store, logs, clock } = rig
+    const known = await rig.agent('vm-1')
+    await rig.side.agents.revoke('vm-1', 'stolen', operator)
+    const runs = createAgentRuns({ store, logs, clock, ids: createIdSource(clock), config })
+    const late = runs.register(known, IdempotencyKey.parse('key-of-run-1'), aRegistration() as never)
+    await expect(late).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    expect(await rig.store.listRuns({ limit: 1 })).toEqual([])
   })
 
   it('a node in maintenance registers nothing', async () => {
@@ -243,6 +254,24 @@ describe('reports', () => {
     const node = await rig.store.getNode(agent.nodeId)
     expect(node).toMatchObject({ status: 'pending_sync', statusReason: { code: 'CONNECTION_REFUSED' } })
     expect(node?.reachability.status).toBe('reachable')
+  })
+
+  it('D8 a report that comes late does not undo what a later run has said: neither to green nor from green', async () => {
+    const now = Date.now()
+    const runs = []
+    for (const key of ['early-success', 'failure', 'success', 'late-failure'])
+      runs.push(await registerRun(rig, agent, `${key}-${number}`))
+    const [early, failure, success, late] = runs.map((run) => run.id) as [RunId, RunId, RunId, RunId]
+    const node = () => rig.store.getNode(agent.nodeId)
+    await report(failure, 1, failed('VERIFY', now - 20_000, aDiagnosis({ short: 'the later one' })))
+    await report(early, 1, succeeded(now - 30_000))
+    expect(await rig.store.getRun(early)).toMatchObject({ status: 'succeeded' })
+    expect(await node()).toMatchObject({ status: 'pending_sync', statusReason: { short: 'the later one' } })
+    expect((await node())?.plans[0]?.observed).toBeNull()
+    await report(success, 1, succeeded(now - 5_000))
+    expect(await node()).toMatchObject({ status: 'active', plans: [{ observed: { runId: success } }] })
+    await report(late, 1, failed('VERIFY', now - 10_000, aDiagnosis()))
+    expect(await node()).toMatchObject({ status: 'active', statusReason: null, consecutiveFailures: 0 })
   })
 
   it('a cancel from the console reaches the agent with its next report, and its answer ends the run', async () => {
