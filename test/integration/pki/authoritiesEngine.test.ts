@@ -1,6 +1,8 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { KeyEncryptionKey } from '../../../src/platform/keyVault.ts'
 import { authorityKinds } from '../../../src/shared/model/certificate.ts'
@@ -68,6 +70,37 @@ describe.skipIf(sshdMissing !== null)('authorities in a whole engine', () => {
     })
     expect(krl.revokedCertificates).toBe(revoked.length)
     expect(revoked.length).toBeGreaterThan(0)
+  }, 60_000)
+
+  it('F55 the root of the agents is replaced while the gateway serves, and what it shows follows each phase', async () => {
+    const rotate = test.client.certificates
+    await test.client.gateway.enable({ address: '127.0.0.1', port: 0, names: ['127.0.0.1'] })
+    const shown = async (): Promise<string | undefined> => {
+      const { port } = await test.client.gateway.status()
+      const socket = connect({ host: '127.0.0.1', port: port ?? 0, rejectUnauthorized: false })
+      // Without a client certificate the gateway ends the connection, after it has shown its own.
+      socket.on('error', () => undefined)
+      try {
+        await once(socket, 'secureConnect')
+        const root = (await rotate.exportAuthority({ kind: 'x509' }))[0]?.content.split(
+          /(?<=-----END CERTIFICATE-----)\n/,
+        )
+        const server = new X509Certificate(socket.getPeerCertificate().raw)
+        return root?.find((pem) => pem.includes('BEGIN') && server.verify(new X509Certificate(pem).publicKey))
+      } finally {
+        socket.destroy()
+      }
+    }
+    const before = await shown()
+    const { rotation } = await rotate.startRotation({ kind: 'x509' })
+    expect(await shown()).toBe(before)
+    await rotate.advanceRotation({ kind: 'x509' })
+    const after = await shown()
+    expect(after).not.toBe(before)
+    expect(await test.client.gateway.status()).toMatchObject({ rootFingerprint: rotation?.newFingerprint })
+    for (let step = 0; step < 2; step += 1) await rotate.advanceRotation({ kind: 'x509' })
+    expect(await shown()).toBe(after)
+    await test.client.gateway.disable()
   }, 60_000)
 
   it('S0.12 S0.13 no private key is in a log, the audit log, an event, an error or a file in the clear', async () => {
