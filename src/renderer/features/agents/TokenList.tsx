@@ -43,7 +43,9 @@ export function TokenList({ onAdd }: { readonly onAdd: () => void }) {
             <span>Join tokens</span>
           </>
         }
-        summary={tokens !== undefined && `${open} of ${plural(tokens.length, 'token')} can still be used`}
+        summary={
+          tokens !== undefined && tokens.length > 0 && `${open} of ${plural(tokens.length, 'token')} can still be used`
+        }
         actions={
           <>
             <div className="w-60">
