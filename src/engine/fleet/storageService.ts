@@ -10,7 +10,7 @@ import { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { StoragePreview, StorageSettings } from '../../shared/model/storage.ts'
 import type { LoginProbe, NewAuditEntry, NodeIdentity, ProbeIdentities, Store } from '../ports.ts'
-import { changeSshd, type FileChange, type SshdChange } from '../sshd/change.ts'
+import { changeSshd, type FileChange, type SshdChange, settlePending } from '../sshd/change.ts'
 import { sshdFailure } from '../sshd/failure.ts'
 import { inspectSshd } from '../sshd/inspect.ts'
 import { resolveNode } from './resolve.ts'
@@ -127,13 +127,26 @@ export function createStorageService(dependencies: StorageServiceDependencies): 
     }
   }
 
+  const options = (node: FleetNode, prove: () => Promise<void>) => ({
+    confirmWithinMs: dependencies.confirmWithinMs ?? 60_000,
+    timeoutMs: commandTimeoutMs,
+    prove,
+    log: (text: string) => logger.info({ node: node.name }, text),
+  })
+
   const change = (node: FleetNode, wanted: SshdChange, prove: () => Promise<void>) =>
-    changeSshd(sshPool, node, wanted, {
-      confirmWithinMs: dependencies.confirmWithinMs ?? 60_000,
-      timeoutMs: commandTimeoutMs,
-      prove,
-      log: (text) => logger.info({ node: node.name }, text),
-    })
+    changeSshd(sshPool, node, wanted, options(node, prove))
+
+  /** What an engine that died has left undecided is decided first. */
+  async function settle(node: FleetNode): Promise<void> {
+    const { pending } = await inspectSshd(sshPool, node, { files: {}, timeoutMs: commandTimeoutMs })
+    await settlePending(
+      sshPool,
+      node,
+      pending,
+      options(node, () => ownLogin(node)),
+    )
+  }
 
   async function applyPlan(node: FleetNode, settings: StorageSettings, plan: StorageChangePlan): Promise<string> {
     const prove = (): Promise<void> => proveStorage(node, settings, plan)
@@ -152,6 +165,7 @@ export function createStorageService(dependencies: StorageServiceDependencies): 
   ): Promise<FleetNode> {
     const node = await resolveNode(store, reference)
     return alone(node, async () => {
+      await settle(node)
       const plan = await planStorageChange(dependencies, node, settings)
       if (plan.digest !== previewDigest)
         throw new AppError(
@@ -203,6 +217,7 @@ export function createStorageService(dependencies: StorageServiceDependencies): 
       const detail = { id: node.id, backupDirectory: storage.backupDirectory }
       await record({ actor: operator, action: 'storage.undo', subject: node.name, detail })
       await orRecordFailure(node, { operator, action: 'storage.undo-failed' }, async () => {
+        await settle(node)
         const wanted = await changeBack(node, storage.backupDirectory)
         if (wanted.config === null && wanted.files.length === 0) await ownLogin(node)
         else await change(node, wanted, () => ownLogin(node))

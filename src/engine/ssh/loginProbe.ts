@@ -141,7 +141,7 @@ async function proveHeld(node: FleetNode, { line, trusted, options }: HeldCertif
 
 function sshArguments(node: FleetNode, knownHosts: string): string[] {
   const options = [
-    `UserKnownHostsFile="${knownHosts}"`,
+    `UserKnownHostsFile="${knownHosts.replaceAll('%', '%%')}"`,
     'GlobalKnownHostsFile=none',
     `HostKeyAlias=${node.address}`,
     `HostKeyAlgorithms=${certificateAlgorithms.join(',')}`,

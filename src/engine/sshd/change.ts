@@ -133,7 +133,8 @@ interface Activation {
 
 async function activate(activation: Activation): Promise<string> {
   const { pool, node, options } = activation
-  const answer = await callSshd(pool, node, { script: activateScript(activation), ...timeOf(options) })
+  // Not to be given up half-way: it takes seconds, and afterwards it is known what the node is left with.
+  const answer = await callSshd(pool, node, { script: activateScript(activation), timeoutMs: options.timeoutMs })
   const outcome = answer.text('outcome')
   if (outcome === 'active') return answer.text('backup')
   throw activationFailure(node, outcome, answer)
@@ -268,6 +269,24 @@ while [ $i -lt ${seconds} ]; do
 done
 mkdir "$B/decided" 2>/dev/null || exit 0
 /bin/sh "$B/restore.sh" && : >"$B/put-back-by-watchdog"`
+
+/**
+ * Decides changes that whoever made them left undecided, before their watchdog takes them back under our feet: they
+ * stay when a fresh login works, and go otherwise.
+ * @throws AppError LOGIN_NOT_PROVEN when they were put back
+ */
+export async function settlePending(
+  pool: Pool,
+  node: FleetNode,
+  pending: readonly string[],
+  options: ChangeOptions,
+): Promise<void> {
+  // The newest first: it was made last, and what lies under it is put back last.
+  for (const backupDirectory of pending) {
+    options.log(`deciding a change that was left undecided: ${backupDirectory}`)
+    await proveOrPutBack({ pool, node, backupDirectory, options })
+  }
+}
 
 interface Proving {
   readonly pool: Pool

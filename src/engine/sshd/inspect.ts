@@ -34,6 +34,8 @@ export interface SshdFacts {
   readonly stale: boolean
   readonly freeBytes: number | null
   readonly userExists: boolean
+  /** Backups of changes that nobody has confirmed or taken back yet: whoever made them died, or is at it now. */
+  readonly pending: readonly string[]
   /** Files of authorized keys of other users that hold something, as far as we can see. */
   readonly userKeys: readonly string[]
 }
@@ -82,6 +84,7 @@ export async function inspectSshd(
     stale: answer.text('stale') === 'yes',
     freeBytes: /^\d+$/.test(free) ? Number(free) * 1024 : null,
     userExists: answer.text('user') === 'yes',
+    pending: answer.lines('pending'),
     userKeys: answer.lines('keys'),
   }
 }
@@ -117,6 +120,8 @@ newer "$CF"
 ${started.join('\n')}
 say free "$(df -Pk "\${CF%/*}" 2>/dev/null | awk 'NR == 2 { print $4 }')"
 if id -u ${shellQuote(user)} >/dev/null 2>&1; then say user yes; fi
+say pending "$(for D in "\${CF%/*}"/lockstep-backup/*; do
+  [ -f "$D/restore.sh" ] && [ ! -d "$D/decided" ] && echo "$D"; done)"
 say keys "$(awk -F: '{ print $6 }' /etc/passwd 2>/dev/null | sort -u | while read -r D; do
   [ -s "$D/.ssh/authorized_keys" ] && echo "$D/.ssh/authorized_keys"; done)"
 `

@@ -2,8 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { appendFile, chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { withSection } from '../../../src/core/sshd/managedBlock.ts'
 import { createStorageService } from '../../../src/engine/fleet/storageService.ts'
 import type { SshPool } from '../../../src/engine/ports.ts'
+import { changeSshd } from '../../../src/engine/sshd/change.ts'
+import { inspectSshd } from '../../../src/engine/sshd/inspect.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createLogging } from '../../../src/platform/logger.ts'
 import { StorageSettings } from '../../../src/shared/model/storage.ts'
@@ -75,6 +78,28 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     expect(await config(rig)).toBe(before)
     await letsUsIn(rig)
     process.kill(Number(await readFile(path(rig, 'other-pid'), 'utf8')), 'SIGKILL')
+  }, 180_000)
+
+  it('S0.25 works through sudo, which forgets the environment of the login', async () => {
+    const rig = await rigWith()
+    const bin = join(rig.directory, 'bin')
+    await mkdir(bin)
+    await writeFile(join(bin, 'id'), '#!/bin/sh\necho 1000\n', { mode: 0o755 })
+    const sudo = `#!/bin/sh\n[ "$1" = -n ] || exit 1\nshift\necho sudo >>${rig.directory}/used\nexec env -i PATH=/usr/bin:/bin "$@"\n`
+    await writeFile(join(bin, 'sudo'), sudo, { mode: 0o755 })
+    const text = await config(rig)
+    await writeFile(
+      path(rig, 'sshd_config'),
+      text.replace('SetEnv SHLVL=5', `SetEnv PATH=${bin}:/usr/bin:/bin SHLVL=5`),
+    )
+    process.kill(Number(await readFile(path(rig, 'pid'), 'utf8')), 'SIGHUP')
+    await waitFor('the new sshd', async () => {
+      rig.pool.drop(rig.node.id)
+      return Buffer.from((await rig.pool.exec(rig.node, 'id -u', { timeoutMs: 5_000 })).stdout).toString() === '1000\n'
+    })
+    await rig.planOf('krl')
+    expect((await rig.run({ plan: 'krl' })).failure).toBeNull()
+    expect(await readFile(join(rig.directory, 'used'), 'utf8')).toContain('sudo\nsudo\n')
   })
 
   it('names a pid file that means nobody, before anything is written', async () => {
@@ -102,7 +127,7 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     if (!mountAt(directory, 'size=4m,mode=0755')) return console.warn('skipped: mounts are not permitted here')
     await writeFile(join(directory, 'sshd_config'), await config(rig))
     await changeNode(rig, { configFile: join(directory, 'sshd_config') })
-    spawnSync('dd', ['if=/dev/zero', `of=${join(directory, 'filler')}`, 'bs=1k'])
+    await expect(writeFile(join(directory, 'filler'), Buffer.alloc(8 * 1024 * 1024))).rejects.toThrow('ENOSPC')
     const before = await readFile(join(directory, 'sshd_config'), 'utf8')
     await rig.planOf('krl', { file: join(directory, 'lockstep.krl') })
     expect(await rig.run({ plan: 'krl' })).toMatchObject({ status: 'failed', failure: { code: 'REMOTE_DISK_FULL' } })
@@ -111,6 +136,42 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     expect(await rig.run({ plan: 'krl' })).toMatchObject({ status: 'failed', failure: { code: 'REMOTE_READ_ONLY' } })
     expect(await readFile(join(directory, 'sshd_config'), 'utf8')).toBe(before)
     expect((await readdir(directory)).sort()).toEqual(['sshd_config'])
+    await letsUsIn(rig)
+  })
+
+  it('a change that a killed engine left undecided is decided by the next run, and not taken back under it', async () => {
+    const rig = await rigWith()
+    const before = await inspectSshd(rig.pool, rig.node, {
+      files: { list: path(rig, 'lockstep.krl') },
+      timeoutMs: 20_000,
+    })
+    const { bytes } = await rig.pki.revocations.current()
+    const file = before.files.get('list')
+    if (file === undefined) throw new Error('not asked')
+    const text = withSection(before.config.content ?? '', 'krl', [`RevokedKeys ${file.path}`])
+    const never = changeSshd(
+      rig.pool,
+      rig.node,
+      {
+        files: [{ before: file, content: bytes }],
+        config: { before: before.config, content: Buffer.from(text) },
+        reload: false,
+        label: 'krl',
+      },
+      { confirmWithinMs: 6_000, timeoutMs: 20_000, prove: () => new Promise(() => undefined), log: () => undefined },
+    )
+    never.catch(() => undefined)
+    await waitFor('the change', async () => (await config(rig)) === text)
+    await rig.planOf('krl')
+    const run = await rig.run({ plan: 'krl' })
+    expect(run.failure).toBeNull()
+    expect(await rig.log(run.id)).toContain('left undecided')
+    // Its watchdog is gone once it has seen the decision.
+    await waitFor('the end of the watchdog', () => {
+      const alive = spawnSync('pgrep', ['-f', `${rig.sshd.directory}/lockstep-backup/.*/watchdog.sh`])
+      return alive.status === 1
+    })
+    expect(await config(rig)).toBe(text)
     await letsUsIn(rig)
   })
 
@@ -208,7 +269,7 @@ describe.skipIf(sshdMissing !== null)(title, () => {
       await letsUsIn(rig)
       if (calls < cut + 3) break
     }
-  })
+  }, 180_000)
 
   it.skipIf(!asRoot)(
     'D4 a storage user of its own logs in with principal sync-agent (skipped without root)',

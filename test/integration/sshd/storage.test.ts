@@ -99,8 +99,7 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     expect(await audit(rig)).toEqual(['storage.undone', 'storage.undo', 'storage.applied', 'storage.apply'])
   })
 
-  it('D4 makes a principals file for each user where there was none, so that sync-agent logs in as the storage user', async () => {
-    // Without a principals file only a principal equal to the user may log in: our own way in is such a one.
+  it('D4 adds the principal to the file of the storage user where the node has a file for each, and keeps what is in it', async () => {
     const rig = await rigWith({ sshd: { principals: ['sync-agent', 'somebody'] } })
     const path = join(rig.sshd.directory, 'sshd_config')
     const text = await readFile(path, 'utf8')

@@ -16,7 +16,6 @@ import {
   fileOf,
   look,
   nothingToCleanUp,
-  nothingToStop,
   preflightSshd,
   probeTimeoutMs,
   proven,
@@ -26,6 +25,7 @@ import {
   type SshdDelivery,
   type SshdDependencies,
   sshdLock,
+  stopSshd,
 } from '../sshd/steps.ts'
 
 export interface HostCertificateDependencies extends SshdDependencies {
@@ -55,7 +55,7 @@ export function createHostCertificateExecutor(
     pull: async () => ({ kind: 'skipped' }),
     verify: (context) => asOutcome(() => verify(dependencies, context)),
     cleanUp: nothingToCleanUp,
-    stop: nothingToStop,
+    stop: (context) => stopSshd(dependencies, context),
   }
 }
 

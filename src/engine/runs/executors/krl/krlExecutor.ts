@@ -9,7 +9,6 @@ import type { PlanExecutor, StepContext, StepOutcome } from '../../executor.ts'
 import {
   asOutcome,
   nothingToCleanUp,
-  nothingToStop,
   preflightSshd,
   probeTimeoutMs,
   proven,
@@ -20,6 +19,7 @@ import {
   type SshdDelivery,
   type SshdDependencies,
   sshdLock,
+  stopSshd,
 } from '../sshd/steps.ts'
 
 export interface KrlDependencies extends SshdDependencies {
@@ -46,7 +46,7 @@ export function createKrlExecutor(dependencies: KrlDependencies): PlanExecutor<n
     pull: async () => ({ kind: 'skipped' }),
     verify: (context) => asOutcome(() => verify(dependencies, context)),
     cleanUp: nothingToCleanUp,
-    stop: nothingToStop,
+    stop: (context) => stopSshd(dependencies, context),
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { runCause } from '../../../../core/run/causes.ts'
+import { runCause, stopNotConfirmed } from '../../../../core/run/causes.ts'
 import { changedMeanwhile, noReload, optionOverridden, sshdConfigRefused } from '../../../../core/sshd/causes.ts'
 import { obeys } from '../../../../core/sshd/effective.ts'
 import { readManagedBlock, withSection } from '../../../../core/sshd/managedBlock.ts'
@@ -10,7 +10,7 @@ import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
 import type { ProofRule } from '../../../../shared/model/run.ts'
 import type { Identities, LoginProbe, SshPool } from '../../../ports.ts'
-import { changeSshd } from '../../../sshd/change.ts'
+import { changeSshd, settlePending } from '../../../sshd/change.ts'
 import { inspectSshd, type RemoteFile, type SshdFacts } from '../../../sshd/inspect.ts'
 import { diagnosisOf, type LockTarget, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
 import { clockWarning, lessonOf } from '../login.ts'
@@ -134,7 +134,18 @@ export async function pushSshd(
   delivery: SshdDelivery,
 ): Promise<StepOutcome> {
   const { node, signal, log } = context
-  const facts = await look(dependencies, context, lookAt(delivery))
+  const options = {
+    confirmWithinMs,
+    timeoutMs: commandTimeoutMs,
+    signal,
+    prove: () => proveOwnLogin(dependencies, node, signal),
+    log,
+  }
+  let facts = await look(dependencies, context, lookAt(delivery))
+  if (facts.pending.length > 0) {
+    await settlePending(dependencies.sshPool, node, facts.pending, options)
+    facts = await look(dependencies, context, lookAt(delivery))
+  }
   const file = fileOf(facts)
   const wanted = wantedChange(facts, file, delivery)
   const unread = facts.stale && wanted.file === null && wanted.config === null
@@ -154,13 +165,7 @@ export async function pushSshd(
       reload: delivery.readAtStart || facts.stale,
       label: delivery.section,
     },
-    {
-      confirmWithinMs,
-      timeoutMs: commandTimeoutMs,
-      signal,
-      prove: () => proveOwnLogin(dependencies, node, signal),
-      log,
-    },
+    options,
   )
   log(`${file.path} is delivered, ${delivery.content.length} bytes; sshd took it and let us in afterwards`)
   return { kind: 'done', patch: { summary: summaryOf(delivery) } }
@@ -199,7 +204,8 @@ export async function readBack(
   const facts = await look(dependencies, context, lookAt(delivery))
   const file = fileOf(facts)
   const wanted = wantedChange(facts, file, delivery)
-  if (wanted.file !== null || wanted.config !== null || facts.stale || file.digest === null)
+  const undecided = facts.stale || facts.pending.length > 0
+  if (wanted.file !== null || wanted.config !== null || undecided || file.digest === null)
     return { kind: 'retry', from: 'PUSH_SYNC', diagnosis: notAsDelivered(node, facts, wanted.file === null) }
   if (facts.complaint !== null) throw new Refused(sshdConfigRefused(node, facts.complaint, false))
   if (!obeys(facts.effective, delivery.option, file.path)) {
@@ -253,6 +259,20 @@ export function proven(
 
 export const probeTimeoutMs = connectTimeoutMs
 
-/** A change ends by itself, on the node, within seconds; a cut connection leaves the old state or the new one. */
-export const nothingToStop = async (): Promise<null> => null
+const stopTimeoutMs = 30_000
+
+/** A change is never given up half-way, so that its end is proven when the node has nothing undecided left. */
+export async function stopSshd(
+  { sshPool }: Pick<SshdDependencies, 'sshPool'>,
+  { node }: Pick<StepContext, 'node'>,
+): Promise<Diagnosis | null> {
+  try {
+    const { pending } = await inspectSshd(sshPool, node, { files: {}, timeoutMs: stopTimeoutMs })
+    return pending.length === 0 ? null : stopNotConfirmed(node.name, [...pending])
+  } catch (error) {
+    const { sentence, evidence } = diagnosisOf(error)
+    return stopNotConfirmed(node.name, [sentence, ...evidence])
+  }
+}
+
 export const nothingToCleanUp = async (): Promise<void> => undefined

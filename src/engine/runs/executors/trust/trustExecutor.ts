@@ -11,7 +11,6 @@ import {
   look,
   lookAt,
   nothingToCleanUp,
-  nothingToStop,
   preflightSshd,
   probeTimeoutMs,
   proven,
@@ -22,6 +21,7 @@ import {
   type SshdDelivery,
   type SshdDependencies,
   sshdLock,
+  stopSshd,
 } from '../sshd/steps.ts'
 
 export interface TrustDependencies extends SshdDependencies {
@@ -47,7 +47,7 @@ export function createTrustExecutor(dependencies: TrustDependencies): PlanExecut
     pull: async () => ({ kind: 'skipped' }),
     verify: (context) => asOutcome(() => verify(dependencies, context)),
     cleanUp: nothingToCleanUp,
-    stop: nothingToStop,
+    stop: (context) => stopSshd(dependencies, context),
   }
 }
 
