@@ -1,5 +1,8 @@
 import { defineConfig } from '@playwright/test'
 
+if (Number(process.versions.node.split('.')[0]) < 24)
+  throw new Error(`The specs need Node 24, this is ${process.version}. Run: npm test -- web, or node_modules/.bin/node`)
+
 /**
  * The same specs against two hosts: `web` is the daemon in a browser, `desktop` the built desktop bundles. Specs of one
  * host only carry `@web` or `@desktop` in their title.

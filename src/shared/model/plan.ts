@@ -113,7 +113,6 @@ export const PlanInput = z.discriminatedUnion('kind', [
   inputOf('host-certificate'),
 ])
 export type PlanInput = z.infer<typeof PlanInput>
-export type TreePlanInput = Extract<PlanInput, { kind: 'tree' }>
 
 const planOf = <Kind extends PlanKind>(kind: Kind) =>
   z.object({
