@@ -266,10 +266,15 @@ export const aHeartbeat = (overrides: Record<string, unknown> = {}) => ({
 })
 
 /** Registers a run for the agent. */
-export async function registerRun(rig: GatewayRig, agent: ClientIdentity, key: string): Promise<Run> {
+export async function registerRun(
+  rig: GatewayRig,
+  agent: ClientIdentity,
+  key: string,
+  startedAt = Date.now(),
+): Promise<Run> {
   const { status, body } = await rig.call('PUT', agentApiPaths.registration(key), {
     identity: agent,
-    body: aRegistration(),
+    body: aRegistration({ startedAt }),
   })
   if (status !== 201) throw new Error(`registration: ${status} ${JSON.stringify(body)}`)
   return RegisterResponse.parse(body).run

@@ -3,7 +3,7 @@ import { failed, inState, succeeded } from '../../../test/fakes/anAgentRun.ts'
 import { aDiagnosis, aRun } from '../../../test/fakes/aRun.ts'
 import type { AgentRunState } from '../../shared/agentApi/index.ts'
 import { runStates } from '../../shared/model/run.ts'
-import { reportFlaws, withReport, withSilence } from './reportCheck.ts'
+import { isOutdated, reportFlaws, withReport, withSilence } from './reportCheck.ts'
 
 const startedAt = 1_000_000
 const nowMs = startedAt + 60_000
@@ -184,6 +184,22 @@ describe('a run as reported', () => {
     const short = { ...succeeded(startedAt), visits: succeeded(startedAt).visits.slice(-3) }
     expect(withReport(known, short, context).visits.map((each) => each.state)).toEqual(runStates.slice(0, 10))
     expect(withReport(known, { ...short, visits: [] }, context).visits).toEqual(known.visits)
+  })
+})
+
+describe('a report that comes late', () => {
+  const begun = (startedAtMs: number, createdAt: number, id = '01900000-0000-7000-8000-0000000000e1') =>
+    aRun({ id, planKind: 'agent', startedAt: startedAtMs, createdAt })
+  const other = '01900000-0000-7000-8000-0000000000e2'
+
+  it('D8 is outdated by a run that began later, registered before or after it', () => {
+    expect(isOutdated(begun(100, 900), [begun(500, 500, other)])).toBe(true)
+    expect(isOutdated(begun(500, 500), [begun(100, 900, other)])).toBe(false)
+    expect(isOutdated(begun(500, 500), [begun(500, 500)])).toBe(false)
+  })
+
+  it('an agent whose clock was ahead for one run is believed again from the next on', () => {
+    expect(isOutdated(begun(600, 601), [begun(86_400_000, 500, other)])).toBe(false)
   })
 })
 

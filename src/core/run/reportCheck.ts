@@ -174,11 +174,14 @@ function withBeginning(stored: readonly StateVisit[], reported: readonly StateVi
 
 /**
  * True for a report that comes late about a run that a later one has followed: what lies on the node now is what the
- * later one says, so the earlier must not change it. Both times are of the same clock, that of the agent.
+ * later one says, so the earlier must not change it.
  */
 export function isOutdated(run: Run, others: readonly Run[]): boolean {
-  return others.some((other) => other.id !== run.id && (other.startedAt ?? 0) > (run.startedAt ?? 0))
+  return others.some((other) => other.id !== run.id && begunAt(other) > begunAt(run))
 }
+
+/** On the clock of the agent, which may have been ahead: no run began after we heard of it. */
+const begunAt = ({ startedAt, createdAt }: Run): number => Math.min(startedAt ?? createdAt, createdAt)
 
 /** Nothing was heard for long: what it was doing may have been cut. The run stays open, its agent decides. */
 export function withSilence(run: Run, nowMs: number): Run {

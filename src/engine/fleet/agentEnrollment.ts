@@ -82,9 +82,8 @@ class EnrollmentGuard {
 }
 
 function networkOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/, '')
-  if (!plain.includes(':')) return plain
-  const [head = '', tail] = plain.split('::')
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('::')
   const groups = head.split(':').filter((group) => group !== '')
   const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(':').filter((group) => group !== '').length
   return [...groups, ...Array.from({ length: Math.max(0, missing) }, () => '0')].slice(0, 4).join(':')
@@ -253,7 +252,7 @@ function newNode(name: string, plans: readonly Plan[], { request, address, nowMs
   const input = NodeInput.parse({
     name,
     kind: 'vm',
-    address: hostname.success ? hostname.data : address.replace(/^::ffff:(?=\d+\.)/, ''),
+    address: hostname.success ? hostname.data : address,
     user: 'sync-agent',
     transport: 'poll',
   })

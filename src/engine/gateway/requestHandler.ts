@@ -38,7 +38,7 @@ export function createRequestHandler(dependencies: RequestHandlerDependencies): 
 
   return async (request, response) => {
     const socket = request.socket as TLSSocket
-    const from = socket.remoteAddress ?? 'unknown'
+    const from = addressOf(socket)
     const facts: Record<string, unknown> = { from, method: request.method }
     let answer: Answer
     try {
@@ -63,7 +63,7 @@ export function createRequestHandler(dependencies: RequestHandlerDependencies): 
     const url = urlOf(request)
     const { route, parameters } = findRoute(routes, request.method ?? '', url.pathname)
     facts.route = route.path
-    const from = socket.remoteAddress ?? 'unknown'
+    const from = addressOf(socket)
     const call = async () => ({
       from,
       parameters,
@@ -89,6 +89,9 @@ export function createRequestHandler(dependencies: RequestHandlerDependencies): 
     return { agent: await services.access.authenticate({ agentId, serial, from }), serial }
   }
 }
+
+/** An IPv4 client of a port for both is written as what it is. */
+const addressOf = ({ remoteAddress = 'unknown' }: TLSSocket): string => remoteAddress.replace(/^::ffff:(?=\d+\.)/, '')
 
 function urlOf(request: IncomingMessage): URL {
   try {

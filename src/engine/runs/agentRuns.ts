@@ -187,7 +187,7 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
     const nowMs = clock.nowMs()
     const current = (await transaction.getAgent(agent.id)) ?? agent
     const told = withRun(current, run, nowMs)
-    const settles = isOver && !isOutdated(run, await endedRunsOf(transaction, run))
+    const settles = isOver && !isOutdated(run, await runsBeside(transaction, run))
     await bringNodeUpToDate({
       dependencies,
       transaction,
@@ -293,9 +293,8 @@ async function refuseRevoked(transaction: StoreTransaction, { id, name }: Agent)
 /** More than an agent keeps reports for a later time. */
 const mostLateReports = 200
 
-function endedRunsOf(transaction: StoreTransaction, { nodeId, planId }: Run): Promise<Run[]> {
-  const statuses = ['succeeded', 'failed', 'canceled', 'halted'] as const
-  return transaction.listRuns({ nodeId, planId, statuses, limit: mostLateReports })
+function runsBeside(transaction: StoreTransaction, { nodeId, planId }: Run): Promise<Run[]> {
+  return transaction.listRuns({ nodeId, planId, limit: mostLateReports })
 }
 
 async function nodeOf(transaction: StoreTransaction, agent: Agent): Promise<FleetNode> {

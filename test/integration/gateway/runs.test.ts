@@ -258,18 +258,19 @@ describe('reports', () => {
 
   it('D8 a report that comes late does not undo what a later run has said: neither to green nor from green', async () => {
     const now = Date.now()
-    const runs = []
-    for (const key of ['early-success', 'failure', 'success', 'late-failure'])
-      runs.push(await registerRun(rig, agent, `${key}-${number}`))
-    const [early, failure, success, late] = runs.map((run) => run.id) as [RunId, RunId, RunId, RunId]
+    const begin = async (key: string, secondsAgo: number): Promise<RunId> =>
+      (await registerRun(rig, agent, `${key}-${number}`, now - secondsAgo * 1_000)).id
+    const [failure, early] = [await begin('failure', 20), await begin('early-success', 30)]
     const node = () => rig.store.getNode(agent.nodeId)
     await report(failure, 1, failed('VERIFY', now - 20_000, aDiagnosis({ short: 'the later one' })))
     await report(early, 1, succeeded(now - 30_000))
     expect(await rig.store.getRun(early)).toMatchObject({ status: 'succeeded' })
     expect(await node()).toMatchObject({ status: 'pending_sync', statusReason: { short: 'the later one' } })
     expect((await node())?.plans[0]?.observed).toBeNull()
+    const success = await begin('success', 5)
     await report(success, 1, succeeded(now - 5_000))
     expect(await node()).toMatchObject({ status: 'active', plans: [{ observed: { runId: success } }] })
+    const late = await begin('late-failure', 10)
     await report(late, 1, failed('VERIFY', now - 10_000, aDiagnosis()))
     expect(await node()).toMatchObject({ status: 'active', statusReason: null, consecutiveFailures: 0 })
   })
