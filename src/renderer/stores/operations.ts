@@ -2,6 +2,7 @@ import { createStore, useStore } from 'zustand'
 import type { PushTargets } from '../../shared/contract/runs.ts'
 import type { ErrorBody } from '../../shared/errors.ts'
 import type { IdempotencyKey, NodeId, RunId } from '../../shared/model/ids.ts'
+import type { NodeCertificate } from '../../shared/model/node.ts'
 import { toErrorBody } from '../api/errors.ts'
 import type { EngineLink } from '../api/link.ts'
 import { newIdempotencyKey } from '../api/randomKey.ts'
@@ -30,6 +31,13 @@ export interface RenewOperation extends Asked {
   readonly kind: 'renew'
   readonly key: IdempotencyKey
   readonly outcomes: ReadonlyMap<NodeId, RenewOutcome> | null
+}
+
+/** The answer said that the node accepted it, or a login since then did. */
+export function isRenewed(operation: RenewOperation, nodeId: NodeId, certificate: NodeCertificate | null): boolean {
+  const outcome = operation.outcomes?.get(nodeId)
+  if (outcome === undefined) return false
+  return outcome.accepted || (certificate?.serial === outcome.serial && certificate.acceptedAt !== null)
 }
 
 interface Operations {

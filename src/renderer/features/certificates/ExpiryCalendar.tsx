@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
+import { CliEquivalent } from '../../components/CliEquivalent.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { formatCount, plural } from '../../components/format.ts'
@@ -11,6 +12,7 @@ import { usePreference } from '../../stores/preferences.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { updateQuery } from '../../stores/route.ts'
 import { type CalendarCell, calendarOf, calendarSpan, calendarStepMs } from './calendar.ts'
+import { trustCli } from './trustCommands.ts'
 
 const stepMs = 60_000
 /** After the last of many new certificates, so that a renewal of the whole fleet asks once. */
@@ -226,14 +228,19 @@ const compactCount = (count: number): string =>
 
 function Legend() {
   return (
-    <ul aria-label="Kinds of certificates" className="flex gap-4 pl-19 text-12 text-muted">
-      {(['user', 'host', 'agent'] as const).map((kind) => (
-        <li key={kind} className="flex items-center gap-1.5">
-          <span aria-hidden className={classNames('size-2.5 rounded-[1px]', kindClass[kind])} />
-          {kind === 'agent' ? 'of agents' : `${kind} certificates`}
-        </li>
-      ))}
-      <li className="text-faint">Press a cell to see what ends then.</li>
-    </ul>
+    <div className="flex items-center gap-4 pl-19">
+      <ul aria-label="Kinds of certificates" className="flex flex-1 flex-wrap gap-x-4 text-12 text-muted">
+        {(['user', 'host', 'agent'] as const).map((kind) => (
+          <li key={kind} className="flex items-center gap-1.5">
+            <span aria-hidden className={classNames('size-2.5 rounded-[1px]', kindClass[kind])} />
+            {kind === 'agent' ? 'of agents' : `${kind} certificates`}
+          </li>
+        ))}
+        <li className="text-faint">Press a cell to see what ends then.</li>
+      </ul>
+      <div className="w-64">
+        <CliEquivalent command={trustCli.calendar} />
+      </div>
+    </div>
   )
 }

@@ -16,7 +16,7 @@ import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { formatCount, formatDuration, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { engineNowMs, useNow } from '../../stores/clock.ts'
-import { type RenewOperation, startRenew } from '../../stores/operations.ts'
+import { isRenewed, type RenewOperation, startRenew } from '../../stores/operations.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { cli } from '../fleet/cliCommands.ts'
 import { type CertificateStanding, standingOf } from './expiry.ts'
@@ -236,7 +236,7 @@ function RenewOutcome({
   readonly onClose: () => void
 }) {
   const nodes = useReplica((state) => state.nodes)
-  const open = operation.nodeIds.filter((id) => !isAccepted(operation, nodes.get(id), id))
+  const open = operation.nodeIds.filter((id) => !isRenewed(operation, id, nodes.get(id)?.certificate ?? null))
   return (
     <section
       role="status"
@@ -272,13 +272,6 @@ function RenewOutcome({
 }
 
 const namedFailures = 200
-
-/** The answer said so, or a login since then did. */
-function isAccepted(operation: RenewOperation, node: FleetNode | undefined, id: NodeId): boolean {
-  const outcome = operation.outcomes?.get(id)
-  if (outcome === undefined) return false
-  return outcome.accepted || (node?.certificate?.serial === outcome.serial && node.certificate.acceptedAt !== null)
-}
 
 function failureWords(operation: RenewOperation, node: FleetNode | undefined, id: NodeId): string {
   const name = node?.name ?? id

@@ -6,7 +6,7 @@ import type { CertificateId } from '../../../shared/model/ids.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { useNow } from '../../stores/clock.ts'
-import { useReplica } from '../../stores/ReplicaContext.tsx'
+import { useReplica, useRevision } from '../../stores/ReplicaContext.tsx'
 import type { Route } from '../../stores/route.ts'
 import { type LogFilter, matchesLog } from './certificateFilter.ts'
 
@@ -44,6 +44,8 @@ export function useIssueLog(filter: LogFilter): IssueLogRows {
   const { client } = useLink()
   const now = useNow(10_000)
   const live = useReplica((state) => state.certificates)
+  // Grows when events may have been missed.
+  const revision = useRevision('authorities')
   const { search, purposes, standing, node, ends } = filter
   const asked = {
     search,
@@ -53,12 +55,14 @@ export function useIssueLog(filter: LogFilter): IssueLogRows {
     ...(ends === null ? {} : { endsFrom: ends.from, endsBefore: ends.before }),
   }
   const query = useInfiniteQuery({
-    queryKey: ['issue log', asked],
+    queryKey: ['issue log', revision, asked],
     queryFn: ({ pageParam }) =>
       client.certificates.list({ ...asked, limit: pageSize, ...(pageParam === null ? {} : { before: pageParam }) }),
     initialPageParam: null as CertificateId | null,
     getNextPageParam: (page) => (page.length < pageSize ? null : (page.at(-1)?.id ?? null)),
     placeholderData: keepPreviousData,
+    // Many pages are not read again for every look: what is new comes as events.
+    staleTime: 60_000,
   })
   const { data, hasNextPage } = query
   const rows = useMemo(() => {

@@ -1,11 +1,12 @@
 import { X } from 'lucide-react'
 import { useMemo } from 'react'
+import type { NodeId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import { isFinal, type Run } from '../../../shared/model/run.ts'
 import { Button } from '../../components/Button.tsx'
 import { formatCount, plural } from '../../components/format.ts'
 import { IconButton } from '../../components/IconButton.tsx'
-import type { RenewOperation, ResyncOperation } from '../../stores/operations.ts'
+import { isRenewed, type RenewOperation, type ResyncOperation } from '../../stores/operations.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
 import { formatHash } from '../../stores/route.ts'
 
@@ -13,6 +14,8 @@ interface BatchBarProps {
   readonly operation: ResyncOperation | RenewOperation
   /** Asks for a resync of the nodes where it failed. */
   readonly onResyncFailed: (nodes: readonly FleetNode[]) => void
+  /** Renews on these nodes under the key of the operation. */
+  readonly onRenewAgain: (operation: RenewOperation, nodeIds: readonly NodeId[]) => void
   readonly onClose: () => void
 }
 
@@ -27,7 +30,7 @@ export function BatchBar(props: BatchBarProps) {
       {props.operation.kind === 'resync' ? (
         <ResyncCounts {...props} operation={props.operation} />
       ) : (
-        <RenewCounts operation={props.operation} />
+        <RenewCounts operation={props.operation} onAgain={props.onRenewAgain} />
       )}
       <IconButton label="Close" icon={<X className="size-4" />} onClick={props.onClose} />
     </div>
@@ -70,15 +73,36 @@ function ResyncCounts({ operation, onResyncFailed }: BatchBarProps & { readonly 
 const nodesOf = (runs: readonly Run[], nodes: ReadonlyMap<FleetNode['id'], FleetNode>): readonly FleetNode[] =>
   [...new Set(runs.map((run) => run.nodeId))].flatMap((id) => nodes.get(id) ?? [])
 
-function RenewCounts({ operation }: { readonly operation: RenewOperation }) {
-  const outcomes = [...(operation.outcomes?.values() ?? [])]
-  const accepted = outcomes.filter((outcome) => outcome.accepted).length
-  const open = operation.nodeIds.length - accepted
+const namedFailures = 3
+
+/** Those that are not proven by name; asked again, the others are left alone. */
+function RenewCounts({
+  operation,
+  onAgain,
+}: {
+  readonly operation: RenewOperation
+  readonly onAgain: BatchBarProps['onRenewAgain']
+}) {
+  const nodes = useReplica((state) => state.nodes)
+  const open = operation.nodeIds.filter((id) => !isRenewed(operation, id, nodes.get(id)?.certificate ?? null))
+  const names = open.slice(0, namedFailures).map((id) => nodes.get(id)?.name ?? id)
   return (
-    <span>
-      Renew: <strong className="font-semibold">{formatCount(accepted)}</strong> of{' '}
-      {plural(operation.nodeIds.length, 'certificate')} accepted by its node
-      {open > 0 && <span className="text-pending">, {formatCount(open)} not proven</span>}
-    </span>
+    <>
+      <span>
+        Renew: <strong className="font-semibold">{formatCount(operation.nodeIds.length - open.length)}</strong> of{' '}
+        {plural(operation.nodeIds.length, 'certificate')} accepted by its node
+        {open.length > 0 && (
+          <span className="text-pending">
+            , not proven on {names.join(', ')}
+            {open.length > names.length && ` and ${formatCount(open.length - names.length)} more`}
+          </span>
+        )}
+      </span>
+      {open.length > 0 && (
+        <Button size="small" onClick={() => onAgain(operation, open)}>
+          Try again
+        </Button>
+      )}
+    </>
   )
 }

@@ -208,6 +208,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
           <BatchBar
             operation={batch}
             onResyncFailed={(failed) => setQuestion({ kind: 'resync', nodes: failed })}
+            onRenewAgain={({ key }, nodeIds) => void startRenew(link, { nodeIds, key }).then(setBatch)}
             onClose={() => setBatch(null)}
           />
         )}

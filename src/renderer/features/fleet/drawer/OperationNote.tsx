@@ -9,6 +9,7 @@ import { formatBytes, formatDuration, plural } from '../../../components/format.
 import { RunMark } from '../../../components/StatusMark.tsx'
 import { Time } from '../../../components/Time.tsx'
 import {
+  isRenewed,
   type RenewOperation,
   type ResyncOperation,
   startRenew,
@@ -149,8 +150,7 @@ function RenewWords({
         {operation.outcomes === null ? 'Signing, then logging in with it…' : 'The engine said nothing about this node.'}
       </p>
     )
-  const accepted = outcome.accepted || (certificate?.serial === outcome.serial && certificate.acceptedAt !== null)
-  if (accepted) {
+  if (isRenewed(operation, nodeId, certificate)) {
     return (
       <p>
         <span className="text-in-step">Renewed:</span> the node accepted certificate{' '}
