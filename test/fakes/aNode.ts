@@ -11,6 +11,7 @@ const blank = {
   transport: 'push',
   labels: {},
   maintenance: false,
+  login: { kind: 'certificate' },
   hostKeys: [],
   createdAt: 0,
   updatedAt: 0,

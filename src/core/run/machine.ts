@@ -17,6 +17,7 @@ export const totalTries = 3
 /** Facts a step found out; they become part of the run together with the transition. */
 export interface RunPatch {
   readonly certificateSerial?: string
+  readonly staticKey?: string
   readonly summary?: Run['summary']
   readonly proof?: Run['proof']
   /** Added to those the run has. */

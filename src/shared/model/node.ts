@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Diagnosis } from './diagnosis.ts'
 import { Digest, EpochMs, NodeId, PlanId, RunId } from './ids.ts'
 import { StorageSetup } from './storage.ts'
-import { Address, DisplayName, FilePath, Labels, LoginUser, Port, Principal } from './text.ts'
+import { Address, DisplayName, FilePath, KeyFilePath, Labels, LoginUser, Port, Principal } from './text.ts'
 
 export const NodeKind = z.enum(['laptop', 'vps', 'worker', 'storage', 'vm'])
 export type NodeKind = z.infer<typeof NodeKind>
@@ -43,6 +43,18 @@ export const SshdControl = z.strictObject({
 })
 export type SshdControl = z.infer<typeof SshdControl>
 
+/** What we log in to a node with (D9). Certificates are the rule; static keys work and are marked everywhere. */
+export const NodeLogin = z.discriminatedUnion('kind', [
+  /** Of our authority, over a key that exists in memory only. */
+  z.strictObject({ kind: z.literal('certificate') }),
+  /**
+   * A private key in a file of this machine, with its public half in authorized_keys there. Whether it is a node's own
+   * or shared is not kept: it is how many nodes name the same file (S1.88, S2).
+   */
+  z.strictObject({ kind: z.literal('static-key'), keyFile: KeyFilePath }),
+])
+export type NodeLogin = z.infer<typeof NodeLogin>
+
 /** What an operator may say about a node. */
 export const NodeInput = z.strictObject({
   name: DisplayName,
@@ -56,6 +68,7 @@ export const NodeInput = z.strictObject({
   labels: Labels.default({}),
   maintenance: z.boolean().default(false),
   sshd: SshdControl.prefault({}),
+  login: NodeLogin.default({ kind: 'certificate' }),
 })
 export type NodeInput = z.infer<typeof NodeInput>
 
@@ -70,6 +83,7 @@ export const NodePatch = z.strictObject({
   labels: Labels.optional(),
   maintenance: z.boolean().optional(),
   sshd: SshdControl.optional(),
+  login: NodeLogin.optional(),
 })
 export type NodePatch = z.infer<typeof NodePatch>
 

@@ -104,7 +104,10 @@ export const RunProof = z.object({
   filesVerified: z.number().int().nonnegative(),
   verify: ProofRule,
   verifiedAt: EpochMs,
-  certificateSerial: z.string(),
+  /** Null when it logs in with a static key. */
+  certificateSerial: z.string().nullable(),
+  /** Fingerprint of the static key it logged in with, in the place of a certificate (D9). */
+  staticKey: z.string().optional(),
 })
 export type RunProof = z.infer<typeof RunProof>
 
@@ -177,7 +180,10 @@ export const Run = z.object({
   halt: Halt.nullable(),
   approvals: z.array(HaltApproval),
   cancellation: Cancellation.nullable(),
+  /** Null until one is there, and for good where a static key is used. */
   certificateSerial: z.string().nullable(),
+  /** `SHA256:…` of the static key it logs in with, in the place of a certificate (D9). */
+  staticKey: z.string().optional(),
   summary: RunSummary.nullable(),
   proof: RunProof.nullable(),
   createdAt: EpochMs,

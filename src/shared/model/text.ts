@@ -60,6 +60,21 @@ export const DirectoryPath = z
   )
   .refine((path) => !/^~[/.]*$/.test(path), 'name a directory below the home directory, not the home directory itself')
 
+/** A private key on the machine of the engine: absolute, and spelled in one way only, so that equal files have equal names. */
+export const KeyFilePath = z
+  .string()
+  .max(4096, 'a key file path has at most 4096 characters')
+  .refine((path) => path.startsWith('/'), 'the path of a key file is absolute')
+  .refine((path) => !controlCharacters.test(path), 'the path of a key file holds no control characters')
+  .refine(
+    (path) =>
+      path
+        .slice(1)
+        .split('/')
+        .every((part) => !['', '.', '..'].includes(part)),
+    'the path of a key file names a file, without empty, "." or ".." parts',
+  )
+
 export const LabelKey = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/, 'a label key is 1 to 63 letters, digits or . _ - and starts with a letter')
