@@ -226,6 +226,7 @@ export interface Authorities {
   /** Those that exist; never makes one. */
   list(): Promise<Authority[]>
   create(kinds: readonly AuthorityKind[], operator: string): Promise<Authority[]>
+  /** Makes the user authority when it is asked for and there is none. @throws NOT_FOUND for the others */
   export(kind: AuthorityKind): Promise<AuthorityExport[]>
   /** What nodes must trust for users now: old and new during a rotation, and a step-ca that is set up. In a stable order. */
   trustedUserKeys(): Promise<TrustedKey[]>

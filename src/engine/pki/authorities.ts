@@ -245,6 +245,7 @@ export function createAuthorities(dependencies: AuthoritiesDependencies): Author
         return made
       }),
     export: async (kind) => {
+      if (kind === 'ssh-user') await findOrMake(kind, 'engine')
       const trusted = await provenTrusted(kind)
       if (trusted.length === 0)
         throw new AppError('NOT_FOUND', `There is no ${kind} authority yet. Make one with: lockstep ca init`, {
