@@ -48,6 +48,7 @@ describe('rules of a storage', () => {
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
       'AuthorizedKeysFile none',
+      'AuthorizedKeysCommand none',
       'TrustedUserCAKeys "/etc/my ssh/ca.pub"',
     ])
   })

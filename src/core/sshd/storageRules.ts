@@ -87,6 +87,8 @@ export function storageLines(trustFile: string, { option }: Pick<PrincipalsRule,
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'AuthorizedKeysFile none',
+    // The other source of static keys.
+    'AuthorizedKeysCommand none',
     configLine('TrustedUserCAKeys', trustFile),
     ...(option === null ? [] : [configLine('AuthorizedPrincipalsFile', option)]),
   ]
@@ -102,6 +104,7 @@ export function storageObligations(
     ['PasswordAuthentication', 'no'],
     ['KbdInteractiveAuthentication', 'no'],
     ['AuthorizedKeysFile', 'none'],
+    ['AuthorizedKeysCommand', 'none'],
     ['TrustedUserCAKeys', trustFile],
     ...(rule.option === null ? [] : [['AuthorizedPrincipalsFile', rule.option] as const]),
   ]

@@ -80,6 +80,7 @@ describe.skipIf(sshdMissing !== null)(title, () => {
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
       'AuthorizedKeysFile none',
+      'AuthorizedKeysCommand none',
       `TrustedUserCAKeys ${join(rig.sshd.directory, 'ca', 'trusted_user_ca.pub')}`,
     ])
       expect(config?.diff).toContain(`\n+${line}\n`)

@@ -62,12 +62,13 @@ export class Refused extends Error {
   }
 }
 
-/** What is thrown becomes the outcome; a refusal is final unless its cause says otherwise. */
+/** What is thrown becomes the outcome. Somebody who wrote at the same moment is no reason to give up. */
 export async function asOutcome(step: () => Promise<StepOutcome>): Promise<StepOutcome> {
   try {
     return await step()
   } catch (error) {
-    return outcomeOf(error instanceof Refused ? error.diagnosis : diagnosisOf(error))
+    const diagnosis = error instanceof Refused ? error.diagnosis : diagnosisOf(error)
+    return diagnosis.code === 'CONFLICT' ? { kind: 'retry', diagnosis } : outcomeOf(diagnosis)
   }
 }
 
