@@ -44,6 +44,7 @@ const values: readonly (readonly [RegExp, string])[] = [
   [/run\.id/, '01a1fc86-b60f-722c-a286-6617f32292ae'],
   [/reason/, 'mass-delete'],
   [/demoNodeCount/, '12'],
+  [/demoAgentName/, 'demo-agent-01'],
   [/\? 'on' : 'off'/, 'off'],
   [/fingerprint/, 'SHA256:abc/def+ghi'],
   [/^shellQuote\(/, "'it'\\''s'"],
