@@ -74,11 +74,14 @@ export type HostCertificateSpec = z.infer<typeof HostCertificateSpec>
 export const AgentVerify = z.enum(['listing', 'checksum'])
 export type AgentVerify = z.infer<typeof AgentVerify>
 
-/** What an agent says it does, from its own `agent.yaml`. Shown here, changed there. */
-export const AgentSpec = z.strictObject({
-  storage: z.strictObject({ address: Address, port: Port, user: LoginUser }),
-  push: z.array(Leg).max(100),
-  pull: z.array(Leg).max(100),
+/**
+ * What an agent says it does, from its own `agent.yaml`. Shown here, changed there. Fields that a newer agent adds are left
+ * aside, not refused: both sides are upgraded apart.
+ */
+export const AgentSpec = z.object({
+  storage: z.object({ address: Address, port: Port, user: LoginUser }),
+  push: z.array(Leg.strip()).max(100),
+  pull: z.array(Leg.strip()).max(100),
   excludes: z.array(ExcludePattern).max(1000).default([]),
   delete: z.boolean().default(false),
   verify: AgentVerify.default('checksum'),

@@ -51,7 +51,13 @@ describe('the scene', () => {
   it('looks at remaining lifetimes again when the clock has moved', () => {
     const node = {
       ...fakeNode(0, nowMs, 'in-step'),
-      certificate: { serial: '1', validAfter: nowMs - 1, validBefore: nowMs + 7_200_000, acceptedAt: nowMs },
+      certificate: {
+        serial: '1',
+        authorityFingerprint: null,
+        validAfter: nowMs - 1,
+        validBefore: nowMs + 7_200_000,
+        acceptedAt: nowMs,
+      },
     }
     const cache = new TileCache()
     cache.setClock(nowMs)
