@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '../../core/agent/duration.ts'
-import { describeHolder, type LockContent, type LockDecision, type LockSelf } from '../../core/agent/lock.ts'
+import type { LockContent } from '../../core/agent/lock.ts'
 import { unexpected } from '../../core/run/causes.ts'
 import { type RunEvent, resumeStateOf, transition } from '../../core/run/machine.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -9,15 +9,15 @@ import { AppError, assertNever, toAppError } from '../../shared/errors.ts'
 import { isFinal, type Run, type RunState } from '../../shared/model/run.ts'
 import type { AgentSetup } from '../config.ts'
 import type { ControlPlane } from '../control/controlPlane.ts'
-import { lockSelf, readLock, releaseLock, renameLock, takeLock } from '../lockFile.ts'
 import { ensureCertificate } from './certificate.ts'
 import { emptyMemory, type RunMemory, type StepContext } from './context.ts'
 import { rememberDuration } from './durations.ts'
 import { adopt, Journal, type JournalRecord } from './journal.ts'
 import { endOrphans } from './orphans.ts'
-import { diagnosisOf, outcomeOf, type StepOutcome } from './outcome.ts'
+import { diagnosisOf, eventOf, outcomeOf, type StepOutcome } from './outcome.ts'
 import { preflight } from './preflight.ts'
 import { Reporter, reportedState } from './reporter.ts'
+import { LockedOut, RunLock } from './runLock.ts'
 import { RunLog, runLogPath } from './runLog.ts'
 import { sendSpooled, spoolReport } from './spool.ts'
 import { finalize, register, report } from './steps.ts'
@@ -41,15 +41,6 @@ export type RunResult =
   | { readonly kind: 'locked-out'; readonly holder: LockContent }
   /** We were told to stop; the next start goes on with it. */
   | { readonly kind: 'interrupted'; readonly run: Run }
-
-/** Another agent holds the lock: a clean end (S0.50). */
-class LockedOut extends Error {
-  readonly holder: LockContent
-  constructor(holder: LockContent) {
-    super('another agent works')
-    this.holder = holder
-  }
-}
 
 /** Another process has gone on with this run since we looked. */
 class JournalMoved extends Error {}
@@ -94,10 +85,11 @@ class AgentRun {
   readonly #signal: AbortSignal
   readonly #log: RunLog
   readonly #reporter: Reporter
+  readonly #lock: RunLock
   readonly #memory: RunMemory = emptyMemory()
-  #step = new AbortController()
+  readonly #step = new AbortController()
+  readonly #stop = (): void => this.#step.abort()
   #cancelBy: string | null = null
-  #lockTaken = false
 
   constructor(runtime: AgentRuntime, journal: Journal, signal: AbortSignal) {
     this.#runtime = runtime
@@ -112,16 +104,13 @@ class AgentRun {
       onCancel: (by) => this.#cancel(by),
       onAhead: (sequence) => this.#moveAhead(sequence),
     })
-    signal.addEventListener('abort', () => this.#step.abort(), { once: true })
+    const { setup, logging } = runtime
+    this.#lock = new RunLock({ setup, logger: logging.logger, log: this.#log }, () => journal.record)
+    signal.addEventListener('abort', this.#stop, { once: true })
   }
 
   get #run(): Run {
     return this.#journal.record.run
-  }
-
-  get #self(): LockSelf {
-    const { key, runId } = this.#journal.record
-    return lockSelf(runId === null ? [key] : [key, runId])
   }
 
   async execute(first: RunOrder['first']): Promise<RunResult> {
@@ -133,29 +122,21 @@ class AgentRun {
     } catch (error) {
       return await this.#breakOff(error)
     } finally {
+      this.#signal.removeEventListener('abort', this.#stop)
       this.#log.close()
     }
   }
 
   /** A run that was cut goes on where the machine says; with its proof committed it needs the lock before anything else. */
   async #takeUp(first: RunOrder['first']): Promise<void> {
-    if (isFinal(this.#run.status)) return this.#takeOverLock()
+    // Its end is durable, but whoever wrote it may have died with the lock in hand: released with the report.
+    if (isFinal(this.#run.status)) return this.#lock.takeOver()
     const cut = this.#run.visits.length > 0 && this.#run.status !== 'halted'
     const late = cut && (resumeStateOf(this.#run) === 'REPORT' || resumeStateOf(this.#run) === 'FINALIZE')
     if (late || this.#run.cancellation !== null) await this.#lockFirst()
     if (cut) await this.#apply({ kind: 'interrupted' })
     if (first !== undefined) await this.#apply(first)
     if (this.#run.status === 'queued') await this.#waitAndStart()
-  }
-
-  /** The end of the run is durable, but whoever wrote it died with the lock in hand: it is released with the report. */
-  async #takeOverLock(): Promise<void> {
-    const { lock_file } = this.#runtime.setup.config
-    const { key, runId } = this.#journal.record
-    const found = await readLock(lock_file)
-    if (found.status !== 'held' || !this.#self.runKeys.includes(found.content.run_id)) return
-    const decision = await takeLock(lock_file, this.#self, runId ?? key)
-    this.#lockTaken = decision.kind !== 'yield' && decision.kind !== 'foreign'
   }
 
   async #lockFirst(): Promise<void> {
@@ -178,7 +159,9 @@ class AgentRun {
     const outcome = await this.#outcomeOf(state)
     // What was cut says nothing; what cut it is dealt with next.
     if (this.#step.signal.aborted) return
-    await this.#apply(this.#eventOf(outcome))
+    if ('diagnosis' in outcome) this.#log.line(outcome.diagnosis.sentence)
+    const retryAfterMs = backoffMs(this.#run.tries, Math.random(), { firstMs: 2_000, mostMs: 30_000 })
+    await this.#apply(eventOf(outcome, retryAfterMs))
   }
 
   async #outcomeOf(state: RunState): Promise<StepOutcome> {
@@ -229,34 +212,13 @@ class AgentRun {
 
   /** S0.46-52, D5, D7. The journal becomes ours together with the lock. */
   async #acquireLock(): Promise<StepOutcome> {
-    const { setup } = this.#runtime
-    const { key, runId } = this.#journal.record
-    try {
-      const decision = await takeLock(setup.config.lock_file, this.#self, runId ?? key)
-      if (decision.kind === 'yield') throw new LockedOut(decision.holder)
-      if (decision.kind === 'foreign') return { kind: 'fatal', diagnosis: foreignLock(decision.holder, setup) }
-      this.#lockTaken = true
-      this.#tellLock(decision)
-    } catch (error) {
-      if (error instanceof LockedOut) throw error
-      return { kind: 'fatal', diagnosis: diagnosisOf(error) }
-    }
+    const outcome = await this.#lock.take()
+    if (outcome.kind !== 'done') return outcome
     if (!(await this.#journal.claim())) throw new JournalMoved()
-    await removeTemporaries(setup)
+    await removeTemporaries(this.#runtime.setup)
+    const { runId } = this.#journal.record
     if (runId !== null) this.#reporter.start(runId, 0)
     return this.#endOrphans()
-  }
-
-  #tellLock(decision: LockDecision): void {
-    const path = this.#runtime.setup.config.lock_file
-    if (decision.kind !== 'reclaim') {
-      this.#log.line(`took the lock ${path}`)
-      return
-    }
-    const from = decision.holder === null ? 'it could not be read' : `it was left by ${describeHolder(decision.holder)}`
-    const line = `reclaimed the lock ${path} (${decision.reason}): ${from}`
-    this.#log.line(line)
-    this.#runtime.logging.logger.warn({ reason: decision.reason }, line)
   }
 
   async #endOrphans(): Promise<StepOutcome> {
@@ -283,42 +245,12 @@ class AgentRun {
     if (isOver) throw new AlreadyOver(answer.run)
     const adopted = adopt(this.#journal.record, answer.run, this.#runtime.clock.nowMs())
     await this.#journal.write({ runId: answer.run.id, run: adopted })
-    const { setup } = this.#runtime
-    if (!(await renameLock(setup.config.lock_file, this.#self, answer.run.id))) {
-      const sentence = `The lock ${setup.config.lock_file} was taken away while this run registered. Nothing was sent.`
-      return { kind: 'fatal', diagnosis: unexpected('LOCK_HELD', sentence) }
-    }
+    const named = await this.#lock.writeRunId()
+    if (named.kind !== 'done') return named
     this.#reporter.start(answer.run.id, answer.logBytes)
     this.#tellReporter()
     this.#log.line(`registered as ${answer.run.id}`)
     return { kind: 'done' }
-  }
-
-  #eventOf(outcome: StepOutcome): RunEvent {
-    const patch = outcome.patch === undefined ? {} : { patch: outcome.patch }
-    switch (outcome.kind) {
-      case 'done':
-        return { kind: 'stepDone', ...patch }
-      case 'skipped':
-        return { kind: 'stepSkipped', ...patch }
-      case 'retry': {
-        const afterMs = backoffMs(this.#run.tries, Math.random(), { firstMs: 2_000, mostMs: 30_000 })
-        const from = outcome.from === undefined ? {} : { from: outcome.from }
-        this.#log.line(`try ${this.#run.tries}: ${outcome.diagnosis.sentence}`)
-        return { kind: 'stepRetry', afterMs, diagnosis: outcome.diagnosis, ...from, ...patch }
-      }
-      case 'fatal':
-        this.#log.line(outcome.diagnosis.sentence)
-        return { kind: 'stepFatal', diagnosis: outcome.diagnosis, ...patch }
-      case 'halt':
-        this.#log.line(outcome.diagnosis.sentence)
-        return {
-          kind: 'stepHalted',
-          reason: outcome.reason,
-          diagnosis: outcome.diagnosis,
-          deletePreview: outcome.deletePreview ?? null,
-        }
-    }
   }
 
   /** Journal first, then everybody else, then the effects. */
@@ -327,7 +259,7 @@ class AgentRun {
     if (run === this.#run) return
     await this.#journal.write({ run })
     this.#tellReporter()
-    for (const effect of effects) if (effect.kind === 'releaseLock') await this.#releaseLock()
+    for (const effect of effects) if (effect.kind === 'releaseLock') await this.#lock.release()
   }
 
   #tellReporter(): void {
@@ -363,20 +295,9 @@ class AgentRun {
     await this.#apply({ kind: 'stopConfirmed' })
   }
 
-  /** Only ours (D6). Trouble here must not hide how the run ended: the lock of a dead process stops nobody. */
-  async #releaseLock(): Promise<void> {
-    if (!this.#lockTaken) return
-    this.#lockTaken = false
-    try {
-      await releaseLock(this.#runtime.setup.config.lock_file, this.#self)
-    } catch (error) {
-      this.#runtime.logging.logger.error({ err: error }, 'the lock could not be released')
-    }
-  }
-
   /** The run has ended or is halted: say so, or keep the report until it can be said (S0.84, D8). */
   async #end(): Promise<RunResult> {
-    await this.#releaseLock()
+    await this.#lock.release()
     const { run, runId, sequence } = this.#journal.record
     if (run.status === 'succeeded' && run.summary !== null) {
       await rememberDuration(this.#runtime.setup.state.durations, run.summary.durationMs).catch(() => undefined)
@@ -411,13 +332,13 @@ class AgentRun {
   /** We were told to stop. The journal keeps the run; the next start goes on with it. */
   async #leave(): Promise<RunResult> {
     await this.#apply({ kind: 'interrupted' })
-    await this.#releaseLock()
+    await this.#lock.release()
     await this.#reporter.finish(reportBeforeExitMs)
     return { kind: 'interrupted', run: this.#run }
   }
 
   async #breakOff(error: unknown): Promise<RunResult> {
-    await this.#releaseLock()
+    await this.#lock.release()
     await this.#reporter.finish(0)
     if (error instanceof AlreadyOver) {
       await this.#journal.remove()
@@ -448,12 +369,6 @@ class AgentRun {
     return new Date(this.#runtime.clock.nowMs()).toISOString()
   }
 }
-
-const foreignLock = (holder: LockContent, { config }: AgentSetup) =>
-  unexpected(
-    'LOCK_HELD',
-    `The lock ${config.lock_file} was written on another machine (${describeHolder(holder)}), so nobody here can know whether that agent still works. If it does not: lockstep-agent break-lock`,
-  )
 
 const otherRun = (known: string, given: string) =>
   unexpected(

@@ -1,5 +1,5 @@
 import { unexpected } from '../../core/run/causes.ts'
-import type { RunPatch } from '../../core/run/machine.ts'
+import type { RunEvent, RunPatch } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
 import { toAppError } from '../../shared/errors.ts'
 import { Diagnosis } from '../../shared/model/diagnosis.ts'
@@ -33,4 +33,25 @@ export function outcomeOf(diagnosis: Diagnosis): StepOutcome {
   const severity = severityOf(diagnosis.code)
   const again = severity === 'retryable' || severity === 'unreachable'
   return { kind: again ? 'retry' : 'fatal', diagnosis }
+}
+
+/** What the machine is told about the end of a step. `retryAfterMs` counts when it is tried again. */
+export function eventOf(outcome: StepOutcome, retryAfterMs: number): RunEvent {
+  const patch = outcome.patch === undefined ? {} : { patch: outcome.patch }
+  switch (outcome.kind) {
+    case 'done':
+      return { kind: 'stepDone', ...patch }
+    case 'skipped':
+      return { kind: 'stepSkipped', ...patch }
+    case 'retry': {
+      const from = outcome.from === undefined ? {} : { from: outcome.from }
+      return { kind: 'stepRetry', afterMs: retryAfterMs, diagnosis: outcome.diagnosis, ...from, ...patch }
+    }
+    case 'fatal':
+      return { kind: 'stepFatal', diagnosis: outcome.diagnosis, ...patch }
+    case 'halt': {
+      const { reason, diagnosis, deletePreview = null } = outcome
+      return { kind: 'stepHalted', reason, diagnosis, deletePreview }
+    }
+  }
 }
