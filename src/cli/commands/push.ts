@@ -132,7 +132,7 @@ async function pushOnce(
   const { output } = context
   try {
     // A vault that stays shut fails every run later; say so before any is registered.
-    if (owner === 'embedded') await client.certificates.authorities()
+    if (owner === 'embedded') await client.certificates.exportAuthority({ kind: 'ssh-user' })
     const { batchId, runs } = await untilAborted(client.runs.push(request), signal)
     const result: PushResult = { batchId, idempotencyKey: request.idempotencyKey, runs }
     if (runs.length === 0) return finish(context, result)
