@@ -335,7 +335,8 @@ describe('the command line beside a daemon', () => {
 
   it('a safety stop ends push --wait with 6, and approve lets that one run go on', async () => {
     const plan = (await cli(z.array(Plan), 'plans', 'list')).find((each) => each.name === 'demo-site')
-    const stop = `name: demo-site\nkind: tree\nselector: ${plan?.selector}\nspec: { push: { source: ${join(place.home, 'empty')}, target: ${plan?.spec.push?.target} }, delete: true }\n`
+    const leg = plan?.kind === 'tree' ? plan.spec.push : null
+    const stop = `name: demo-site\nkind: tree\nselector: ${plan?.selector}\nspec: { push: { source: ${join(place.home, 'empty')}, target: ${leg?.target} }, delete: true }\n`
     await exec({ command: 'mkdir', args: [join(place.home, 'empty')] })
     await json(place.home, ['plans', 'apply', '-'], z.array(Plan), { stdin: stop })
     const pushed = await json(place.home, ['push', 'worker-01', '--wait'], PushResult, { exitCode: 6 })
@@ -351,7 +352,7 @@ describe('the command line beside a daemon', () => {
     const followed = await cli(z.object({ complete: z.boolean() }), 'runs', 'log', next.runs[0]?.id ?? '', '--follow')
     expect(followed.complete).toBe(false)
     expect((await cli(Run, 'runs', 'show', next.runs[0]?.id ?? '')).halt?.reason).toBe('mass-delete')
-    const again = `name: demo-site\nkind: tree\nselector: ${plan?.selector}\nspec: { push: { source: ${plan?.spec.push?.source}, target: ${plan?.spec.push?.target} }, delete: true }\n`
+    const again = `name: demo-site\nkind: tree\nselector: ${plan?.selector}\nspec: { push: { source: ${leg?.source}, target: ${leg?.target} }, delete: true }\n`
     await json(place.home, ['plans', 'apply', '-'], z.array(Plan), { stdin: again })
   })
 
