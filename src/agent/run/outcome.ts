@@ -1,8 +1,6 @@
-import { unexpected } from '../../core/run/causes.ts'
 import type { RunEvent, RunPatch } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
-import { toAppError } from '../../shared/errors.ts'
-import { Diagnosis } from '../../shared/model/diagnosis.ts'
+import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { DeletePreview, HaltReason, RunState } from '../../shared/model/run.ts'
 
 /** How the work of one state ended. */
@@ -18,15 +16,6 @@ export type StepOutcome = { readonly patch?: RunPatch } & (
       readonly deletePreview?: DeletePreview
     }
 )
-
-/** The cause that was found, carried in `data.diagnosis`; otherwise what was thrown, in its own words. */
-export function diagnosisOf(thrown: unknown): Diagnosis {
-  const error = toAppError(thrown)
-  const carried = Diagnosis.safeParse(error.data?.diagnosis)
-  if (carried.success) return carried.data
-  const evidence = Array.isArray(error.data?.evidence) ? error.data.evidence.map(String) : []
-  return unexpected(error.code, error.message, evidence)
-}
 
 /** An ordinary failure is tried again, whatever else it is (S0.66); the rest needs a person (S0.67). */
 export function outcomeOf(diagnosis: Diagnosis): StepOutcome {

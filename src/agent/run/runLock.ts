@@ -1,10 +1,11 @@
 import { describeHolder, type LockContent, type LockDecision, type LockSelf } from '../../core/agent/lock.ts'
 import { unexpected } from '../../core/run/causes.ts'
+import { diagnosisOf } from '../../core/run/thrown.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { AgentSetup } from '../config.ts'
 import { lockSelf, readLock, releaseLock, renameLock, takeLock } from '../lockFile.ts'
 import type { JournalRecord } from './journal.ts'
-import { diagnosisOf, type StepOutcome } from './outcome.ts'
+import type { StepOutcome } from './outcome.ts'
 import type { RunLog } from './runLog.ts'
 
 /** Another agent holds the lock: a clean end (S0.50). */

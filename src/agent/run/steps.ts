@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { adviceFor } from '../../core/agent/delivery.ts'
 import { backoffMs } from '../../core/agent/duration.ts'
 import { storageAlias } from '../../core/agent/sshConfig.ts'
+import { diagnosisOf } from '../../core/run/thrown.ts'
 import { shellRemoteDirectory } from '../../core/transfer/paths.ts'
 import { remoteScript } from '../../core/transfer/remoteShell.ts'
 import { partialDirectory } from '../../core/transfer/rsyncArguments.ts'
@@ -15,7 +16,7 @@ import type { ControlPlane } from '../control/controlPlane.ts'
 import { codeOf } from '../control/request.ts'
 import type { StepContext } from './context.ts'
 import { legsOf } from './legs.ts'
-import { diagnosisOf, type StepOutcome } from './outcome.ts'
+import type { StepOutcome } from './outcome.ts'
 
 const cleanUpTimeoutMs = 30_000
 

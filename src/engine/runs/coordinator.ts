@@ -1,5 +1,6 @@
 import { planGone } from '../../core/run/causes.ts'
 import type { RunEvent, Transition } from '../../core/run/machine.ts'
+import { diagnosisOf } from '../../core/run/thrown.ts'
 import type { Timer } from '../../platform/clock.ts'
 import { assertNever } from '../../shared/errors.ts'
 import type { RunId } from '../../shared/model/ids.ts'
@@ -9,7 +10,6 @@ import { isFinal, type Run, type RunState } from '../../shared/model/run.ts'
 import { commitEvent } from './commit.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
 import {
-  diagnosisOf,
   executorOf,
   type LockTarget,
   outcomeOf,

@@ -1,8 +1,7 @@
-import { unexpected } from '../../core/run/causes.ts'
 import type { RunPatch } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
-import { AppError, toAppError } from '../../shared/errors.ts'
-import { Diagnosis } from '../../shared/model/diagnosis.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan, PlanKind } from '../../shared/model/plan.ts'
 import type { DeletePreview, HaltReason, Run, RunProgress, RunState } from '../../shared/model/run.ts'
@@ -72,15 +71,6 @@ export type PlanExecutors = Readonly<Record<ExecutedKind, PlanExecutor<unknown>>
 export function executorOf(executors: PlanExecutors, kind: PlanKind): PlanExecutor<unknown> {
   if (kind !== 'agent') return executors[kind]
   throw new AppError('UNSUPPORTED', 'This plan is carried out by the agent on its node, not from here.')
-}
-
-/** The cause that another part found, carried in `data.diagnosis`; otherwise what was thrown, in its own words. */
-export function diagnosisOf(thrown: unknown): Diagnosis {
-  const error = toAppError(thrown)
-  const carried = Diagnosis.safeParse(error.data?.diagnosis)
-  if (carried.success) return carried.data
-  const evidence = Array.isArray(error.data?.evidence) ? error.data.evidence.map(String) : []
-  return unexpected(error.code, error.message, evidence)
 }
 
 /** What a cause means for the run. */

@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../core/run/machine.ts'
+import { diagnosisOf } from '../../core/run/thrown.ts'
 import { overlaps } from '../../core/transfer/paths.ts'
 import { assertNever } from '../../shared/errors.ts'
 import { NodeId } from '../../shared/model/ids.ts'
@@ -6,14 +7,7 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import type { Run, RunState } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
-import {
-  diagnosisOf,
-  type LockTarget,
-  outcomeOf,
-  type PlanExecutor,
-  type StepContext,
-  type StepOutcome,
-} from './executor.ts'
+import { type LockTarget, outcomeOf, type PlanExecutor, type StepContext, type StepOutcome } from './executor.ts'
 
 /** How long a run waits for a lock before it looks again by itself; a release wakes it at once. */
 const lockPollMs = 30_000

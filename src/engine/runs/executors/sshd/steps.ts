@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { runCause, stopNotConfirmed } from '../../../../core/run/causes.ts'
+import { diagnosisOf } from '../../../../core/run/thrown.ts'
 import { changedMeanwhile, noReload, optionOverridden, sshdConfigRefused } from '../../../../core/sshd/causes.ts'
 import { obeys } from '../../../../core/sshd/effective.ts'
 import { readManagedBlock, withSection } from '../../../../core/sshd/managedBlock.ts'
@@ -12,7 +13,7 @@ import type { ProofRule } from '../../../../shared/model/run.ts'
 import type { Identities, LoginProbe, SshPool } from '../../../ports.ts'
 import { changeSshd, settlePending } from '../../../sshd/change.ts'
 import { inspectSshd, type RemoteFile, type SshdFacts } from '../../../sshd/inspect.ts'
-import { diagnosisOf, type LockTarget, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
+import { type LockTarget, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
 import { clockWarning, lessonOf } from '../login.ts'
 
 /*

@@ -3,6 +3,7 @@ import { boundedEvidence, massDelete, runCause, transferIncomplete } from '../..
 import { ProgressMeter } from '../../../../core/run/progress.ts'
 import { isApproved, mustHaltForDeletes, usualDeleteShare } from '../../../../core/run/safety.ts'
 import { severityOf } from '../../../../core/run/severity.ts'
+import type { diagnosisOf } from '../../../../core/run/thrown.ts'
 import { shellQuote } from '../../../../core/transfer/remoteShell.ts'
 import type { RsyncTransfer } from '../../../../core/transfer/rsyncArguments.ts'
 import { addMoved, isContent, isDifference, Tally } from '../../../../core/transfer/tally.ts'
@@ -11,7 +12,7 @@ import { countFiles } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { remoteRsyncProgram } from '../../../transfer/remoteProcess.ts'
 import { type RsyncResult, runRsync } from '../../../transfer/rsync.ts'
-import { type diagnosisOf, outcomeOf, type StepOutcome } from '../../executor.ts'
+import { outcomeOf, type StepOutcome } from '../../executor.ts'
 import type { TreeContext, TreeDependencies, TreeMemory } from './memory.ts'
 
 type Direction = RunProgress['direction']

@@ -1,4 +1,5 @@
 import { stopNotConfirmed } from '../../../../core/run/causes.ts'
+import { diagnosisOf } from '../../../../core/run/thrown.ts'
 import { normalizedRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
 import type { TreePlan } from '../../../../shared/model/plan.ts'
@@ -6,7 +7,7 @@ import { removeLocalLeftovers, removeRemoteLeftovers } from '../../../transfer/l
 import { FingerprintCache } from '../../../transfer/manifest.ts'
 import { localDirectory, realLocalDirectory } from '../../../transfer/paths.ts'
 import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
-import { diagnosisOf, type LockTarget, type PlanExecutor } from '../../executor.ts'
+import type { LockTarget, PlanExecutor } from '../../executor.ts'
 import {
   commandTimeoutMs,
   createTreeMemory,
