@@ -187,7 +187,7 @@ describe('the console over loopback', () => {
   it('without a passphrase the vault stays locked and says which ways there are; the console can open it', async () => {
     const connection = await connectSocket(home)
     const client = connection?.client
-    await expect(client?.certificates.authorities()).rejects.toMatchObject({
+    await expect(client?.certificates.exportAuthority({ kind: 'ssh-user' })).rejects.toMatchObject({
       code: 'VAULT_LOCKED',
       message: expect.stringContaining('--passphrase-file'),
     })
