@@ -19,7 +19,7 @@ const defaults = {
   poolMaxConnections: 1_024,
   errorAfterFailures: 3,
   retryDelayMs: 5_000,
-  certificate: { lifetimeSeconds: 57_600, minValidSeconds: 3_600 },
+  certificate: { lifetimeSeconds: 57_600, minValidSeconds: 3_600, principals: ['sync-agent'] },
   logLevel: 'info',
 }
 
@@ -34,7 +34,7 @@ it('S1.36 reads what is set and keeps the other defaults', async () => {
   expect(await readConfig(path)).toEqual({
     ...defaults,
     reconcileIntervalMs: 7_200_000,
-    certificate: { lifetimeSeconds: 57_600, minValidSeconds: 60 },
+    certificate: { lifetimeSeconds: 57_600, minValidSeconds: 60, principals: ['sync-agent'] },
   })
 })
 

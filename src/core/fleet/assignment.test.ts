@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { aNode } from '../../../test/fakes/aNode.ts'
 import { Plan } from '../../shared/model/plan.ts'
-import { assignPlans, parseSelector } from './assignment.ts'
+import { assignPlans, parseSelector, selects } from './assignment.ts'
 
 function aPlan(overrides: object = {}): Plan {
   return Plan.parse({
@@ -49,5 +49,11 @@ describe('plan assignment', () => {
   it('refuses selectors that change from minute to minute', () => {
     expect(parseSelector('kind:vps and tile:error')).toMatchObject({ ok: false, position: 13 })
     expect(parseSelector('kind:vps and label.stage:prod')).toMatchObject({ ok: true })
+  })
+
+  it('D10 leaves the node of an agent to its agent, whatever a selector says', () => {
+    const everything = aPlan({ selector: '' })
+    expect(selects(everything, aNode({ transport: 'push' }))).toBe(true)
+    expect(selects(everything, aNode({ transport: 'poll' }))).toBe(false)
   })
 })

@@ -30,9 +30,13 @@ export function parseSelector(text: string): FilterResult {
   return { ok: false, position: Math.max(0, text.indexOf(`${field}:`)), message }
 }
 
-/** Does the plan reach this node? A selector that does not parse reaches nobody, and an agent works on its own node. */
+/**
+ * Does the plan reach this node? A selector that does not parse reaches nobody. Nodes of agents are reached by the plan of
+ * their own agent alone: we never log in to them, so another plan would leave them pending for ever.
+ */
 export function selects(plan: Plan, node: FleetNode): boolean {
   if (plan.kind === 'agent') return node.transport === 'poll' && plan.selector === agentPlanSelector(node.name)
+  if (node.transport === 'poll') return false
   const result = parseSelector(plan.selector)
   return result.ok && matchesFilter(result.filter, node, 0)
 }
