@@ -25,7 +25,9 @@ import { createStorageService } from './fleet/storageService.ts'
 import { createTrustService } from './fleet/trustService.ts'
 import { createDoctorIdentities } from './pki/doctorIdentities.ts'
 import { createIdentities } from './pki/identities.ts'
+import { createLoginIdentities } from './pki/loginIdentities.ts'
 import { createPki } from './pki/pki.ts'
+import { createStaticKeys } from './pki/staticKeys.ts'
 import type { DemoFleetControl, DiagnoseFailure, Store, StoreTransaction } from './ports.ts'
 import { createRunService } from './runs/runService.ts'
 import { createRenewalLoop } from './scheduler/renewal.ts'
@@ -142,7 +144,10 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     refreshMadePlans(transaction, ['krl', 'trust'], { contentDigest: pki.contentDigest, nowMs: clock.nowMs() })
   const { authority } = pki
   const vault = createVaultState(keyVault, () => authority.describe())
-  const identities = createIdentities({ authority, clock, ...config.certificate })
+  const identities = createLoginIdentities({
+    certificates: createIdentities({ authority, clock, ...config.certificate }),
+    staticKeys: createStaticKeys(),
+  })
   // Kept open for as long as there is room: a connection that breaks is how we hear at once that a node is gone.
   const sshPool = createSshPool({
     identities,

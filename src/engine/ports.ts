@@ -251,9 +251,9 @@ export interface RotationChange {
 /** Identities that exist to be tried: their certificates allow no command. */
 export interface ProbeIdentities {
   /** Signed by this authority of ours, old or new (`SHA256:…`). */
-  signedBy(node: FleetNode, authorityFingerprint: string): Promise<NodeIdentity>
+  signedBy(node: FleetNode, authorityFingerprint: string): Promise<CertificateIdentity>
   /** Carries the serial that every revocation list holds. */
-  revoked(node: FleetNode): Promise<NodeIdentity>
+  revoked(node: FleetNode): Promise<CertificateIdentity>
 }
 
 /** What is revoked, as a list sshd reads. */
@@ -307,19 +307,39 @@ export interface X509Authority {
   }>
 }
 
-/** A subject key that exists in memory only, with its certificate. */
-export interface NodeIdentity {
+interface IdentityKey {
   readonly nodeId: NodeId
   readonly purpose: 'automation' | 'terminal'
-  readonly certificate: IssuedCertificate
-  /** OpenSSH blobs. */
+  /** OpenSSH blob. */
   readonly publicKeyBlob: Uint8Array
-  readonly certificateBlob: Uint8Array
-  /** Raw Ed25519 signature over `data`. The key itself never leaves. */
-  sign(data: Uint8Array): Uint8Array
+  /**
+   * The signature over `data` as it stands inside an SSH signature. The key itself never leaves.
+   * @param algorithm for keys that know several (`rsa-sha2-512`)
+   */
+  sign(data: Uint8Array, algorithm?: string): Uint8Array
 }
 
-export interface Identities {
+/** A subject key that exists in memory only, with its certificate. */
+export interface CertificateIdentity extends IdentityKey {
+  readonly kind: 'certificate'
+  readonly certificate: IssuedCertificate
+  /** OpenSSH blob. */
+  readonly certificateBlob: Uint8Array
+}
+
+/** A private key from a file of this machine; it does not end, and our authority has no say over it (D9). */
+export interface StaticKeyIdentity extends IdentityKey {
+  readonly kind: 'static-key'
+  readonly keyFile: string
+  /** `SHA256:…` */
+  readonly fingerprint: string
+}
+
+/** What we log in to a node with. */
+export type NodeIdentity = CertificateIdentity | StaticKeyIdentity
+
+/** Nodes with a static key have no certificate: {@link Identities.ensureMany} and `renew` leave them out. */
+export interface Identities<Identity extends NodeIdentity = NodeIdentity> {
   /**
    * An identity valid for at least `minValidMs` more; issues or renews when there is none. When that fails, one that is
    * valid for `enoughMs` more will do: an authority that is away must not stop work that a valid certificate covers.
@@ -328,21 +348,21 @@ export interface Identities {
     node: FleetNode,
     purpose: 'automation' | 'terminal',
     options?: { readonly minValidMs?: number; readonly enoughMs?: number; readonly reason?: string },
-  ): Promise<NodeIdentity>
-  /** The same for many nodes, in one signing batch. */
+  ): Promise<Identity>
+  /** Certificates for many nodes, in one signing batch. */
   ensureMany(
     nodes: readonly FleetNode[],
     purpose: 'automation' | 'terminal',
     options?: { readonly minValidMs?: number; readonly reason?: string },
-  ): Promise<NodeIdentity[]>
+  ): Promise<CertificateIdentity[]>
   /** A new certificate over a new key, whatever is left of the old one. */
   renew(
     nodes: readonly FleetNode[],
     options: { readonly requestedBy: string; readonly reason: string },
-  ): Promise<NodeIdentity[]>
-  current(nodeId: NodeId, purpose: 'automation' | 'terminal'): NodeIdentity | null
-  /** All live identities, for the agent socket. */
-  all(): readonly NodeIdentity[]
+  ): Promise<CertificateIdentity[]>
+  current(nodeId: NodeId, purpose: 'automation' | 'terminal'): Identity | null
+  /** All live certificates. */
+  all(): readonly CertificateIdentity[]
   forget(nodeId: NodeId): void
 }
 
@@ -369,7 +389,10 @@ export interface RemoteCommandResult {
 /** Says what a login proved, so that the registry can be brought up to date. */
 export interface LoginProof {
   readonly nodeId: NodeId
-  readonly certificateSerial: string
+  /** Null: it was made with a static key. */
+  readonly certificateSerial: string | null
+  /** Fingerprint of the static key; null: it was made with a certificate. */
+  readonly staticKey: string | null
   readonly at: number
   /** Node clock minus ours; null when not measured at this login. */
   readonly clockSkewMs: number | null

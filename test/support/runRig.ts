@@ -5,7 +5,9 @@ import type { z } from 'zod'
 import { diagnoseProgram } from '../../src/core/diagnose/program.ts'
 import { assignPlans } from '../../src/core/fleet/assignment.ts'
 import { createIdentities } from '../../src/engine/pki/identities.ts'
+import { createLoginIdentities } from '../../src/engine/pki/loginIdentities.ts'
 import { createPki, type Pki } from '../../src/engine/pki/pki.ts'
+import { createStaticKeys } from '../../src/engine/pki/staticKeys.ts'
 import type { Authorities, DiagnoseFailure, Identities, LoginProbe, LogStore, Store } from '../../src/engine/ports.ts'
 import type { RunConfig } from '../../src/engine/runs/dependencies.ts'
 import { createRunService, type RunService } from '../../src/engine/runs/runService.ts'
@@ -108,7 +110,10 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
     principals: ['sync-agent'],
   })
   const trust = {
-    identities: createIdentities({ authority: pki.authority, clock: systemClock }),
+    identities: createLoginIdentities({
+      certificates: createIdentities({ authority: pki.authority, clock: systemClock }),
+      staticKeys: createStaticKeys(),
+    }),
     publicKey: (await pki.authority.describe()).publicKey,
   }
   const sshd = await startSshd({

@@ -17,6 +17,8 @@ export interface TestSshdOptions {
   readonly trustedUserCa?: string
   /** Principals that may log in as our own user. Omitted: only a principal equal to the user name. */
   readonly principals?: readonly string[]
+  /** Public key lines that may log in as our own user. Omitted: certificates only. */
+  readonly authorizedKeys?: readonly string[]
   readonly hostKeyTypes?: readonly ('ed25519' | 'ecdsa' | 'rsa')[]
   /** More lines of sshd_config. First value wins in sshd, so these go first. */
   readonly extraConfig?: readonly string[]
@@ -85,7 +87,7 @@ async function configuration({ directory, address, port, options }: Configuratio
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'PubkeyAuthentication yes',
-    'AuthorizedKeysFile none',
+    `AuthorizedKeysFile ${options.authorizedKeys === undefined ? 'none' : join(directory, 'authorized_keys')}`,
     'PermitRootLogin yes',
     'UseDNS no',
     'PrintMotd no',
@@ -99,6 +101,8 @@ async function configuration({ directory, address, port, options }: Configuratio
     await writeFile(join(directory, 'user_ca.pub'), `${options.trustedUserCa}\n`)
     lines.push(`TrustedUserCAKeys ${join(directory, 'user_ca.pub')}`)
   }
+  if (options.authorizedKeys !== undefined)
+    await writeFile(join(directory, 'authorized_keys'), `${options.authorizedKeys.join('\n')}\n`)
   if (options.principals !== undefined) {
     await writeFile(join(directory, 'principals'), `${options.principals.join('\n')}\n`)
     lines.push(`AuthorizedPrincipalsFile ${join(directory, 'principals')}`)

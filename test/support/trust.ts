@@ -7,6 +7,7 @@ import type { Provisioners } from '../../src/engine/pki/provisioners.ts'
 import { createCertificateAuthority, type SigningPipeline } from '../../src/engine/pki/signing.ts'
 import type {
   CertificateAuthority,
+  CertificateIdentity,
   Identities,
   NewAuditEntry,
   Store,
@@ -104,7 +105,7 @@ export interface TestTrust {
   readonly vault: KeyVault
   readonly authorities: AuthorityKeys
   readonly authority: CertificateAuthority & SigningPipeline
-  readonly identities: Identities
+  readonly identities: Identities<CertificateIdentity>
   /** Public key line for TrustedUserCAKeys. */
   readonly publicKey: string
   stop(): Promise<void>

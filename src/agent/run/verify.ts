@@ -53,7 +53,7 @@ export async function verify(context: StepContext): Promise<StepOutcome> {
     filesVerified: filesTotal,
     verify: { mode: 'agent' as const, compared },
     verifiedAt: clock.nowMs(),
-    certificateSerial: run.certificateSerial ?? '',
+    certificateSerial: run.certificateSerial,
   }
   log(`verified ${filesTotal} files by ${compared}, digest ${proof.digest}`)
   return { kind: 'done', patch: { proof, summary: { ...(run.summary ?? nothingMoved), filesTotal, bytesTotal } } }

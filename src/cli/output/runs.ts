@@ -53,7 +53,7 @@ export function renderRun(run: Run): string {
 
 function proofWords({ proof }: Run): string | null {
   if (proof === null) return null
-  return `${proof.filesVerified} files (${proof.verify.mode}) at ${isoTime(proof.verifiedAt)}, certificate ${proof.certificateSerial}, digest ${proof.digest}`
+  return `${proof.filesVerified} files (${proof.verify.mode}) at ${isoTime(proof.verifiedAt)}, ${proof.staticKey === undefined ? `certificate ${proof.certificateSerial}` : `static key ${proof.staticKey}`}, digest ${proof.digest}`
 }
 
 function volumeWords({ summary }: Run): string | null {

@@ -41,10 +41,12 @@ export const renderExport = (exported: readonly AuthorityExport[]): string =>
 
 export function renderRotation(progress: RotationProgress | null): string {
   if (progress === null) return 'No rotation is under way.\n'
-  const { proven, total, waiting: those, ready } = progress
+  const { proven, total, waiting: those, outside, ready } = progress
   const lines = those.map(({ name, why }) => `  ${printableLine(name)}: ${printableLine(why)}\n`).join('')
   const next = ready ? 'The next phase may begin.\n' : `Waiting for ${total - proven}:\n`
-  return `${proven} of ${total} proven. ${next}${lines}`
+  const others =
+    outside.length === 0 ? '' : `Not covered, because of static keys: ${outside.map(printableLine).join(', ')}\n`
+  return `${proven} of ${total} proven. ${next}${lines}${others}`
 }
 
 export function renderCertificates(certificates: readonly IssuedCertificate[]): string {

@@ -1,9 +1,13 @@
+import type { NodeLogin } from '../../shared/model/node.ts'
+
 /** The node as far as a sentence about it needs. */
 export interface DiagnosedNode {
   readonly name: string
   readonly address: string
   readonly port: number
   readonly user: string
+  /** Omitted: with certificates. */
+  readonly login?: NodeLogin
 }
 
 /** How far an attempt to reach a node got before it failed. */
@@ -49,6 +53,8 @@ export interface ConnectEvidence {
   readonly banner?: string
   readonly hostKey?: HostKeyFinding
   readonly certificate?: PresentedCertificate
+  /** Shown in the place of a certificate. */
+  readonly staticKey?: { readonly fingerprint: string; readonly keyFile: string }
   /** Node clock minus ours when it was last measured. */
   readonly clockSkewMs?: number | null
   readonly probes?: LoginProbes

@@ -9,6 +9,8 @@ import { cause, duration, utc } from './sentences.ts'
  */
 export function diagnoseLogin(node: DiagnosedNode, evidence: ConnectEvidence): Diagnosis {
   const { certificate } = evidence
+  if (certificate === undefined && node.login?.kind === 'static-key')
+    return staticKeyRefused(node, evidence, node.login)
   if (certificate === undefined) return keyRefused(node, evidence)
   return (
     validityCause(node, evidence, certificate) ??
@@ -72,6 +74,20 @@ function keyRefused(node: DiagnosedNode, evidence: ConnectEvidence): Diagnosis {
   return cause('KEY_REFUSED', sentence, {
     evidence: lines,
     ...(sure ? { nextAction: { kind: 'open-terminal', label: 'Show the setting' } } : {}),
+  })
+}
+
+/** sshd names no reason here either; what helps is the same for all of them but the last resort. */
+function staticKeyRefused(
+  node: DiagnosedNode,
+  evidence: ConnectEvidence,
+  login: { readonly keyFile: string },
+): Diagnosis {
+  const key = evidence.staticKey === undefined ? login.keyFile : `${evidence.staticKey.fingerprint} (${login.keyFile})`
+  const sentence = `${node.name} refused the static key of ${node.user}: most likely its public half is not in the authorized_keys of ${node.user}, or that file belongs to somebody else there. Add it on the node, or move the node to certificates.`
+  return cause('KEY_REFUSED', sentence, {
+    evidence: [`static key ${key}`, evidence.message === undefined ? '' : `the node said: ${evidence.message}`],
+    short: 'static key refused',
   })
 }
 

@@ -2,9 +2,10 @@ import PQueue from 'p-queue'
 import { type LoginCertificate, withLogin, withoutLogin } from '../../core/fleet/observe.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { PushTargets } from '../../shared/contract/runs.ts'
+import { AppError } from '../../shared/errors.ts'
 import type { IdempotencyKey } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { Identities, NodeIdentity, SshPool, Store } from '../ports.ts'
+import type { CertificateIdentity, Identities, SshPool, Store } from '../ports.ts'
 import { diagnosisOf } from './nodeService.ts'
 import { applyFilter, resolveNode } from './resolve.ts'
 
@@ -43,7 +44,7 @@ export interface CertificateService {
 const loginTimeoutMs = 15_000
 const parallelLogins = 16
 
-const issuedOf = (identity: NodeIdentity): LoginCertificate => ({
+const issuedOf = (identity: CertificateIdentity): LoginCertificate => ({
   serial: identity.certificate.serial,
   authorityFingerprint: identity.certificate.authorityFingerprint,
   validAfter: identity.certificate.validAfter,
@@ -56,7 +57,7 @@ export function createCertificateService({
   identities,
   sshPool,
 }: CertificateServiceDependencies): CertificateService {
-  async function prove(node: FleetNode, identity: NodeIdentity): Promise<Renewal> {
+  async function prove(node: FleetNode, identity: CertificateIdentity): Promise<Renewal> {
     const issued = issuedOf(identity)
     const login = sshPool.login(node, { timeoutMs: loginTimeoutMs, fresh: true })
     const outcome = await login.then(
@@ -115,10 +116,10 @@ export function createCertificateService({
     if (key !== undefined) await remember(key, issued)
     const byNode = new Map(issued.map((identity) => [identity.nodeId, identity]))
     const queue = new PQueue({ concurrency: parallelLogins })
-    return queue.addAll(nodes.map((node) => () => prove(node, byNode.get(node.id) as NodeIdentity)))
+    return queue.addAll(nodes.map((node) => () => prove(node, byNode.get(node.id) as CertificateIdentity)))
   }
 
-  async function remember(key: IdempotencyKey, issued: readonly NodeIdentity[]): Promise<void> {
+  async function remember(key: IdempotencyKey, issued: readonly CertificateIdentity[]): Promise<void> {
     await store.transact(async (transaction) => {
       for (const { nodeId, certificate } of issued)
         await transaction.saveOperation({ key, nodeId, result: certificate.serial })
@@ -132,8 +133,23 @@ export function createCertificateService({
 async function chosenNodes(store: Store, targets: PushTargets, nowMs: number): Promise<FleetNode[]> {
   if (targets.kind === 'nodes') {
     const nodes = await Promise.all(targets.nodes.map((reference) => resolveNode(store, reference)))
+    refuseStaticKeys(nodes)
     return [...new Map(nodes.map((node) => [node.id, node])).values()]
   }
-  const all = (await store.listNodes()).filter((node) => node.transport === 'push' && !node.maintenance)
+  const all = (await store.listNodes()).filter(
+    (node) => node.transport === 'push' && !node.maintenance && node.login.kind === 'certificate',
+  )
   return targets.kind === 'all' ? all : applyFilter(all, targets.filter, nowMs)
+}
+
+/** A key in a file does not end: there is nothing to renew, and saying "renewed" would be untrue (D9). */
+function refuseStaticKeys(nodes: readonly FleetNode[]): void {
+  const names = nodes.filter(({ login }) => login.kind === 'static-key').map(({ name }) => name)
+  if (names.length === 0) return
+  const which = names.length === 1 ? `${names[0]} is` : `${names.slice(0, 5).join(', ')} are`
+  throw new AppError(
+    'PRECONDITION_FAILED',
+    `${which} logged in to with a static key, which has nothing to renew. Leave it out, or move it to certificates: lockstep nodes update NODE --certificate.`,
+    { data: { nodes: names } },
+  )
 }

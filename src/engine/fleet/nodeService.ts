@@ -99,7 +99,34 @@ function changesTheWayThere(before: FleetNode, after: FleetNode): boolean {
     before.address !== after.address ||
     before.port !== after.port ||
     before.user !== after.user ||
-    before.principal !== after.principal
+    before.principal !== after.principal ||
+    changesTheLogin(before, after)
+  )
+}
+
+const keyFileOf = ({ login }: Pick<FleetNode, 'login'>): string | null =>
+  login.kind === 'static-key' ? login.keyFile : null
+
+const changesTheLogin = (before: FleetNode, after: FleetNode): boolean => keyFileOf(before) !== keyFileOf(after)
+
+/** Agents prove themselves with certificates; nobody logs in to their hosts. */
+function refuseStaticKeyOfAgent(node: Pick<FleetNode, 'name' | 'transport' | 'login'>): void {
+  if (node.transport !== 'poll' || node.login.kind === 'certificate') return
+  throw new AppError(
+    'INVALID_INPUT',
+    `${node.name} has an agent, which logs in with certificates. A static key is for nodes that we log in to.`,
+    { data: { field: 'login' } },
+  )
+}
+
+/** A run proves with what it logged in: it begins and ends with the same. A halted one goes on later. */
+async function refuseWhileOpen(transaction: StoreTransaction, node: FleetNode): Promise<void> {
+  const open = (await transaction.listOpenRuns()).filter((run) => run.nodeId === node.id)
+  if (open.length === 0) return
+  throw new AppError(
+    'PRECONDITION_FAILED',
+    `${node.name} has ${open.length} open run(s). Cancel them first, or wait, then change what it is logged in to with.`,
+    { data: { runs: open.map((run) => run.id) } },
   )
 }
 
@@ -107,6 +134,10 @@ function changesTheWayThere(before: FleetNode, after: FleetNode): boolean {
 function meansAnotherPlace(before: FleetNode, after: FleetNode): boolean {
   return before.address !== after.address || before.port !== after.port || before.user !== after.user
 }
+
+/** What a node accepted once says nothing while it is logged in to with a key. */
+const withoutStaleCertificate = (node: FleetNode): FleetNode =>
+  node.login.kind === 'static-key' ? { ...node, certificate: null } : node
 
 function withoutObservations(node: FleetNode): FleetNode {
   return {
@@ -180,6 +211,7 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
       for (const input of nodes) {
         await refuseTakenName(transaction, input.node.name, null)
         const node = blankNode(input, NodeId.parse(ids()), plans, { operator, nowMs })
+        refuseStaticKeyOfAgent(node)
         await transaction.saveNode(node)
         await transaction.appendAudit([
           {
@@ -192,6 +224,7 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
               address: node.address,
               port: node.port,
               hostKeys: node.hostKeys.map((key) => key.fingerprint),
+              login: node.login,
             },
           },
         ])
@@ -207,7 +240,9 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
       const before = await resolveNode(transaction, reference)
       if (patch.name !== undefined) await refuseTakenName(transaction, patch.name, before.id)
       const plans = await transaction.listPlans()
-      const patched = { ...before, ...definedFields(patch), updatedAt: nowMs }
+      const patched = withoutStaleCertificate({ ...before, ...definedFields(patch), updatedAt: nowMs })
+      refuseStaticKeyOfAgent(patched)
+      if (changesTheLogin(before, patched)) await refuseWhileOpen(transaction, before)
       const elsewhere = meansAnotherPlace(before, patched)
       if (elsewhere) await refuseWhileWorking(transaction, before)
       const after = assignPlans(elsewhere ? withoutObservations(patched) : patched, plans)
@@ -317,9 +352,10 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
     })
   }
 
-  function certificateUsed(serial: string, nodeId: NodeId): LoginCertificate | null {
-    const issued = identities.current(nodeId, 'automation')?.certificate
-    if (issued === undefined || issued.serial !== serial) return null
+  function certificateUsed(serial: string | null, nodeId: NodeId): LoginCertificate | null {
+    const held = identities.current(nodeId, 'automation')
+    const issued = held?.kind === 'certificate' ? held.certificate : null
+    if (issued === null || issued.serial !== serial) return null
     const { authorityFingerprint, validAfter, validBefore } = issued
     return { serial, authorityFingerprint, validAfter, validBefore }
   }

@@ -38,11 +38,19 @@ const iso = (timeMs: number): string => new Date(timeMs).toISOString()
 
 async function userGate(rotation: Rotation, context: GateContext): Promise<Follower[]> {
   const { reader } = context
-  const nodes = (await reader.listNodes()).filter(({ transport }) => transport === 'push')
+  const nodes = (await reader.listNodes()).filter(
+    (node) => node.transport === 'push' && node.login.kind === 'certificate',
+  )
   if (rotation.phase === 'sign')
     return [...nodes.map((node) => signedByNew(node, rotation, context)), ...(await stillOnOld(rotation, context))]
   const plans = (await reader.listPlans()).filter(({ kind }) => kind === 'trust')
   return nodes.map((node) => ({ name: node.name, why: untrusting(node, plans) }))
+}
+
+/** Nodes that a rotation of the user authority does not reach: static keys know no authority (D9). */
+export async function outsideOf(kind: AuthorityKind, reader: Pick<StoreReader, 'listNodes'>): Promise<string[]> {
+  if (kind !== 'ssh-user') return []
+  return (await reader.listNodes()).filter(({ login }) => login.kind === 'static-key').map(({ name }) => name)
 }
 
 /** What was read back from the node is what it should trust now. */

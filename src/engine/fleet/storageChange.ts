@@ -15,10 +15,11 @@ import {
   withPrincipals,
 } from '../../core/sshd/storageRules.ts'
 import { unifiedDiff } from '../../core/sshd/unifiedDiff.ts'
+import { AppError } from '../../shared/errors.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { StoragePreview, StorageSettings } from '../../shared/model/storage.ts'
-import type { Authorities, Identities, SshPool, TrustedKey } from '../ports.ts'
+import type { Authorities, CertificateIdentity, Identities, NodeIdentity, SshPool, TrustedKey } from '../ports.ts'
 import type { FileChange } from '../sshd/change.ts'
 import { inspectSshd, type RemoteFile, type SshdFacts } from '../sshd/inspect.ts'
 import { foreignKeys, renderTrustFile, withKey } from '../sshd/trustFile.ts'
@@ -69,7 +70,10 @@ export async function planStorageChange(
   settings: StorageSettings,
 ): Promise<StorageChangePlan> {
   const login = await sshPool.login(node, { timeoutMs: loginTimeoutMs })
-  const { certificate } = await identities.ensure(node, 'automation', { reason: 'look at a storage' })
+  const { certificate } = mustBeCertificate(
+    node,
+    await identities.ensure(node, 'automation', { reason: 'look at a storage' }),
+  )
   const ours = await authorities.trustedUserKeys()
   const { breakGlass } = settings
   const keys = breakGlass.kind === 'second-authority' ? withKey(ours, breakGlass.publicKey) : ours
@@ -89,6 +93,15 @@ export async function planStorageChange(
     files: { storage: rule.fileOf(settings.user), login: rule.fileOf(node.user) },
   })
   return assemble(seen, rule, principals)
+}
+
+/** A storage is there for certificates: what we set up is proven by a login with one. @throws PRECONDITION_FAILED */
+export function mustBeCertificate(node: Pick<FleetNode, 'name'>, identity: NodeIdentity): CertificateIdentity {
+  if (identity.kind === 'certificate') return identity
+  throw new AppError(
+    'PRECONDITION_FAILED',
+    `${node.name} is logged in to with a static key, so nothing would prove that it takes certificates. Let it trust our authority (lockstep ca export), then: lockstep nodes update NODE --certificate.`,
+  )
 }
 
 interface Look {

@@ -15,6 +15,7 @@ import { sshdFailure } from '../sshd/failure.ts'
 import { inspectSshd } from '../sshd/inspect.ts'
 import { resolveNode } from './resolve.ts'
 import {
+  mustBeCertificate,
   planStorageChange,
   previewOf,
   type StorageChangePlan,
@@ -98,7 +99,8 @@ export function createStorageService(dependencies: StorageServiceDependencies): 
 
   /** With a certificate for one of the storage's principals, whatever principal we use on this node ourselves. */
   async function storageIdentity(node: FleetNode, { principals }: StorageSettings): Promise<NodeIdentity> {
-    const own = await identities.ensure(node, 'automation', { reason: 'log in to the storage' })
+    const held = await identities.ensure(node, 'automation', { reason: 'log in to the storage' })
+    const own = mustBeCertificate(node, held)
     const [principal] = principals
     if (principal === undefined || own.certificate.principals.some((name) => principals.includes(name))) return own
     return probes.signedBy({ ...node, principal }, own.certificate.authorityFingerprint)

@@ -15,7 +15,7 @@ import type { PlanKind } from '../../shared/model/plan.ts'
 import type { Terminal } from '../../shared/model/terminal.ts'
 import type { Authorities, Gateway, Identities, Revocations, SshPool, Store } from '../ports.ts'
 import { type ChosenCertificates, chooseCertificates, describeBlastRadius } from './revocationTargets.ts'
-import { type Follower, followersOf } from './rotationGates.ts'
+import { type Follower, followersOf, outsideOf } from './rotationGates.ts'
 
 /** Authorities, their rotation and what is revoked, with everything in the fleet that follows from it. */
 export interface TrustService {
@@ -86,6 +86,7 @@ export function createTrustService(dependencies: TrustServiceDependencies): Trus
       total: all.length,
       proven: all.length - waiting.length,
       waiting: waiting.slice(0, mostNamed),
+      outside: await outsideOf(kind, store),
       ready: waiting.length === 0,
     }
   }

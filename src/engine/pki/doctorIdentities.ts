@@ -1,7 +1,7 @@
 import { maxAutomationLifetimeSeconds } from '../../core/ca/policy.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { NodeIdentity } from '../ports.ts'
+import type { CertificateIdentity } from '../ports.ts'
 import { createIdentity, createSubjectKey } from './identities.ts'
 import { principalPatternOf } from './provisioners.ts'
 import { draftCertificate, type SigningPipeline } from './signing.ts'
@@ -17,7 +17,7 @@ const wideSeconds = 24 * 3600
 
 export interface DoctorIdentities {
   /** A certificate for one read-only login attempt, through the audited pipeline. It is not kept. */
-  probe(node: FleetNode, variant: ProbeVariant, options: { readonly requestedBy: string }): Promise<NodeIdentity>
+  probe(node: FleetNode, variant: ProbeVariant, options: { readonly requestedBy: string }): Promise<CertificateIdentity>
 }
 
 interface DoctorIdentityDependencies {

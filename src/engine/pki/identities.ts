@@ -6,9 +6,9 @@ import { ed25519Blob, parsePublicKeyLine } from '../../platform/openssh/publicKe
 import type { IssuedCertificate } from '../../shared/model/certificate.ts'
 import type { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { CertificateAuthority, Identities, NodeIdentity, SigningRequest } from '../ports.ts'
+import type { CertificateAuthority, CertificateIdentity, Identities, SigningRequest } from '../ports.ts'
 
-type IdentityPurpose = NodeIdentity['purpose']
+type IdentityPurpose = CertificateIdentity['purpose']
 type IdentityNode = Pick<FleetNode, 'id' | 'name' | 'principal'>
 
 interface IdentityDependencies {
@@ -35,29 +35,29 @@ const keyOf = (nodeId: NodeId, purpose: IdentityPurpose): string => `${nodeId} $
  * Subject keys that exist in memory only, one for each node and purpose, each with its certificate. Keys are
  * never written, never serialised, and a new certificate always comes with a new key.
  */
-export function createIdentities(dependencies: IdentityDependencies): Identities {
+export function createIdentities(dependencies: IdentityDependencies): Identities<CertificateIdentity> {
   const { clock } = dependencies
   const lifetimeSeconds = dependencies.lifetimeSeconds ?? maxAutomationLifetimeSeconds
   const usualMinValidMs = (dependencies.minValidSeconds ?? Math.min(defaultMinValidSeconds, lifetimeSeconds / 2)) * 1000
   /** Who wants more than a certificate can give gets a fresh one now and then, not one at every call. */
   const longestUseful = (wantedMs = usualMinValidMs): number => Math.min(wantedMs, lifetimeSeconds * 900)
-  const live = new Map<string, NodeIdentity>()
+  const live = new Map<string, CertificateIdentity>()
   /** Issues under way: who asks meanwhile gets the same identity, and only the newest issue may become the live one. */
-  const pending = new Map<string, Promise<NodeIdentity>>()
+  const pending = new Map<string, Promise<CertificateIdentity>>()
 
-  const usable = (node: IdentityNode, purpose: IdentityPurpose, minValidMs: number): NodeIdentity | null => {
+  const usable = (node: IdentityNode, purpose: IdentityPurpose, minValidMs: number): CertificateIdentity | null => {
     const identity = live.get(keyOf(node.id, purpose))
     if (identity === undefined || needsRenewal(identity.certificate, clock.nowMs(), minValidMs)) return null
     return identity.certificate.principals.includes(node.principal) ? identity : null
   }
 
-  const issue = (nodes: readonly IdentityNode[], options: IssueOptions): Promise<NodeIdentity>[] => {
+  const issue = (nodes: readonly IdentityNode[], options: IssueOptions): Promise<CertificateIdentity>[] => {
     if (nodes.length === 0) return []
     const batch = issueBatch(dependencies.authority, nodes, { ...options, lifetimeSeconds })
     return nodes.map((node, index) => {
       const key = keyOf(node.id, options.purpose)
       const one = batch.then((identities) => {
-        const identity = identities[index] as NodeIdentity
+        const identity = identities[index] as CertificateIdentity
         if (pending.get(key) === one) live.set(key, identity)
         return identity
       })
@@ -70,9 +70,9 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
     })
   }
 
-  const ensureMany: Identities['ensureMany'] = async (nodes, purpose, options = {}) => {
+  const ensureMany: Identities<CertificateIdentity>['ensureMany'] = async (nodes, purpose, options = {}) => {
     const minValidMs = longestUseful(options.minValidMs)
-    const found = new Map<NodeId, NodeIdentity | Promise<NodeIdentity>>()
+    const found = new Map<NodeId, CertificateIdentity | Promise<CertificateIdentity>>()
     const missing = new Map<NodeId, FleetNode>()
     for (const node of nodes) {
       const identity = usable(node, purpose, minValidMs) ?? pending.get(keyOf(node.id, purpose))
@@ -85,11 +85,11 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
       requestedBy: 'engine',
       reason: options.reason ?? 'needed to reach the node',
     })
-    wanted.forEach((node, index) => void found.set(node.id, issued[index] as Promise<NodeIdentity>))
-    return Promise.all(nodes.map((node) => found.get(node.id) as NodeIdentity | Promise<NodeIdentity>))
+    wanted.forEach((node, index) => void found.set(node.id, issued[index] as Promise<CertificateIdentity>))
+    return Promise.all(nodes.map((node) => found.get(node.id) as CertificateIdentity | Promise<CertificateIdentity>))
   }
 
-  const renew: Identities['renew'] = async (nodes, options) => {
+  const renew: Identities<CertificateIdentity>['renew'] = async (nodes, options) => {
     const unique = [...new Map(nodes.map((node) => [node.id, node])).values()]
     const withTerminal = unique.filter((node) => live.has(keyOf(node.id, 'terminal')))
     const automation = issue(unique, { ...options, purpose: 'automation' })
@@ -104,7 +104,7 @@ export function createIdentities(dependencies: IdentityDependencies): Identities
       const ready = usable(node, purpose, longestUseful(options?.minValidMs))
       if (ready !== null) return ready
       try {
-        return (await ensureMany([node], purpose, options))[0] as NodeIdentity
+        return (await ensureMany([node], purpose, options))[0] as CertificateIdentity
       } catch (thrown) {
         // A full disk here, or an authority that is away, must not cut off a node that still takes what we have. Who
         // needs a longer life said so.
@@ -130,7 +130,7 @@ async function issueBatch(
   authority: Pick<CertificateAuthority, 'sign'>,
   nodes: readonly IdentityNode[],
   options: IssueOptions & { readonly lifetimeSeconds: number },
-): Promise<NodeIdentity[]> {
+): Promise<CertificateIdentity[]> {
   const keys = nodes.map(() => createSubjectKey())
   const requests = nodes.map((node, index): SigningRequest => {
     const subject = keys[index] as SubjectKey
@@ -171,9 +171,10 @@ export function createIdentity(
   node: Pick<FleetNode, 'id'>,
   purpose: IdentityPurpose,
   parts: { readonly certificate: IssuedCertificate; readonly subject: SubjectKey },
-): NodeIdentity {
+): CertificateIdentity {
   const { certificate, subject } = parts
   return {
+    kind: 'certificate',
     nodeId: node.id,
     purpose,
     certificate,

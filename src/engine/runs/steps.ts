@@ -5,7 +5,7 @@ import { assertNever } from '../../shared/errors.ts'
 import { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Run, RunState } from '../../shared/model/run.ts'
-import type { StoreTransaction } from '../ports.ts'
+import type { StaticKeyIdentity, StoreTransaction } from '../ports.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
 import { type LockTarget, outcomeOf, type PlanExecutor, type StepContext, type StepOutcome } from './executor.ts'
 
@@ -71,7 +71,9 @@ async function ensureCertificate({ dependencies, context }: Work): Promise<StepO
   const enoughMs = 2 * (await usualDurationMs(dependencies, run))
   const wantedMs = Math.max(config.certificate.minValidSeconds * 1000, enoughMs)
   const minValidMs = Math.min(wantedMs, config.certificate.lifetimeSeconds * 900)
-  const { certificate } = await identities.ensure(node, 'automation', { minValidMs, enoughMs, reason: `run ${run.id}` })
+  const identity = await identities.ensure(node, 'automation', { minValidMs, enoughMs, reason: `run ${run.id}` })
+  if (identity.kind === 'static-key') return takeStaticKey(identity, log)
+  const { certificate } = identity
   log(
     `certificate ${certificate.serial} for ${certificate.principals.join(', ')}, valid until ${new Date(certificate.validBefore).toISOString()}`,
   )
@@ -81,6 +83,12 @@ async function ensureCertificate({ dependencies, context }: Work): Promise<StepO
       ? before
       : { ...before, certificate: { serial, authorityFingerprint, validAfter, validBefore, acceptedAt: null } }
   return { kind: 'done', patch: { certificateSerial: serial }, learned }
+}
+
+/** It was read and may be used; there is no certificate to make sure of, so the state is left out (D9). */
+function takeStaticKey({ fingerprint, keyFile }: StaticKeyIdentity, log: StepContext['log']): StepOutcome {
+  log(`static key ${fingerprint} (${keyFile}), nothing to renew`)
+  return { kind: 'skipped', patch: { staticKey: fingerprint } }
 }
 
 /** 95th percentile of the last successful runs; 0 without history. */

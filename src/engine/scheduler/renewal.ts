@@ -145,7 +145,9 @@ class WallClockLoop implements RenewalLoop {
       signer: await this.#requiredSigner(),
     }
     const due = (await store.listNodes()).filter((node) => {
-      const held = identities.current(node.id, 'automation')?.certificate ?? null
+      if (node.login.kind === 'static-key') return false
+      const identity = identities.current(node.id, 'automation')
+      const held = identity?.kind === 'certificate' ? identity.certificate : null
       return canBeRenewed(node) && loginCertificateIsDue(held, node.certificate, context)
     })
     if (due.length === 0) return

@@ -75,7 +75,7 @@ describe('the scheduler', () => {
       sshPool: {
         login: async (node) => {
           if (answering.has(node.name))
-            return { nodeId: node.id, certificateSerial: '1', at: clock.nowMs(), clockSkewMs: 0 }
+            return { nodeId: node.id, certificateSerial: '1', staticKey: null, at: clock.nowMs(), clockSkewMs: 0 }
           throw new AppError('CONNECTION_REFUSED', 'refused', {
             data: { diagnosis: aDiagnosis({ code: 'CONNECTION_REFUSED' }) },
           })

@@ -13,6 +13,7 @@ const lookup: IdentityLookup = () => ({
   nodeId: NodeId.parse('01900000-0000-7000-8000-000000000001'),
   purpose: 'automation',
   publicKeyBlob,
+  kind: 'certificate',
   certificateBlob: Buffer.from('certificate'),
   sign: (data) => {
     signatures += 1
@@ -23,6 +24,21 @@ const signRequest = (key: Uint8Array, data: string): Buffer =>
   new WireWriter().u8(13).string(key).string(data).u32(0).bytes()
 const failure = [5]
 
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const rsaKey = rsa.publicKey.export({ format: 'jwk' })
+const rsaBlob = new WireWriter()
+  .string('ssh-rsa')
+  .string(Buffer.from(rsaKey.e ?? '', 'base64url'))
+  .string(Buffer.concat([Buffer.from([0]), Buffer.from(rsaKey.n ?? '', 'base64url')]))
+  .bytes()
+const lookupRsa: IdentityLookup = () => ({
+  kind: 'static-key',
+  nodeId: NodeId.parse('01900000-0000-7000-8000-000000000001'),
+  purpose: 'automation',
+  publicKeyBlob: rsaBlob,
+  sign: (data, algorithm) => sign(algorithm === 'rsa-sha2-256' ? 'sha256' : 'sha512', data, rsa.privateKey),
+})
+
 describe('agent protocol', () => {
   it('signs for its own key and certificate, and for nobody else', () => {
     for (const key of [publicKeyBlob, Buffer.from('certificate')]) {
@@ -32,6 +48,25 @@ describe('agent protocol', () => {
     }
     const other = ed25519Blob(generateKeyPairSync('ed25519').publicKey)
     expect([...answer(signRequest(other, 'data'), lookup)]).toEqual(failure)
+  })
+
+  it('D9 a static key is listed alone, and signs with what the client asks for, but never with SHA-1', () => {
+    const listed = new WireReader(answer(Buffer.from([11]), lookupRsa))
+    expect([listed.u8(), listed.u32()]).toEqual([12, 1])
+    expect(listed.bytes()).toEqual(rsaBlob)
+    const ask = (flags: number) =>
+      answer(new WireWriter().u8(13).string(rsaBlob).string('data').u32(flags).bytes(), lookupRsa)
+    for (const [flags, algorithm] of [
+      [2, 'rsa-sha2-256'],
+      [4, 'rsa-sha2-512'],
+    ] as const) {
+      const reader = new WireReader(ask(flags))
+      expect(reader.u8()).toBe(14)
+      const signature = reader.bytes()
+      expect(new WireReader(signature).text()).toBe(algorithm)
+      expect(verifySshSignature(rsaBlob, Buffer.from('data'), signature)).toBe(true)
+    }
+    expect([...ask(0)]).toEqual(failure)
   })
 
   it('lists nothing and signs nothing once the identity is gone', () => {

@@ -1,14 +1,12 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
-import { ed25519KeyType } from '../../platform/openssh/publicKey.ts'
+import { ed25519KeyType, keyTypeOf } from '../../platform/openssh/publicKey.ts'
 import { WireError, WireReader, WireWriter } from '../../platform/openssh/wire.ts'
 import type { NodeIdentity } from '../ports.ts'
+import type { LoginKey } from './identityLogin.ts'
 
 /** What an agent may offer through its socket; null when the identity is gone. */
-export type IdentityLookup = () => Pick<
-  NodeIdentity,
-  'publicKeyBlob' | 'certificateBlob' | 'sign' | 'nodeId' | 'purpose'
-> | null
+export type IdentityLookup = () => (LoginKey & Pick<NodeIdentity, 'nodeId' | 'purpose'>) | null
 
 export interface AgentSocket {
   readonly path: string
@@ -96,8 +94,11 @@ export function answer(request: Uint8Array, lookup: IdentityLookup): Uint8Array 
 type Offered = NonNullable<ReturnType<IdentityLookup>>
 
 /** The plain key and its certificate: `ssh` pairs the first with CertificateFile, other clients use the second. */
+const blobsOf = (identity: Offered): Uint8Array[] =>
+  identity.kind === 'certificate' ? [identity.publicKeyBlob, identity.certificateBlob] : [identity.publicKeyBlob]
+
 function listIdentities(identity: Offered | null): Uint8Array {
-  const blobs = identity === null ? [] : [identity.publicKeyBlob, identity.certificateBlob]
+  const blobs = identity === null ? [] : blobsOf(identity)
   const writer = new WireWriter().u8(message.identitiesAnswer).u32(blobs.length)
   for (const blob of blobs) writer.string(blob).string(`lockstep ${identity?.purpose ?? ''}`)
   return writer.bytes()
@@ -106,10 +107,23 @@ function listIdentities(identity: Offered | null): Uint8Array {
 function signFor(identity: Offered, reader: WireReader): Uint8Array {
   const key = reader.bytes()
   const data = reader.bytes()
-  reader.u32()
+  const flags = reader.u32()
   reader.end()
-  const ours = [identity.publicKeyBlob, identity.certificateBlob].some((blob) => Buffer.compare(blob, key) === 0)
-  if (!ours) return failure
-  const signature = new WireWriter().string(ed25519KeyType).string(identity.sign(data)).view()
+  if (!blobsOf(identity).some((blob) => Buffer.compare(blob, key) === 0)) return failure
+  const algorithm = signatureAlgorithmOf(identity, flags)
+  if (algorithm === null) return failure
+  const signature = new WireWriter().string(algorithm).string(identity.sign(data, algorithm)).view()
   return new WireWriter().u8(message.signResponse).string(signature).bytes()
+}
+
+/** Flags of a signing request (draft-miller-ssh-agent section 3.6.1). */
+const rsaFlags = { sha256: 2, sha512: 4 } as const
+
+/** Null: the client asks for SHA-1, which no server should take. */
+function signatureAlgorithmOf(identity: Offered, flags: number): string | null {
+  if (identity.kind === 'certificate') return ed25519KeyType
+  const keyType = keyTypeOf(identity.publicKeyBlob)
+  if (keyType !== 'ssh-rsa') return keyType
+  if ((flags & rsaFlags.sha512) !== 0) return 'rsa-sha2-512'
+  return (flags & rsaFlags.sha256) === 0 ? null : 'rsa-sha2-256'
 }

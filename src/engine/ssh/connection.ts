@@ -2,9 +2,8 @@ import type { Socket } from 'node:net'
 import type { AnyAuthMethod, Client } from 'ssh2'
 import type { Clock } from '../../platform/clock.ts'
 import type { PinnedHostKey } from '../../shared/model/node.ts'
-import type { NodeIdentity } from '../ports.ts'
-import { CertificateAgent, enableCertificateLogin } from './certificateLogin.ts'
 import { hostKeyAlgorithmsFor, judgeHostKey } from './hostKeys.ts'
+import { enableIdentityLogin, IdentityAgent, type LoginKey } from './identityLogin.ts'
 import { AttemptFailed, AttemptTrace, openClient, type SshTarget } from './transport.ts'
 
 /** One authenticated connection. */
@@ -25,7 +24,7 @@ export interface SshConnection {
 interface ConnectOptions {
   readonly user: string
   readonly pins: readonly PinnedHostKey[]
-  readonly identity: Pick<NodeIdentity, 'publicKeyBlob' | 'certificateBlob' | 'sign'>
+  readonly identity: LoginKey
   readonly clock: Pick<Clock, 'nowMs'>
   /** Aborted with reason `timeout` when time is up, with anything else when nobody wants it any more. */
   readonly signal: AbortSignal
@@ -37,7 +36,7 @@ interface ConnectOptions {
 export const timeoutReason = 'timeout'
 
 /**
- * Connects, checks the host key against the pins, and only then logs in with the certificate.
+ * Connects, checks the host key against the pins, and only then logs in with the identity.
  * @throws AttemptFailed with the evidence of the stage that failed
  */
 export function connectSsh(target: SshTarget, options: ConnectOptions): Promise<SshConnection> {
@@ -52,8 +51,8 @@ export function connectSsh(target: SshTarget, options: ConnectOptions): Promise<
         trace.hostKey = judgeHostKey(blob, options.pins) ?? undefined
         return trace.hostKey === undefined
       },
-      authHandler: oneLogin(options.user, new CertificateAgent(identity)),
-      prepare: (started) => enableCertificateLogin(started, identity),
+      authHandler: oneLogin(options.user, new IdentityAgent(identity)),
+      prepare: (started) => enableIdentityLogin(started, identity),
       keepaliveIntervalMs: options.keepaliveIntervalMs ?? 30_000,
     })
     let firstError: unknown
@@ -83,8 +82,8 @@ export function connectSsh(target: SshTarget, options: ConnectOptions): Promise<
   })
 }
 
-/** We have one certificate; when it is refused there is nothing else to try. */
-function oneLogin(username: string, agent: CertificateAgent): () => AnyAuthMethod | false {
+/** We have one certificate or key; when it is refused there is nothing else to try. */
+function oneLogin(username: string, agent: IdentityAgent): () => AnyAuthMethod | false {
   let tried = false
   return () => {
     if (tried) return false

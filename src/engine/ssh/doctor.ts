@@ -8,14 +8,14 @@ import { refineRefusal } from '../../core/diagnose/storageAndRevocation.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { IssuedCertificate, Revocation } from '../../shared/model/certificate.ts'
-import type { Diagnosis, DoctorReport, DoctorStep } from '../../shared/model/diagnosis.ts'
+import { Diagnosis, type DoctorReport, type DoctorStep } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { Doctor, Identities, NodeIdentity } from '../ports.ts'
+import type { CertificateIdentity, Doctor, Identities, NodeIdentity, StaticKeyIdentity } from '../ports.ts'
 import { clockSkewFrom } from './clockSkew.ts'
 import { runCommand } from './command.ts'
 import { connectSsh, type SshConnection } from './connection.ts'
 import { withDeadline } from './deadline.ts'
-import { presentedCertificate } from './failure.ts'
+import { presentedBy, presentedCertificate } from './failure.ts'
 import { AttemptFailed, AttemptTrace } from './transport.ts'
 
 /** What the doctor's other certificates are for. The signing side decides what they may do. */
@@ -28,7 +28,7 @@ interface DoctorDependencies {
     node: FleetNode,
     variant: LoginVariant,
     options: { readonly requestedBy: string },
-  ) => Promise<NodeIdentity>
+  ) => Promise<CertificateIdentity>
   readonly clock: Clock
   /** From the issue log: null while the certificate counts. */
   readonly revocationOf: (certificate: IssuedCertificate) => Promise<Revocation | null>
@@ -81,7 +81,7 @@ class Examiner {
   }
 
   async run(): Promise<void> {
-    const identity = await this.#ownCertificate()
+    const identity = await this.#ownIdentity()
     await this.#step('address', () => this.#resolve())
     const connection = identity === null || this.#found ? null : await this.#login(identity)
     try {
@@ -107,17 +107,22 @@ class Examiner {
     return failed(diagnosis)
   }
 
-  async #ownCertificate(): Promise<NodeIdentity | null> {
+  #concludeAttempt(identity: NodeIdentity, evidence: ConnectEvidence): StepResult {
+    return this.#conclude(diagnoseConnection(this.#examination.node, { ...evidence, ...presentedBy(identity) }))
+  }
+
+  async #ownIdentity(): Promise<NodeIdentity | null> {
     const { node } = this.#examination
     const { identities, clock } = this.#dependencies
     let identity: NodeIdentity | null = null
-    await this.#step('certificate', async () => {
+    await this.#step(node.login.kind === 'certificate' ? 'certificate' : 'static key', async () => {
       try {
         identity = await identities.ensure(node, 'automation', { reason: 'doctor' })
       } catch (thrown) {
         if (!(thrown instanceof AppError)) throw thrown
         return this.#conclude(ourFault(thrown))
       }
+      if (identity.kind === 'static-key') return staticKeyResult(identity)
       const { serial, principals, validBefore } = identity.certificate
       const minutes = Math.round((validBefore - clock.nowMs()) / 60_000)
       const state = validityAt(identity.certificate, clock.nowMs())
@@ -157,9 +162,9 @@ class Examiner {
       if (name === failedStep) break
       this.#push(name, durationMs, ok(this.#stageDetail(name, trace)))
     }
-    if (failedStep === 'login') await this.#explainRefusal(identity, attempt.evidence)
-    else
-      this.#push(failedStep, durationMs, this.#conclude(diagnoseConnection(this.#examination.node, attempt.evidence)))
+    if (failedStep === 'login' && identity.kind === 'certificate')
+      await this.#explainRefusal(identity, attempt.evidence)
+    else this.#push(failedStep, durationMs, this.#concludeAttempt(identity, attempt.evidence))
     return null
   }
 
@@ -191,7 +196,7 @@ class Examiner {
   }
 
   /** sshd says the same for every reason, so two other certificates are tried: who gets in tells why we did not. */
-  async #explainRefusal(identity: NodeIdentity, evidence: ConnectEvidence): Promise<void> {
+  async #explainRefusal(identity: CertificateIdentity, evidence: ConnectEvidence): Promise<void> {
     const wide = await this.#tryVariant('wide-validity')
     const asUser =
       wide.outcome === 'accepted' || this.#examination.node.user === this.#examination.node.principal
@@ -355,8 +360,17 @@ function diskResult(facts: NodeFacts): StepResult {
   }
 }
 
-/** The certificate could not be made here; the node is not to blame. */
+/** It works, and that it works for whoever has the file is worth a warning. */
+const staticKeyResult = ({ fingerprint, keyFile }: StaticKeyIdentity): StepResult => ({
+  status: 'warning',
+  detail: `static key ${fingerprint} from ${keyFile}: it does not end, and revoking certificates does not stop it`,
+  evidence: [],
+})
+
+/** The certificate could not be made, or the key not read, here; the node is not to blame. */
 function ourFault(error: AppError): Diagnosis {
+  const carried = Diagnosis.safeParse(error.data?.diagnosis)
+  if (carried.success) return carried.data
   return {
     code: error.code,
     sentence: error.message,

@@ -1,8 +1,9 @@
-import type { PresentedCertificate } from '../../core/diagnose/evidence.ts'
+import type { ConnectEvidence, PresentedCertificate } from '../../core/diagnose/evidence.ts'
 import { AppError, type RetryHint } from '../../shared/errors.ts'
 import type { IssuedCertificate } from '../../shared/model/certificate.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
+import type { NodeIdentity } from '../ports.ts'
 
 const transientRetryMs = 30_000
 
@@ -23,4 +24,12 @@ function retryHint({ transient, nextAction }: Diagnosis): { readonly retry?: Ret
 export function presentedCertificate(certificate: IssuedCertificate): PresentedCertificate {
   const { serial, principals, validAfter, validBefore } = certificate
   return { serial, principals, validAfter, validBefore }
+}
+
+/** What we showed at a login, as evidence. */
+export function presentedBy(identity: NodeIdentity | undefined): Pick<ConnectEvidence, 'certificate' | 'staticKey'> {
+  if (identity === undefined) return {}
+  return identity.kind === 'certificate'
+    ? { certificate: presentedCertificate(identity.certificate) }
+    : { staticKey: { fingerprint: identity.fingerprint, keyFile: identity.keyFile } }
 }

@@ -10,7 +10,7 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import type { LoginAttempt, LoginProbe, TrustedKey } from '../ports.ts'
 import { connectSsh } from './connection.ts'
 import { pause, withDeadline } from './deadline.ts'
-import { diagnosedError, presentedCertificate } from './failure.ts'
+import { diagnosedError, presentedBy } from './failure.ts'
 import { AttemptFailed } from './transport.ts'
 
 interface LoginProbeDependencies {
@@ -58,8 +58,7 @@ async function attempt({ clock, node, identity, signal }: Attempt): Promise<Logi
       return { status: 'accepted' }
     } catch (thrown) {
       if (!(thrown instanceof AttemptFailed)) throw thrown
-      const certificate = presentedCertificate(identity.certificate)
-      const diagnosis = diagnoseConnection(node, { ...thrown.evidence, certificate })
+      const diagnosis = diagnoseConnection(node, { ...thrown.evidence, ...presentedBy(identity) })
       if (refusals.includes(diagnosis.code)) return { status: 'refused', diagnosis, evidence: diagnosis.evidence }
       if (!passing.includes(diagnosis.code) || tries >= mostTries) throw diagnosedError(node, diagnosis)
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ed25519KeyType } from '../../platform/openssh/publicKey.ts'
+import { formatPublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import type { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Identities, NodeIdentity, OpenSshAccess } from '../ports.ts'
@@ -58,10 +58,14 @@ export async function createOpenSshAccess({
   const prepare: OpenSshAccess['prepare'] = async (node, purpose) => {
     const identity = await identities.ensure(node, purpose, { reason: `reach the node with ssh (${purpose})` })
     const files = filesFor(directory, node, purpose)
-    const paths: SshFiles = { ...files, agentSocket: (await agentFor(node.id, purpose)).path }
+    const paths: SshFiles = {
+      ...files,
+      certificate: identity.kind === 'certificate' ? files.certificate : null,
+      agentSocket: (await agentFor(node.id, purpose)).path,
+    }
     await writeChanged(paths.knownHosts, renderKnownHosts(node))
-    await writeChanged(paths.publicKey, `${ed25519KeyType} ${Buffer.from(identity.publicKeyBlob).toString('base64')}\n`)
-    await writeChanged(paths.certificate, `${identity.certificate.certificate}\n`)
+    await writeChanged(paths.publicKey, `${formatPublicKeyLine(identity.publicKeyBlob)}\n`)
+    if (identity.kind === 'certificate') await writeChanged(files.certificate, `${identity.certificate.certificate}\n`)
     await writeChanged(paths.config, renderSshConfig(node, paths))
     return {
       sshArguments: ['ssh', '-F', paths.config, node.id],
@@ -96,7 +100,7 @@ export async function createOpenSshAccess({
   }
 }
 
-function filesFor(directory: string, node: Pick<FleetNode, 'id'>, purpose: Purpose): Omit<SshFiles, 'agentSocket'> {
+function filesFor(directory: string, node: Pick<FleetNode, 'id'>, purpose: Purpose) {
   const base = join(directory, `${node.id}-${purpose}`)
   return {
     config: `${base}.conf`,

@@ -17,7 +17,7 @@ import { ChannelRefused, CommandCut, runCommand } from './command.ts'
 import { timeoutReason } from './connection.ts'
 import { Connector, type OpeningProgress } from './connector.ts'
 import { pause, withDeadline } from './deadline.ts'
-import { diagnosedError, presentedCertificate } from './failure.ts'
+import { diagnosedError, presentedBy } from './failure.ts'
 import { PooledConnection } from './pooledConnection.ts'
 import { AttemptFailed } from './transport.ts'
 
@@ -158,7 +158,7 @@ class WarmPool implements SshPool {
       const clockSkewMs = clockSkewFrom(result, { sentAt, receivedAt: at })
       if (clockSkewMs === null && result.exitCode !== 0) throw this.#failed(node, shellRefusal(result, at))
       if (clockSkewMs !== null) this.#skewMs.set(node.id, clockSkewMs)
-      return { nodeId: node.id, certificateSerial: connection.certificateSerial, at, clockSkewMs }
+      return { nodeId: node.id, ...loginMeans(connection.identity), at, clockSkewMs }
     })
   }
 
@@ -291,7 +291,7 @@ class WarmPool implements SshPool {
       const connection = new PooledConnection({
         nodeId: node.id,
         key,
-        certificateSerial: identity.certificate.serial,
+        identity,
         ssh,
         maxChannels,
       })
@@ -379,8 +379,7 @@ class WarmPool implements SshPool {
   #failed(node: FleetNode, evidence: ConnectEvidence, identity?: NodeIdentity): AppError {
     const clockSkewMs =
       this.#skewMs.get(node.id) ?? (node.reachability.status === 'reachable' ? node.reachability.clockSkewMs : null)
-    const certificate = identity === undefined ? {} : { certificate: presentedCertificate(identity.certificate) }
-    return diagnosedError(node, diagnoseConnection(node, { ...evidence, ...certificate, clockSkewMs }))
+    return diagnosedError(node, diagnoseConnection(node, { ...evidence, ...presentedBy(identity), clockSkewMs }))
   }
 }
 
@@ -396,8 +395,14 @@ function shellRefusal(result: RemoteCommandResult, nowMs: number): ConnectEviden
 /** Everything that makes an open connection the right one for this node; any change means: open another. */
 function connectionKey(node: FleetNode, identity: NodeIdentity): string {
   const pins = node.hostKeys.map((pin) => pin.fingerprint).sort()
-  return [node.id, node.address, node.port, node.user, identity.certificate.serial, ...pins].join(' ')
+  const { certificateSerial, staticKey } = loginMeans(identity)
+  return [node.id, node.address, node.port, node.user, certificateSerial ?? staticKey, ...pins].join(' ')
 }
+
+const loginMeans = (identity: NodeIdentity): Pick<LoginProof, 'certificateSerial' | 'staticKey'> =>
+  identity.kind === 'certificate'
+    ? { certificateSerial: identity.certificate.serial, staticKey: null }
+    : { certificateSerial: null, staticKey: identity.fingerprint }
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal, reason: () => AppError): Promise<T> {
   return new Promise((resolve, reject) => {

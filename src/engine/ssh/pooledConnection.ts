@@ -1,5 +1,6 @@
 import type { Timer } from '../../platform/clock.ts'
 import type { NodeId } from '../../shared/model/ids.ts'
+import type { NodeIdentity } from '../ports.ts'
 import type { SshConnection } from './connection.ts'
 import { FifoGate } from './fifoGate.ts'
 
@@ -7,7 +8,7 @@ interface PooledConnectionFacts {
   readonly nodeId: NodeId
   /** See `connectionKey`. */
   readonly key: string
-  readonly certificateSerial: string
+  readonly identity: NodeIdentity
   readonly ssh: SshConnection
   readonly maxChannels: number
 }
@@ -16,7 +17,8 @@ interface PooledConnectionFacts {
 export class PooledConnection {
   readonly nodeId: NodeId
   readonly key: string
-  readonly certificateSerial: string
+  /** What it was opened with. */
+  readonly identity: NodeIdentity
   readonly ssh: SshConnection
   readonly gate: FifoGate
   /** True once the server has opened a channel on it. */
@@ -28,7 +30,7 @@ export class PooledConnection {
   constructor(facts: PooledConnectionFacts) {
     this.nodeId = facts.nodeId
     this.key = facts.key
-    this.certificateSerial = facts.certificateSerial
+    this.identity = facts.identity
     this.ssh = facts.ssh
     this.gate = new FifoGate(facts.maxChannels)
   }

@@ -7,7 +7,8 @@ import { Address, LoginUser, Port } from '../../shared/model/text.ts'
 export interface SshFiles {
   readonly config: string
   readonly publicKey: string
-  readonly certificate: string
+  /** Null: a static key, without a certificate. */
+  readonly certificate: string | null
   readonly knownHosts: string
   readonly agentSocket: string
 }
@@ -33,7 +34,7 @@ export function renderSshConfig(node: ConfiguredNode, files: SshFiles): string {
     `User ${checked('user', LoginUser.safeParse(node.user))}`,
     `IdentityAgent ${quotedPath(files.agentSocket)}`,
     `IdentityFile ${quotedPath(files.publicKey)}`,
-    `CertificateFile ${quotedPath(files.certificate)}`,
+    ...(files.certificate === null ? [] : [`CertificateFile ${quotedPath(files.certificate)}`]),
     'IdentitiesOnly yes',
     'AddKeysToAgent no',
     `HostKeyAlias ${alias}`,

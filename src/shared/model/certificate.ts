@@ -74,6 +74,8 @@ export const RotationProgress = z.object({
   proven: z.number().int().nonnegative(),
   /** Names of those that have not, the first hundred, each with why. */
   waiting: z.array(z.object({ name: z.string(), why: z.string() })),
+  /** Names of the nodes with static keys: they hold nothing up, and the rotation does nothing for them. */
+  outside: z.array(z.string()),
   /** May the next phase begin? */
   ready: z.boolean(),
 })

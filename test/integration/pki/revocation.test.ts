@@ -9,7 +9,7 @@ import { createPlanService } from '../../../src/engine/fleet/planService.ts'
 import { createTrustService, type TrustService } from '../../../src/engine/fleet/trustService.ts'
 import { createIdentities } from '../../../src/engine/pki/identities.ts'
 import type { Pki } from '../../../src/engine/pki/pki.ts'
-import type { Identities, SigningRequest } from '../../../src/engine/ports.ts'
+import type { CertificateIdentity, Identities, SigningRequest } from '../../../src/engine/ports.ts'
 import { createLoginProbe } from '../../../src/engine/ssh/loginProbe.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createIdSource } from '../../../src/platform/ids.ts'
@@ -207,7 +207,7 @@ describe.skipIf(keygenMissing !== null || sshdMissing !== null)('the list before
 describe('revoking in the fleet', () => {
   let rig: PkiRig
   let trust: TrustService
-  let identities: Identities
+  let identities: Identities<CertificateIdentity>
   let runs: number
   const dropped: string[] = []
 

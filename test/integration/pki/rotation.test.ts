@@ -6,7 +6,7 @@ import { createPlanService } from '../../../src/engine/fleet/planService.ts'
 import { createTrustService, type TrustService } from '../../../src/engine/fleet/trustService.ts'
 import { createIdentities } from '../../../src/engine/pki/identities.ts'
 import type { Pki } from '../../../src/engine/pki/pki.ts'
-import type { Identities } from '../../../src/engine/ports.ts'
+import type { CertificateIdentity, Identities } from '../../../src/engine/ports.ts'
 import { createLoginProbe } from '../../../src/engine/ssh/loginProbe.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createIdSource } from '../../../src/platform/ids.ts'
@@ -181,7 +181,7 @@ describe.skipIf(sshdMissing !== null)('a rotation on a real node', () => {
 describe('the gates of a rotation', () => {
   let rig: PkiRig
   let trust: TrustService
-  let identities: Identities
+  let identities: Identities<CertificateIdentity>
   let delivered: string[]
   let woken: number
   let gatewayRoot: string

@@ -1,5 +1,5 @@
 import { withLogin } from '../../../core/fleet/observe.ts'
-import type { Run } from '../../../shared/model/run.ts'
+import type { Run, RunProof } from '../../../shared/model/run.ts'
 import type { LoginProof, SshPool } from '../../ports.ts'
 import type { NodeLesson, StepContext } from '../executor.ts'
 
@@ -16,13 +16,23 @@ export async function login(
 ): Promise<LoginProof> {
   const options = { timeoutMs: connectTimeoutMs, signal }
   let proof = await sshPool.login(node, options)
-  if (run.certificateSerial !== null && proof.certificateSerial !== run.certificateSerial) {
-    // The open connection was made with an earlier certificate: the one of this run has to prove itself.
+  if (!isOfRun(proof, run)) {
+    // The open connection was made with an earlier certificate or key: the one of this run has to prove itself.
     proof = await sshPool.login(node, { ...options, fresh: true })
   }
-  log(`logged in to ${node.user}@${node.address}:${node.port} with certificate ${proof.certificateSerial}`)
+  const means = proof.staticKey === null ? `certificate ${proof.certificateSerial}` : `static key ${proof.staticKey}`
+  log(`logged in to ${node.user}@${node.address}:${node.port} with ${means}`)
   return proof
 }
+
+function isOfRun(proof: LoginProof, { certificateSerial, staticKey }: Run): boolean {
+  if (staticKey !== undefined) return proof.staticKey === staticKey
+  return certificateSerial === null || proof.certificateSerial === certificateSerial
+}
+
+/** What a proof says about the login it was read back with. */
+export const provenWith = ({ certificateSerial, staticKey }: Run): Pick<RunProof, 'certificateSerial' | 'staticKey'> =>
+  staticKey === undefined ? { certificateSerial } : { certificateSerial: null, staticKey }
 
 /** That the node let us in, with which certificate, and what its clock says. */
 export function lessonOf(proof: LoginProof, { run }: StepContext): NodeLesson {

@@ -85,6 +85,7 @@ export class FakeTrust {
       total,
       proven: total - this.waiting.length,
       waiting: this.waiting.slice(0, 100),
+      outside: [],
       ready: this.waiting.length === 0,
     }
   }

@@ -14,7 +14,7 @@ import type { Identities, LoginProbe, SshPool } from '../../../ports.ts'
 import { changeSshd, settlePending } from '../../../sshd/change.ts'
 import { inspectSshd, type RemoteFile, type SshdFacts } from '../../../sshd/inspect.ts'
 import { type LockTarget, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
-import { clockWarning, lessonOf } from '../login.ts'
+import { clockWarning, lessonOf, provenWith } from '../login.ts'
 
 /*
  * What plans about sshd have in common: one file, one section of our block in sshd_config, and a proof that the node
@@ -253,7 +253,7 @@ export function proven(
         ...proof,
         filesVerified: 1,
         verifiedAt: clock.nowMs(),
-        certificateSerial: run.certificateSerial ?? '',
+        ...provenWith(run),
       },
     },
   }

@@ -5,6 +5,7 @@ import { localDirectory } from '../../../transfer/paths.ts'
 import { fingerprintRemote, type RemoteAnswer } from '../../../transfer/remoteVerify.ts'
 import { chooseSample, digestOf, type SampledEntry } from '../../../transfer/sample.ts'
 import type { StepOutcome } from '../../executor.ts'
+import { provenWith } from '../login.ts'
 import { commandTimeoutMs, type TreeContext, type TreeDependencies, type TreeMemory } from './memory.ts'
 import { leftToDo } from './transfer.ts'
 
@@ -187,7 +188,7 @@ function prove({ clock }: TreeDependencies, { run, plan, log }: TreeContext, pro
     filesVerified: proven.files,
     verify: plan.spec.verify,
     verifiedAt: clock.nowMs(),
-    certificateSerial: run.certificateSerial ?? '',
+    ...provenWith(run),
   }
   return { kind: 'done', patch: { proof } }
 }

@@ -3,10 +3,11 @@ import { createRequire } from 'node:module'
 import ssh2 from 'ssh2'
 import { describe, expect, it } from 'vitest'
 import { ed25519Blob } from '../../platform/openssh/publicKey.ts'
-import { CertificateAgent, enableCertificateLogin } from './certificateLogin.ts'
+import { enableIdentityLogin, IdentityAgent } from './identityLogin.ts'
 
 const publicKeyBlob = ed25519Blob(generateKeyPairSync('ed25519').publicKey)
-const identity = { publicKeyBlob, certificateBlob: Buffer.from('the certificate'), sign: () => Buffer.alloc(64) }
+const sign = () => Buffer.alloc(64)
+const identity = { kind: 'certificate', publicKeyBlob, certificateBlob: Buffer.from('the certificate'), sign } as const
 
 describe('the corrections to ssh2 (U1)', () => {
   it('fails loudly when another version of ssh2 is installed: read its authPK before changing this number', () => {
@@ -16,7 +17,7 @@ describe('the corrections to ssh2 (U1)', () => {
 
   it('the agent shows the certificate, and ssh2 takes what it shows', () => {
     let shown: { type: string; getPublicSSH(): Buffer } | undefined
-    new CertificateAgent(identity).getIdentities((_error, keys) => {
+    new IdentityAgent(identity).getIdentities((_error, keys) => {
       shown = keys?.[0]
     })
     expect(shown?.type).toBe('ssh-ed25519-cert-v01@openssh.com')
@@ -24,7 +25,16 @@ describe('the corrections to ssh2 (U1)', () => {
     expect(ssh2.utils.parseKey(shown as never)).toBe(shown)
   })
 
+  it('D9 the agent shows a static key as it is', () => {
+    let shown: { type: string; getPublicSSH(): Buffer } | undefined
+    new IdentityAgent({ kind: 'static-key', publicKeyBlob, sign }).getIdentities((_error, keys) => {
+      shown = keys?.[0]
+    })
+    expect(shown?.type).toBe('ssh-ed25519')
+    expect(shown?.getPublicSSH()).toEqual(publicKeyBlob)
+  })
+
   it('a client without the internals we rely on is refused instead of logging in wrongly', () => {
-    expect(() => enableCertificateLogin(new ssh2.Client(), identity)).toThrow(/ssh2 1\.17\.0/)
+    expect(() => enableIdentityLogin(new ssh2.Client(), identity)).toThrow(/ssh2 1\.17\.0/)
   })
 })
