@@ -53,6 +53,15 @@ describe('rules of a storage', () => {
     ])
   })
 
+  it('a pattern full of stars from a hostile node is answered at once', () => {
+    const user = 'a'.repeat(32)
+    const stars = `allowusers ${'*a'.repeat(400)}*b\n`
+    expect(mayLogIn(parseEffectiveConfig(stars), user)).toBe(false)
+    expect(mayLogIn(parseEffectiveConfig(`allowusers ${'*a'.repeat(30)}*\n`), user)).toBe(true)
+    expect(mayLogIn(parseEffectiveConfig('allowusers s?nc* x\n'), 'sync-2')).toBe(true)
+    expect(mayLogIn(parseEffectiveConfig('allowusers s?nc\n'), 'sync-2')).toBe(false)
+  })
+
   it('sees users that AllowUsers and DenyUsers keep out', () => {
     const config = parseEffectiveConfig('allowusers adm*\nallowusers sync@10.0.0.1\ndenyusers admin2\n')
     expect(['admin', 'sync', 'admin2', 'root'].map((user) => mayLogIn(config, user))).toEqual([

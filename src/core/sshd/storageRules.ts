@@ -126,9 +126,28 @@ const words = (effective: EffectiveConfig, name: string): string[] =>
 /** A pattern for a host besides (`user@host`) is taken for the user alone. */
 function matches(pattern: string, user: string): boolean {
   const [name = ''] = pattern.split('@')
-  const expression = name
-    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  return new RegExp(`^${expression}$`).test(user)
+  return matchesGlob(name, user)
+}
+
+/** `*` and `?` as sshd reads them, without a regular expression: a node could write one that never ends. */
+function matchesGlob(pattern: string, text: string): boolean {
+  let [at, position] = [0, 0]
+  let [starAt, resumeAt] = [-1, 0]
+  while (position < text.length) {
+    if (pattern[at] === '*') {
+      starAt = at
+      resumeAt = position
+      at += 1
+    } else if (at < pattern.length && (pattern[at] === '?' || pattern[at] === text[position])) {
+      at += 1
+      position += 1
+    } else if (starAt >= 0) {
+      // The last star takes one character more; earlier ones need no second try.
+      at = starAt + 1
+      resumeAt += 1
+      position = resumeAt
+    } else return false
+  }
+  while (pattern[at] === '*') at += 1
+  return at === pattern.length
 }
