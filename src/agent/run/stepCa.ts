@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { checkCertificateRequest, maxAutomationLifetimeSeconds, type SigningPolicy } from '../../core/ca/policy.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import { connectStepCa } from '../../platform/stepCa/client.ts'
@@ -35,13 +36,23 @@ export async function orderFromStepCa(setup: AgentSetup, wish: CertificateWish):
       principals: [principal],
       lifetimeSeconds,
       credential: { kind: 'password', provisioner: provisioner ?? '', password },
-      // Which extensions storage honors is for its sshd; what counts here is checked by the order itself.
-      judge: () => [],
+      judge: (terms) => checkCertificateRequest(terms, policyFor(principal)),
     },
     { signal },
   )
   return line
 }
+
+/** This principal alone, and nothing that a template of the step-ca may add (D2, S0.20): a run needs a command, no terminal. */
+const policyFor = (principal: string): SigningPolicy => ({
+  name: 'agent',
+  certificateType: 'user',
+  // What a principal may hold is in its schema: the dot alone means something else in a pattern.
+  principalPattern: `^${principal.replaceAll('.', '\\.')}$`,
+  maxLifetimeSeconds: maxAutomationLifetimeSeconds,
+  allowedExtensions: [],
+  allowedCriticalOptions: [],
+})
 
 async function readSetting(path: string, what: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch(() => '')

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +16,15 @@ describe.skipIf(stepCaMissing !== null)('an agent whose certificates come from a
 
   beforeAll(async () => {
     caDirectory = join('/tmp', `lockstep-agent-ca-${process.pid}`)
-    ca = await startStepCa({ directory: caDirectory })
+    ca = await startStepCa({
+      directory: caDirectory,
+      editConfig: ({ authority }) => {
+        const [first] = authority.provisioners
+        // The template of step-ca itself: every extension there is.
+        if (first !== undefined)
+          authority.provisioners.push({ ...first, name: 'generous', options: undefined as never })
+      },
+    })
     rig = await createAgentRig({ sshd: { trustedUserCa: ca.sshUserCaKey, principals: ['sync-agent'] } })
     await rig.enroll()
     await rig.fill(5)
@@ -61,6 +70,13 @@ describe.skipIf(stepCaMissing !== null)('an agent whose certificates come from a
     const answer = await run()
     await pin(ca.rootFingerprint)
     expect(answer).toMatchObject({ status: 'failed', failure: { code: 'AUTHORITY_ROOT_MISMATCH' } })
+  })
+
+  it('S0.20 D2 a certificate with more in it than was asked for is not put into place', async () => {
+    const answer = await run({ provisioner: 'generous' })
+    expect(answer).toMatchObject({ status: 'failed', failure: { code: 'CERTIFICATE_INVALID' } })
+    expect(answer.failure?.sentence).toContain('permit-port-forwarding')
+    expect(existsSync(certificate())).toBe(false)
   })
 
   it('a wrong password, and no password, are said as that, and the password is in no message', async () => {
