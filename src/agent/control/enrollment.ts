@@ -29,7 +29,7 @@ export async function loadEnrollment(layout: AgentLayout): Promise<Enrollment> {
   if (file === undefined) {
     throw new AppError(
       'PRECONDITION_FAILED',
-      `This machine is not enrolled (${layout.enrollment} is missing). Make a join token in the console and run: lockstep-agent enroll --join <token>`,
+      `This machine is not enrolled (${layout.enrollment} is missing). Make a join token in the console and run: lockstep-agent enroll --join-file <file>`,
     )
   }
   const [clientCertificate, clientKey, roots] = await Promise.all(

@@ -93,7 +93,7 @@ describe('enrolment', () => {
     await rm(at('control-plane'), { recursive: true })
     const answer = await rig.agent('run')
     expect(answer.exitCode).toBe(4)
-    expect(answer.stderr).toContain('lockstep-agent enroll --join')
+    expect(answer.stderr).toContain('lockstep-agent enroll --join-file')
   })
 
   it('S0.42 S0.44 a wrong agent.yaml names all mistakes with their lines, and nothing runs', async () => {

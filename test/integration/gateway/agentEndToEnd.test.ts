@@ -101,7 +101,7 @@ describe('the agent against the engine', () => {
 
   it('S0.27 S0.32 D10 enrolls with one command', async () => {
     const { command, secret } = await engine.client.agents.createJoinToken({ nodeName: 'agent-host' })
-    expect(command).toBe(`sudo lockstep-agent enroll --join ${secret}`)
+    expect(command).toBe(`printf %s '${secret}' | sudo lockstep-agent enroll --join-file -`)
     const answer = await host.agent('enroll', '--join', secret)
     expect([answer.exitCode, answer.stderr]).toEqual([0, ''])
     expect(await engine.client.agents.get({ agent: 'agent-host' })).toMatchObject({ status: 'active' })

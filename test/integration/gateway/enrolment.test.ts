@@ -45,7 +45,7 @@ describe('enrolment with a join token', () => {
   it('a join token is one word with address, pin and secret, and only the hash of the secret is stored', async () => {
     const made = await rig.side.agents.createJoinToken({ nodeName: null, lifetimeSeconds: 60 }, operator)
     const content = JSON.parse(Buffer.from(made.secret.slice('lsj1.'.length), 'base64url').toString('utf8'))
-    expect(made.command).toBe(`sudo lockstep-agent enroll --join ${made.secret}`)
+    expect(made.command).toBe(`printf %s '${made.secret}' | sudo lockstep-agent enroll --join-file -`)
     expect(content.u).toBe(await rig.url())
     expect(content.f).toBe((await rig.pki.x509.roots())[0]?.fingerprint)
     expect(Buffer.from(content.s, 'base64url')).toHaveLength(32)

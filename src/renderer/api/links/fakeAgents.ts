@@ -123,7 +123,7 @@ export class FakeAgents {
     }
     this.#saveToken(token)
     const secret = `lsj1.${btoa(`${this.gateway().url} ${token.id}`).replaceAll('=', '')}`
-    return { token, secret, command: `sudo lockstep-agent enroll --join ${secret}` }
+    return { token, secret, command: `printf %s '${secret}' | sudo lockstep-agent enroll --join-file -` }
   }
 
   revokeToken(id: JoinTokenId): JoinToken {

@@ -115,12 +115,13 @@ describe('adding an agent', () => {
     expect(link.agents.settings).toEqual({ address: '10.0.0.5', port: 8443, names: ['10.0.0.5'] })
     fireEvent.click(screen.getByRole('button', { name: 'Create the token' }))
     await screen.findByText('Waiting for the agent…')
-    const command = screen.getByText(/^sudo lockstep-agent enroll --join lsj1\./).textContent ?? ''
+    const command =
+      screen.getByText(/^printf %s 'lsj1\.[^']+' \| sudo lockstep-agent enroll --join-file -$/).textContent ?? ''
     fireEvent.click(screen.getByRole('button', { name: 'Copy command for the host' }))
     await waitFor(() => expect(link.copied).toEqual([command]))
     link.agents.enroll(newToken(link))
     expect(await screen.findByText('Enrolled: db-export')).toBeDefined()
-    const secret = command.split(' ').at(-1) ?? ''
+    const secret = /'(.+)'/.exec(command)?.[1] ?? ''
     expect(secret).toMatch(/^lsj1\../)
     expect(document.body.innerHTML).not.toContain(secret)
     expect(location.hash).not.toContain(secret)

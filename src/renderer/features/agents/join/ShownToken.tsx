@@ -58,7 +58,7 @@ function Open({ newToken, token }: { readonly newToken: NewJoinToken; readonly t
         ). The host needs lockstep-agent, OpenSSH and rsync.
       </p>
       <p className="text-muted">
-        Others log in there? Then keep it out of the list of processes and the shell's history: run{' '}
+        The list of processes never shows it. To keep it out of the shell's history too, run{' '}
         <code className="text-12 text-text">sudo lockstep-agent enroll --join-file -</code> and give it the token alone{' '}
         <CopyButton text={newToken.secret} what="token alone" className="-my-1 align-middle" />
       </p>
