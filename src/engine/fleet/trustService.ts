@@ -194,7 +194,10 @@ export function createTrustService(dependencies: TrustServiceDependencies): Trus
     if (revoked.length === 0) return { revoked, krl, runs: 0 }
     const ids = new Set(revoked.map(({ id }) => id))
     for (const nodeId of forgetWhere(({ id }) => ids.has(id))) dependencies.sshPool.drop(nodeId)
-    return { revoked, krl, runs: await deliver(['krl'], options.by) }
+    const runs = await deliver(['krl'], options.by)
+    // A node goes on showing a host certificate that clients with the list refuse, until it has another.
+    if (revoked.some(({ purpose }) => purpose === 'host')) await deliver(['host-certificate'], options.by)
+    return { revoked, krl, runs }
   }
 
   return {

@@ -84,6 +84,20 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     await service.stop()
   })
 
+  it('F54 F55 a revoked certificate does not count: the node gets another before it is green', async () => {
+    const rig = await rigWith()
+    await rig.planOf('host-certificate', spec(rig))
+    await rig.run({ plan: 'host-certificate' })
+    const first = String(await serial(rig))
+    const [issued] = await rig.store.listCertificates({ serials: [first], nowMs: Date.now(), limit: 10 })
+    if (issued === undefined) throw new Error('the issue log does not have it')
+    await rig.pki.revocations.revoke([issued.id], { by: 'anna', reason: 'key copied' })
+    const run = await rig.run({ plan: 'host-certificate' })
+    expect(run.failure).toBeNull()
+    expect(String(await serial(rig))).not.toBe(first)
+    expect((await rig.freshNode()).hostCertificate?.serial).toBe(String(await serial(rig)))
+  })
+
   it('U4 a host key that nobody accepted is not signed', async () => {
     const rig = await rigWith({ sshd: { hostKeyTypes: ['ed25519', 'ecdsa'] } })
     await rig.planOf('host-certificate', { ...spec(rig), keyFile: at(rig, 'host_ecdsa.pub') })

@@ -8,7 +8,7 @@ import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
 import type { PlanOf } from '../../../../shared/model/plan.ts'
 import { HostName } from '../../../../shared/model/text.ts'
-import type { Authorities, CertificateAuthority } from '../../../ports.ts'
+import type { Authorities, CertificateAuthority, StoreReader } from '../../../ports.ts'
 import type { RemoteFile, SshdFacts } from '../../../sshd/inspect.ts'
 import type { PlanExecutor, StepContext, StepOutcome } from '../../executor.ts'
 import {
@@ -31,6 +31,7 @@ import {
 export interface HostCertificateDependencies extends SshdDependencies {
   readonly authority: CertificateAuthority
   readonly authorities: Authorities
+  readonly store: Pick<StoreReader, 'listCertificates'>
 }
 
 type HostContext = StepContext<PlanOf<'host-certificate'>>
@@ -148,6 +149,7 @@ async function push(dependencies: HostCertificateDependencies, context: HostCont
     key,
     signer: await signerOf(dependencies),
     nowMs: dependencies.clock.nowMs(),
+    revoked: await isRevoked(dependencies, present),
   })
   if (reason === null && fileOf(facts).content !== null)
     return pushSshd(dependencies, context, deliveryOf(context, Buffer.from(fileOf(facts).content ?? '', 'latin1')))
@@ -193,11 +195,29 @@ interface Judged {
   readonly key: PublicKeyLine
   readonly signer: string
   readonly nowMs: number
+  readonly revoked: boolean
+}
+
+/** By the issue log: clients that have our list refuse such a certificate, although the host authority signed it. */
+async function isRevoked(
+  { store, clock }: HostCertificateDependencies,
+  certificate: DecodedCertificate | null,
+): Promise<boolean> {
+  if (certificate === null) return false
+  const found = await store.listCertificates({
+    serials: [String(certificate.serial)],
+    authorityFingerprint: fingerprintOf(certificate.signerBlob),
+    standing: 'revoked',
+    nowMs: clock.nowMs(),
+    limit: 1,
+  })
+  return found.length > 0
 }
 
 /** Null: the certificate that lies there does (D14). */
-function reasonToSign(context: HostContext, { present, key, signer, nowMs }: Judged): string | null {
+function reasonToSign(context: HostContext, { present, key, signer, nowMs, revoked }: Judged): string | null {
   if (present === null) return 'there is none'
+  if (revoked) return 'it was revoked'
   if (!Buffer.from(present.subjectBlob).equals(key.blob)) return 'it is for another key'
   if (fingerprintOf(present.signerBlob) !== signer) return 'another authority signed it'
   const names = namesOf(context)
@@ -214,7 +234,13 @@ async function verify(dependencies: HostCertificateDependencies, context: HostCo
   const file = fileOf(facts)
   const certificate = readCertificate(file)
   const signer = await signerOf(dependencies)
-  const reason = reasonToSign(context, { present: certificate, key, signer, nowMs: dependencies.clock.nowMs() })
+  const reason = reasonToSign(context, {
+    present: certificate,
+    key,
+    signer,
+    nowMs: dependencies.clock.nowMs(),
+    revoked: await isRevoked(dependencies, certificate),
+  })
   if (certificate === null || reason !== null) return again(node, `What lies in ${file.path} does not do: ${reason}.`)
   const back = await readBack(dependencies, context, {
     ...deliveryOf(context, Buffer.from(file.content ?? '', 'latin1')),
