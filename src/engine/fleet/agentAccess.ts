@@ -31,6 +31,8 @@ export interface PresentedIdentity {
   readonly agentId: AgentId
   /** Lower-case hexadecimal without leading zeros. */
   readonly serial: string
+  /** End of the certificate, epoch ms: TLS has looked at it when the connection was made, which may be long ago. */
+  readonly validBefore: number
   /** Remote address of the connection. */
   readonly from: string
 }
@@ -60,14 +62,15 @@ const sshMarginSeconds = 1_800
 function refused(): AppError {
   return new AppError(
     'UNAUTHORIZED',
-    'This certificate does not count here: the agent was revoked or removed, or has a newer certificate. Enroll again with a new join token.',
+    'This certificate does not count here: it has ended, the agent was revoked or removed, or it has a newer certificate. Enroll again with a new join token.',
   )
 }
 
 export function createAgentAccess(dependencies: AgentAccessDependencies): AgentAccess {
   const { store, clock, x509, authority, contacts, config } = dependencies
 
-  async function authenticate({ agentId, serial }: PresentedIdentity): Promise<Agent> {
+  async function authenticate({ agentId, serial, validBefore }: PresentedIdentity): Promise<Agent> {
+    if (clock.nowMs() >= validBefore) throw refused()
     const agent = await store.getAgent(agentId)
     if (agent?.status !== 'active') throw refused()
     const credentials = await readCredentials(store, agentId)

@@ -192,7 +192,10 @@ interface NewNode {
   readonly abandonRuns: (agent: Agent) => Promise<void>
 }
 
-/** The node the agent stands for: a new one, or one that waits for an agent. */
+/**
+ * The node the agent stands for: a new one, or one that waits for an agent. Only a person who made the token for it puts
+ * a host into the place of another: a host says of itself what it likes, and would get principals and plans of that node.
+ */
 async function nodeFor(transaction: StoreTransaction, wanted: NewNode): Promise<FleetNode> {
   const name = nameOf(wanted)
   const known = await transaction.findNodeByName(name)
@@ -205,6 +208,13 @@ async function nodeFor(transaction: StoreTransaction, wanted: NewNode): Promise<
     throw new AppError(
       'CONFLICT',
       `There is a node "${name}" that the console pushes to. Make a join token for another name, or remove that node.`,
+      { data: { node: name } },
+    )
+  }
+  if (wanted.nodeName === null) {
+    throw new AppError(
+      'CONFLICT',
+      `There is a node "${name}" already. To put this host into its place, make a join token that says this name.`,
       { data: { node: name } },
     )
   }
@@ -225,7 +235,8 @@ async function takeOver(
   const agents = await transaction.listAgents()
   const active = agents.filter((agent) => agent.nodeId === node.id && agent.status === 'active')
   for (const agent of active) {
-    if (agent.lastSeenAt !== null && agent.certificate.validBefore > nowMs) {
+    const spoke = agent.lastSeenAt !== null || agent.sshCertificate !== null
+    if (spoke && agent.certificate.validBefore > nowMs) {
       throw new AppError(
         'CONFLICT',
         `Node "${node.name}" has an agent already (on ${agent.hostname}). Revoke it first, then enroll again.`,
@@ -237,12 +248,15 @@ async function takeOver(
   }
 }
 
+/** What hosts are called in practice: nothing that means something in a filter, a shell or a terminal. */
+const plainHostName = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/
+
 function nameOf({ request, nodeName }: NewNode): string {
   const name = DisplayName.safeParse(nodeName ?? request.hostname)
-  if (name.success) return name.data
+  if (name.success && (nodeName !== null || plainHostName.test(name.data))) return name.data
   throw new AppError(
     'INVALID_INPUT',
-    `hostname: "${request.hostname}" cannot name a node. Make a join token that says the name.`,
+    `hostname: ${JSON.stringify(request.hostname)} cannot name a node. Make a join token that says the name.`,
     { data: { field: 'hostname' } },
   )
 }

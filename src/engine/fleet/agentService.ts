@@ -38,6 +38,16 @@ export interface AgentServiceDependencies {
   readonly abandonRuns: (transaction: StoreTransaction, agent: Agent, by: string) => Promise<void>
 }
 
+interface Ending {
+  readonly reason: string
+  readonly operator: string
+}
+
+/** A certificate of the agent was signed between our look and our transaction. */
+class SignedMeanwhile extends Error {}
+
+const mostTries = 5
+
 export function createAgentService(dependencies: AgentServiceDependencies): AgentService {
   const { store, clock, contacts, gateway, revocations } = dependencies
 
@@ -50,26 +60,49 @@ export function createAgentService(dependencies: AgentServiceDependencies): Agen
   async function revoke(reference: string, reason: string, operator: string): Promise<Agent> {
     const agent = await resolveAgent(store, reference)
     if (agent.status === 'revoked') return agent
-    const live = await liveSshCertificates(agent)
-    const end = (transaction: StoreTransaction) => endAgent(transaction, agent.id, { reason, operator })
-    // With its SSH certificates in one transaction: half a revocation would look like a whole one.
-    if (live.length === 0) await store.transact(end)
-    else await revocations.revoke(live, { by: operator, reason, alongside: end })
+    await endWithCertificates(agent, { reason, operator })
     contacts.forget(agent.id)
     gateway.disconnect(agent.id)
     return (await store.getAgent(agent.id)) ?? { ...agent, status: 'revoked' }
   }
 
-  async function liveSshCertificates({ nodeId }: Agent): Promise<CertificateId[]> {
+  /**
+   * With its SSH certificates in one transaction: half a revocation would look like a whole one. Should one have been
+   * signed since we looked, all begins anew; what is signed after that transaction is handed to nobody.
+   */
+  async function endWithCertificates(agent: Agent, why: Ending): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      const live = await liveSshCertificates(store, agent)
+      const end = async (transaction: StoreTransaction): Promise<void> => {
+        if (tries < mostTries && (await liveSshCertificates(transaction, agent)).length > 0) throw new SignedMeanwhile()
+        await endAgent(transaction, agent.id, why)
+      }
+      try {
+        if (live.length === 0) await store.transact(end)
+        else await revocations.revoke(live, { by: why.operator, reason: why.reason, alongside: end })
+        break
+      } catch (error) {
+        if (!(error instanceof SignedMeanwhile)) throw error
+      }
+    }
+    // Only after it asked for one after the other all the time: now it gets none any more.
+    const late = await liveSshCertificates(store, agent)
+    if (late.length > 0) await revocations.revoke(late, { by: why.operator, reason: why.reason })
+  }
+
+  async function liveSshCertificates(
+    reader: Pick<StoreReader, 'listCertificates'>,
+    { nodeId }: Agent,
+  ): Promise<CertificateId[]> {
     const nowMs = clock.nowMs()
-    const live = await store.listCertificates({ nodeId, purposes: ['agent'], standing: 'live', nowMs, limit: 10_000 })
+    const live = await reader.listCertificates({ nodeId, purposes: ['agent'], standing: 'live', nowMs, limit: 10_000 })
     return live.map((certificate) => certificate.id)
   }
 
   async function endAgent(
     transaction: StoreTransaction,
     agentId: AgentId,
-    { reason, operator }: { readonly reason: string; readonly operator: string },
+    { reason, operator }: Ending,
   ): Promise<void> {
     const agent = await transaction.getAgent(agentId)
     if (agent === null) throw notFound(agentId)

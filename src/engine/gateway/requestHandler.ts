@@ -86,7 +86,8 @@ export function createRequestHandler(dependencies: RequestHandlerDependencies): 
   async function prove(socket: TLSSocket, from: string): Promise<Pick<AgentCall, 'agent' | 'serial'>> {
     const { agentId, certificate } = identityOf(socket)
     const serial = serialOf(certificate)
-    return { agent: await services.access.authenticate({ agentId, serial, from }), serial }
+    const validBefore = certificate.validToDate.getTime()
+    return { agent: await services.access.authenticate({ agentId, serial, validBefore, from }), serial }
   }
 }
 

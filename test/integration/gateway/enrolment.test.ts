@@ -1,5 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { AgentContacts } from '../../../src/engine/fleet/agentContacts.ts'
+import { createAgentService } from '../../../src/engine/fleet/agentService.ts'
+import { createIdSource } from '../../../src/platform/ids.ts'
 import { agentApiPaths } from '../../../src/shared/agentApi/index.ts'
 import { aNode } from '../../fakes/aNode.ts'
 import {
@@ -122,6 +125,68 @@ describe('enrolment with a join token', () => {
     expect(second.nodeId).toBe(first.nodeId)
     expect((await rig.agent('vm-1')).id).toBe(second.agentId)
     expect((await rig.store.listNodes()).map((node) => node.name)).toEqual(['vm-1'])
+  })
+
+  it('a token for any host puts nobody into the place of a node by a claimed host name', async () => {
+    const first = await rig.enroll('vm-1')
+    await rig.call('POST', agentApiPaths.heartbeat, { identity: first, body: aHeartbeat() })
+    await rig.side.agents.revoke('vm-1', 'host was rebuilt', operator)
+    const open = await rig.token(null)
+    const refused = await tryToken(open, { hostname: 'vm-1' })
+    expect([refused.status, refused.body.error.code]).toEqual([409, 'CONFLICT'])
+    expect((await rig.store.getAgent(first.agentId))?.status).toBe('revoked')
+    expect((await tryToken(open, { hostname: 'vm-2' })).status).toBe(201)
+    expect((await rig.enroll('vm-1')).nodeId).toBe(first.nodeId)
+  })
+
+  it.each([
+    ['a pattern', '*'],
+    ['a quote', 'vm"1'],
+    ['words', 'vm 1'],
+    ['a command', 'vm$(id)'],
+    ['text from right to left', 'vm\u202e1'],
+    ['an escape of a terminal', 'vm\u009b1'],
+  ])('a host that calls itself %s names no node', async (_what, hostname) => {
+    const refused = await tryToken(await rig.token(null), { hostname })
+    expect([refused.status, refused.body.error.code]).toEqual([400, 'INVALID_INPUT'])
+  })
+
+  it('a certificate that is signed while its agent is revoked does not outlive the agent', async () => {
+    const agent = await rig.enroll('vm-1')
+    const ask = () =>
+      rig.call('POST', agentApiPaths.sshCertificate, {
+        identity: agent,
+        body: { publicKey: agent.sshPublicKey, minValidSeconds: 60 },
+      })
+    expect((await ask()).status).toBe(200)
+    const late: string[] = []
+    const agents = createAgentService({
+      store: rig.store,
+      clock: rig.clock,
+      ids: createIdSource(rig.clock),
+      contacts: new AgentContacts(),
+      gateway: rig.side.gateway,
+      abandonRuns: async () => undefined,
+      revocations: {
+        revoke: async (ids, options) => {
+          if (late.length === 0) late.push((await ask()).body.serial)
+          return rig.pki.revocations.revoke(ids, options)
+        },
+      },
+    })
+    await agents.revoke('vm-1', 'stolen', operator)
+    expect(late).toEqual([expect.any(String)])
+    const issued = await rig.store.listCertificates({ nodeId: agent.nodeId, nowMs: Date.now(), limit: 10 })
+    expect(issued).toHaveLength(2)
+    expect(issued.filter(({ revocation }) => revocation === null)).toEqual([])
+    expect((await ask()).status).toBe(401)
+  })
+
+  it('a host that took an SSH certificate and never reported is not replaced in silence', async () => {
+    const first = await rig.enroll('vm-1')
+    const body = { publicKey: first.sshPublicKey, minValidSeconds: 60 }
+    await rig.call('POST', agentApiPaths.sshCertificate, { identity: first, body })
+    await expect(rig.enroll('vm-1')).rejects.toThrow('409')
   })
 
   it('an enrolment whose answer was lost is done again with another token', async () => {
