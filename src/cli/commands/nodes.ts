@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { AppError } from '../../shared/errors.ts'
-import { NodeInput, NodeKind, NodePatch, SshdControl } from '../../shared/model/node.ts'
+import { NodeInput, NodeKind, type NodeLogin, NodePatch, SshdControl } from '../../shared/model/node.ts'
 import type { CliContext, Runner } from '../context.ts'
 import { parseInput } from '../errors.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
@@ -24,6 +24,8 @@ interface NodeOptions {
   readonly sshdConfig?: string
   readonly sshdPidFile?: string
   readonly sudo?: SshdControl['sudo']
+  readonly staticKey?: string
+  readonly certificate?: boolean
 }
 
 interface AddOptions extends NodeOptions {
@@ -48,6 +50,8 @@ const withNodeOptions = (command: Command): Command =>
     .option('--sshd-config <file>', 'where its sshd is configured (default: /etc/ssh/sshd_config)')
     .option('--sshd-pid-file <file>', 'reload sshd by SIGHUP to the process in this file, not through systemd')
     .option('--sudo <when>', 'auto: unless the login user is root; never', wordOf(SshdControl.shape.sudo.unwrap()))
+    .option('--static-key <file>', 'log in with this private key, where certificates are not possible yet')
+    .option('--certificate', 'log in with certificates of our authority (the default)')
 
 export function addNodeCommands(program: Command, run: Runner): void {
   const nodes = program.command('nodes').alias('node').description('the machines of the fleet')
@@ -106,7 +110,8 @@ export function addNodeCommands(program: Command, run: Runner): void {
 }
 
 async function add(context: CliContext, options: AddOptions): Promise<void> {
-  const { acceptHostKey, hostKeyLater = false, label, sshdConfig, sshdPidFile, sudo, ...fields } = options
+  const { acceptHostKey, hostKeyLater = false, label, sshdConfig, sshdPidFile, sudo, ...rest } = options
+  const fields = withLogin(rest)
   const sshd = sshdOf({ sshdConfig, sshdPidFile, sudo })
   const node = parseInput(NodeInput, { ...fields, labels: label ?? {}, sshd }, 'The node cannot be registered')
   if (hostKeyLater && acceptHostKey !== undefined) {
@@ -117,6 +122,18 @@ async function add(context: CliContext, options: AddOptions): Promise<void> {
     context.output.value(await client.nodes.add({ node, hostKeys }), renderNode)
     if (hostKeyLater) context.output.note('No host key is trusted yet: lockstep nodes accept-host-key NODE SHA256:…')
   })
+}
+
+/** @throws AppError INVALID_INPUT when both kinds of login are asked for */
+function withLogin<Fields extends Pick<NodeOptions, 'staticKey' | 'certificate'>>({
+  staticKey,
+  certificate,
+  ...fields
+}: Fields): Omit<Fields, 'staticKey' | 'certificate'> & { readonly login?: NodeLogin } {
+  if (staticKey !== undefined && certificate === true)
+    throw new AppError('INVALID_INPUT', 'Either --static-key or --certificate, not both.')
+  if (staticKey !== undefined) return { ...fields, login: { kind: 'static-key', keyFile: staticKey } }
+  return certificate === true ? { ...fields, login: { kind: 'certificate' } } : fields
 }
 
 /** How its sshd is managed: what was given, over what is known. */
@@ -146,7 +163,8 @@ async function importFile({ withEngine, output }: CliContext, file: string): Pro
 }
 
 async function update({ withEngine, output }: CliContext, node: string, options: UpdateOptions): Promise<void> {
-  const { label, removeLabel, sshdConfig, sshdPidFile, sudo, ...fields } = options
+  const { label, removeLabel, sshdConfig, sshdPidFile, sudo, ...rest } = options
+  const fields = withLogin(rest)
   const changesSshd = sshdConfig !== undefined || sshdPidFile !== undefined || sudo !== undefined
   const changesLabels = label !== undefined || removeLabel !== undefined
   if (!changesLabels && !changesSshd && Object.keys(fields).length === 0) {

@@ -14,11 +14,15 @@ export function renderNodes(nodes: readonly FleetNode[]): string {
       node.kind,
       `${node.address}:${node.port}`,
       { text: node.status, paint: paintNodeStatus(node.status) },
-      computeTile(node, nowMs).short,
+      withKeyMark(node, computeTile(node, nowMs).short),
       isoTimeOr(node.lastSyncAt, 'never'),
     ]),
   )
 }
+
+/** Never without it, however green the node is (D9). */
+const withKeyMark = ({ login }: FleetNode, short: string): Cell | string =>
+  login.kind === 'static-key' ? { text: `${short}, static key`, paint: waiting } : short
 
 /** Everything about one node; the cause first where there is one. */
 export function renderNode(node: FleetNode): string {
@@ -27,7 +31,10 @@ export function renderNode(node: FleetNode): string {
     ['node', node.name],
     ['id', node.id],
     ['kind', node.kind],
-    ['login', `${node.user}@${node.address}:${node.port} as ${node.principal}`],
+    [
+      'login',
+      `${node.user}@${node.address}:${node.port}${node.login.kind === 'certificate' ? ` as ${node.principal}` : ''}`,
+    ],
     ['status', { text: node.status, paint: paintNodeStatus(node.status) }],
     ['shows', { text: tile.fill, paint: tile.fill === 'in-step' ? good : waiting }],
     ['why', tile.diagnosis === null ? null : { text: tile.diagnosis.sentence, paint: bad }],
@@ -77,7 +84,8 @@ function reachabilityCell(reachability: Reachability): Cell {
   }
 }
 
-function certificateWords({ certificate }: FleetNode): string {
+function certificateWords({ certificate, login }: FleetNode): Cell | string {
+  if (login.kind === 'static-key') return { text: `none: static key ${login.keyFile}`, paint: waiting }
   if (certificate === null) return 'none yet'
   const proof = certificate.acceptedAt === null ? 'not proven' : `accepted ${isoTime(certificate.acceptedAt)}`
   return `serial ${certificate.serial}, until ${isoTime(certificate.validBefore)}, ${proof}`

@@ -24,7 +24,7 @@ export function diagnoseStaticKey({ name, keyFile }: KeyFileOf, problem: StaticK
     sentence: `We cannot log in to ${name}: its private key ${keyFile} on this machine ${why}. ${next}`,
     short,
     evidence: [`key file: ${keyFile}`, ...evidence],
-    nextAction: { kind: 'edit-node', label: 'Name another key' },
+    nextAction: { kind: 'resync', label: 'Try again' },
     transient: false,
   }
 }

@@ -9,8 +9,8 @@ import { computeTile } from './health.ts'
  *   factor     = "not" factor | "(" expression ")" | condition
  *   condition  = field ":" value | value
  *
- * A value may hold `*` and may be quoted. A bare value matches the name. Fields: name, kind, address, user, status,
- * tile, plan and label.<key>. An empty text and `*` mean every node.
+ * A value may hold `*` and may be quoted. A bare value matches the name. Fields: name, kind, address, user, login
+ * (`certificate` or `static-key`), status, tile, plan and label.<key>. An empty text and `*` mean every node.
  */
 
 export type Filter =
@@ -34,7 +34,7 @@ type Token =
     }
   | { readonly kind: '(' | ')'; readonly position: number }
 
-const knownFields = ['name', 'kind', 'address', 'user', 'status', 'tile', 'plan'] as const
+const knownFields = ['name', 'kind', 'address', 'user', 'login', 'status', 'tile', 'plan'] as const
 
 class FilterError extends Error {
   readonly position: number
@@ -191,6 +191,7 @@ function valuesOf(node: FleetNode, field: string, nowMs: number): readonly strin
     return value === undefined ? [] : [value]
   }
   if (field === 'plan') return node.plans.map((plan) => plan.planName)
+  if (field === 'login') return [node.login.kind]
   if (field === 'tile') return [computeTile(node, nowMs).fill]
   const value = node[field as 'name' | 'kind' | 'address' | 'user' | 'status']
   return [value]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { aNode } from '../../../test/fakes/aNode.ts'
-import { computeTile, countFills } from './health.ts'
+import { computeTile, countFills, countKeySharers } from './health.ts'
 
 const planId = '01900000-0000-7000-8000-0000000000aa'
 const runId = '01900000-0000-7000-8000-0000000000bb'
@@ -87,6 +87,19 @@ describe('tile (N1)', () => {
       acceptedAt: null,
     }
     expect(computeTile(aNode({ certificate }), nowMs).certificate.level).toBe(level)
+  })
+
+  it('D9 a node with a static key is marked, and may be green', () => {
+    const login = { kind: 'static-key', keyFile: '/keys/fleet' }
+    const tile = computeTile(aNode({ ...inStep, login, certificate: null }), nowMs)
+    expect(tile).toMatchObject({ fill: 'in-step', certificate: { level: 'static-key', shareLeft: 1 } })
+  })
+
+  it('D9 S1.88 a key is shared when several nodes name the same file', () => {
+    const withKey = (keyFile: string) => aNode({ login: { kind: 'static-key', keyFile } })
+    const nodes = [withKey('/keys/fleet'), withKey('/keys/fleet'), withKey('/keys/own'), aNode()]
+    expect(countKeySharers(nodes, '/keys/fleet')).toBe(2)
+    expect(countKeySharers(nodes, '/keys/own')).toBe(1)
   })
 
   it('counts each node once', () => {

@@ -13,7 +13,8 @@ export const tileFills = [
 ] as const
 export type TileFill = (typeof tileFills)[number]
 
-export type CertificateLevel = 'none' | 'ok' | 'soon' | 'critical' | 'expired'
+/** `static-key`: no certificate and none wanted; it never ends, which is no good news (D9). */
+export type CertificateLevel = 'none' | 'static-key' | 'ok' | 'soon' | 'critical' | 'expired'
 
 /** Everything a tile draws; computed by the same function in the engine and on the page (N1). */
 export interface Tile {
@@ -24,7 +25,7 @@ export interface Tile {
   readonly locked: boolean
   readonly certificate: {
     readonly level: CertificateLevel
-    /** Share of its life that is left, 0 to 1. */
+    /** Share of its life that is left, 0 to 1; 1 for a static key. */
     readonly shareLeft: number
     readonly remainingMs: number
   }
@@ -40,6 +41,7 @@ const hourMs = 3_600_000
 const tenMinutesMs = 600_000
 
 function certificateOf(node: FleetNode, nowMs: number): Tile['certificate'] {
+  if (node.login.kind === 'static-key') return { level: 'static-key', shareLeft: 1, remainingMs: 0 }
   const certificate = node.certificate
   if (certificate === null) return { level: 'none', shareLeft: 0, remainingMs: 0 }
   const remainingMs = Math.max(0, certificate.validBefore - nowMs)
@@ -113,4 +115,18 @@ export function countFills(nodes: Iterable<FleetNode>, nowMs: number): Record<Ti
   const counts = Object.fromEntries(tileFills.map((fill) => [fill, 0])) as Record<TileFill, number>
   for (const node of nodes) counts[computeTile(node, nowMs).fill] += 1
   return counts
+}
+
+/** How many nodes log in with the key in this file: one is a key of its own, more share it (S1.88, S2). */
+export function countKeySharers(nodes: Iterable<FleetNode>, keyFile: string): number {
+  let count = 0
+  for (const { login } of nodes) if (login.kind === 'static-key' && login.keyFile === keyFile) count += 1
+  return count
+}
+
+/** How many nodes log in with a static key of any kind. */
+export function countStaticKeys(nodes: Iterable<FleetNode>): number {
+  let count = 0
+  for (const { login } of nodes) if (login.kind === 'static-key') count += 1
+  return count
 }

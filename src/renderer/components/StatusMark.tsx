@@ -126,6 +126,15 @@ export function FillMark({ fill, colour, ...rest }: MarkProps & { readonly fill:
   return <Mark shape={fillShapes[fill]} word={fillWords[fill]} colour={colour ?? fillTextClass[fill]} {...rest} />
 }
 
+/** Nine dots, as on the map: a node that we log in to with a static key (D9). */
+export function StaticKeyMark(props: MarkProps) {
+  const at = [1, 5, 9]
+  const dots = at.flatMap((x) =>
+    at.map((y) => <rect key={`${x} ${y}`} x={x} y={y} width="2" height="2" fill="currentColor" />),
+  )
+  return <Mark shape={dots} word="static key" colour="text-pending" {...props} />
+}
+
 /** The status of a run. */
 export function RunMark({ status, ...rest }: MarkProps & { readonly status: RunStatus }) {
   return <Mark shape={runShapes[status]} word={runStatusWords[status]} colour={runColours[status]} {...rest} />

@@ -39,7 +39,8 @@ export function NodeCertificates() {
   const link = useLink()
   const stale = useStale()
   const rows = useMemo(() => [...nodes.values()].filter((node) => node.transport === 'push'), [nodes])
-  const chosen = rows.filter((node) => selected.has(node.id))
+  // A static key has nothing to renew; its node stays in the list, marked.
+  const chosen = rows.filter((node) => selected.has(node.id) && node.login.kind === 'certificate')
   const toggle = useCallback(
     (node: FleetNode): void =>
       setSelected((before) => {
@@ -67,7 +68,7 @@ export function NodeCertificates() {
     setSelected(
       new Set(
         rows
-          .filter((node) => !['ok', 'none'].includes(computeTile(node, nowMs).certificate.level))
+          .filter((node) => !['ok', 'none', 'static-key'].includes(computeTile(node, nowMs).certificate.level))
           .map((node) => node.id),
       ),
     )
@@ -81,7 +82,13 @@ export function NodeCertificates() {
   return (
     <div className={classNames('flex h-full flex-col', stale && 'stale')}>
       <div className="flex h-10 shrink-0 items-center gap-2 border-b px-4">
-        <Button size="small" variant="quiet" onClick={() => setSelected(new Set(rows.map((node) => node.id)))}>
+        <Button
+          size="small"
+          variant="quiet"
+          onClick={() =>
+            setSelected(new Set(rows.filter(({ login }) => login.kind === 'certificate').map(({ id }) => id)))
+          }
+        >
           Choose all
         </Button>
         <Button size="small" variant="quiet" onClick={chooseUrgent}>
@@ -185,6 +192,7 @@ function useColumns(selected: ReadonlySet<NodeId>, toggle: (node: FleetNode) => 
 
 const levelClass = {
   none: 'bg-line-strong',
+  'static-key': 'bg-pending',
   ok: 'bg-accent',
   soon: 'bg-pending',
   critical: 'bg-error',
@@ -202,14 +210,20 @@ function TimeLeft({ node }: { readonly node: FleetNode }) {
       </span>
       <span
         className={classNames(
-          level === 'critical' || level === 'expired' ? 'text-error' : level === 'soon' ? 'text-pending' : 'text-text',
+          level === 'critical' || level === 'expired'
+            ? 'text-error'
+            : level === 'soon' || level === 'static-key'
+              ? 'text-pending'
+              : 'text-text',
         )}
       >
         {level === 'none'
           ? 'none'
           : level === 'expired'
             ? 'expired'
-            : formatDuration(Math.floor(remainingMs / 1000) * 1000)}
+            : level === 'static-key'
+              ? 'static key'
+              : formatDuration(Math.floor(remainingMs / 1000) * 1000)}
       </span>
     </span>
   )
@@ -217,6 +231,7 @@ function TimeLeft({ node }: { readonly node: FleetNode }) {
 
 function Standing({ node }: { readonly node: FleetNode }) {
   const now = useNow(10_000)
+  if (node.login.kind === 'static-key') return <span className="text-pending">not used</span>
   const standing = standingOf(node, now)
   return (
     <span className={standing === 'issued' ? 'text-pending' : standing === 'expired' ? 'text-error' : 'text-muted'}>

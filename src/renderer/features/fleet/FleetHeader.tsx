@@ -6,9 +6,10 @@ import { classNames } from '../../components/classNames.ts'
 import { formatCount } from '../../components/format.ts'
 import { IconButton } from '../../components/IconButton.tsx'
 import { KeyHint } from '../../components/KeyHint.tsx'
-import { FillMark, fillWords } from '../../components/StatusMark.tsx'
+import { FillMark, fillWords, StaticKeyMark } from '../../components/StatusMark.tsx'
 import { overlays } from '../../stores/overlays.ts'
 import { displayKeys } from '../shortcuts/useGlobalShortcuts.ts'
+import { staticKeyFilter } from './drawer/StaticKeySection.tsx'
 import { FilterField } from './FilterField.tsx'
 import type { GroupBy } from './fleetQuery.ts'
 import type { FillBy } from './map/styles.ts'
@@ -19,6 +20,8 @@ interface FleetHeaderProps {
   /** What is counted is the last known state. */
   readonly stale: boolean
   readonly counts: Readonly<Record<TileFill, number>>
+  /** Nodes that we log in to with a static key: said whatever the map shows (D9). */
+  readonly staticKeys: number
   readonly filter: string
   readonly parsed: FilterResult
   readonly view: 'map' | 'table'
@@ -55,6 +58,7 @@ export function FleetHeader(props: FleetHeaderProps) {
         {countOrder.map((fill) => (
           <FillCount key={fill} fill={fill} count={counts[fill]} active={filter === `tile:${fill}`} onQuery={onQuery} />
         ))}
+        <StaticKeyCount count={props.staticKeys} active={filter === staticKeyFilter} onQuery={onQuery} />
       </fieldset>
       {filter !== '' && props.parsed.ok && (
         <p role="status" className="text-muted">
@@ -142,6 +146,28 @@ function FillCount({
     >
       <FillMark fill={fill} />
       <strong className="font-semibold text-text">{formatCount(count)}</strong> {fillWords[fill]}
+    </CountButton>
+  )
+}
+
+function StaticKeyCount({
+  count,
+  active,
+  onQuery,
+}: {
+  readonly count: number
+  readonly active: boolean
+  readonly onQuery: FleetHeaderProps['onQuery']
+}) {
+  if (count === 0 && !active) return null
+  return (
+    <CountButton
+      active={active}
+      onClick={() => onQuery({ filter: active ? undefined : staticKeyFilter })}
+      label={`${formatCount(count)} with a static key`}
+    >
+      <StaticKeyMark />
+      <strong className="font-semibold text-text">{formatCount(count)}</strong> static key
     </CountButton>
   )
 }

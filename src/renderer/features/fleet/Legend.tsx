@@ -1,6 +1,6 @@
 import { useMemo } from 'react'
 import type { FleetNode } from '../../../shared/model/node.ts'
-import { FillMark } from '../../components/StatusMark.tsx'
+import { FillMark, StaticKeyMark } from '../../components/StatusMark.tsx'
 import { useNow } from '../../stores/clock.ts'
 import { krlStandings } from '../certificates/krl/coverage.ts'
 import { krlMarks } from '../certificates/krl/krlWords.ts'
@@ -41,6 +41,7 @@ export function Legend({ nodes, fill }: { readonly nodes: readonly FleetNode[]; 
 function LegendMark({ by, at }: { readonly by: FillBy; readonly at: number }) {
   if (by === 'krl') return <FillMark fill={krlMarks[krlStandings[at] ?? 'none']} />
   const level = certificateLevels[at] ?? 'none'
+  if (level === 'static-key') return <StaticKeyMark />
   return <FillMark fill={markOf[level]} {...(level === 'expired' ? { colour: 'text-error' } : {})} />
 }
 

@@ -69,7 +69,10 @@ const columns: readonly Column<NodeRow>[] = [
     width: '108px',
     align: 'right',
     cell: ({ tile }) => <span className={certificateClass(tile)}>{certificateWords(tile)}</span>,
-    sortValue: ({ tile }) => (tile.certificate.level === 'none' ? null : tile.certificate.remainingMs),
+    sortValue: ({ tile }) =>
+      tile.certificate.level === 'none' || tile.certificate.level === 'static-key'
+        ? null
+        : tile.certificate.remainingMs,
   },
   {
     id: 'attempt',
@@ -83,7 +86,7 @@ const columns: readonly Column<NodeRow>[] = [
 const certificateClass = ({ certificate }: Tile): string =>
   certificate.level === 'ok'
     ? ''
-    : certificate.level === 'soon'
+    : certificate.level === 'soon' || certificate.level === 'static-key'
       ? 'text-pending'
       : certificate.level === 'none'
         ? 'text-faint'

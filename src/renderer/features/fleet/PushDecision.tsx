@@ -14,6 +14,8 @@ export interface PushQuestion {
   readonly nodes: readonly FleetNode[]
   /** All that the filter means and a push may reach. */
   readonly everyShown?: boolean
+  /** Selected, but with a static key: nothing to renew. */
+  readonly leftOut?: number
 }
 
 interface PushDecisionProps {
@@ -52,7 +54,7 @@ export function PushDecision({ question, total, filter, onClose, onStarted }: Pu
       open
       onClose={onClose}
       title={kind === 'resync' ? `Resync ${radius}?` : `Renew the certificates of ${radius}?`}
-      blastRadius={<Radius nodes={nodes} radius={radius} />}
+      blastRadius={<Radius nodes={nodes} radius={radius} leftOut={question.leftOut ?? 0} />}
       effect={
         kind === 'resync'
           ? resyncEffect(nodes)
@@ -94,7 +96,15 @@ function resyncEffect(nodes: readonly FleetNode[]): string {
 
 const shownNames = 6
 
-function Radius({ nodes, radius }: { readonly nodes: readonly FleetNode[]; readonly radius: string }) {
+function Radius({
+  nodes,
+  radius,
+  leftOut,
+}: {
+  readonly nodes: readonly FleetNode[]
+  readonly radius: string
+  readonly leftOut: number
+}) {
   const unreachable = nodes.filter((node) => node.reachability.status === 'unreachable').length
   const names = nodes.slice(0, shownNames).map((node) => node.name)
   const more = nodes.length - names.length
@@ -105,6 +115,11 @@ function Radius({ nodes, radius }: { readonly nodes: readonly FleetNode[]; reado
         <p className="text-muted">
           {names.join(', ')}
           {more > 0 && ` and ${formatCount(more)} more`}
+        </p>
+      )}
+      {leftOut > 0 && (
+        <p className="text-pending">
+          {plural(leftOut, 'node logs', 'nodes log')} in with a static key: nothing to renew, left out.
         </p>
       )}
       {unreachable > 0 && (

@@ -30,6 +30,8 @@ export const cli = {
   storageApply: (node: string, settings: StorageSettings): string =>
     `lockstep storage apply ${shellQuote(node)}${storageOptions(settings)}`,
   storageUndo: (node: string): string => `lockstep storage undo ${shellQuote(node)}`,
+  exportUserAuthority: 'lockstep ca export',
+  toCertificate: (node: string): string => `lockstep nodes update ${shellQuote(node)} --certificate`,
   doctor: (node: string): string => `lockstep doctor ${shellQuote(node)}`,
   check: (node: string): string => `lockstep nodes check ${shellQuote(node)}`,
   acceptHostKey: (node: string, fingerprint: string): string =>

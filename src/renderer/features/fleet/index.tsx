@@ -1,5 +1,5 @@
 import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
-import { countFills } from '../../../core/fleet/health.ts'
+import { countFills, countStaticKeys } from '../../../core/fleet/health.ts'
 import type { NodeId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import { useLink } from '../../api/LinkContext.tsx'
@@ -30,6 +30,13 @@ import { SelectionBar } from './SelectionBar.tsx'
 import { useFill } from './useFill.ts'
 
 const noSelection: ReadonlySet<NodeId> = new Set()
+
+/** A static key has nothing to renew. Where there is nothing else, the engine says so in its own words. */
+function reachOf(kind: PushQuestion['kind'], nodes: readonly FleetNode[]): Pick<PushQuestion, 'nodes' | 'leftOut'> {
+  const withCertificate = nodes.filter(({ login }) => login.kind === 'certificate')
+  if (kind === 'resync' || withCertificate.length === 0) return { nodes }
+  return { nodes: withCertificate, leftOut: nodes.length - withCertificate.length }
+}
 
 /** The fleet: one map, or one table, of every node that the filter means. What is shown is all in the address. */
 export function View({ route }: ViewProps) {
@@ -71,14 +78,15 @@ function useFleetQuery(route: ViewProps['route'], nodes: FleetProps['nodes']) {
   const shown = useMemo(() => filterNodes(sorted, parseFilter(deferredFilter), engineNowMs()), [sorted, deferredFilter])
   const groups = useMemo(() => groupNodes(shown, groupBy), [shown, groupBy])
   const counts = useMemo(() => countFills(nodes.values(), engineNowMs()), [nodes])
+  const staticKeys = useMemo(() => countStaticKeys(nodes.values()), [nodes])
   const labels = useMemo(() => labelKeys(nodes.values()), [nodes])
-  return { filter, groupBy, parsed, shown, groups, counts, labels }
+  return { filter, groupBy, parsed, shown, groups, counts, staticKeys, labels }
 }
 
 function Fleet({ route, nodes, onAdd }: FleetProps) {
   const link = useLink()
   const stale = useStale()
-  const { filter, groupBy, parsed, shown, groups, counts, labels } = useFleetQuery(route, nodes)
+  const { filter, groupBy, parsed, shown, groups, counts, staticKeys, labels } = useFleetQuery(route, nodes)
   const [selected, setSelected] = useState<ReadonlySet<NodeId>>(noSelection)
   const [focusedId, setFocusedId] = useState<NodeId | null>(null)
   const [question, setQuestion] = useState<PushQuestion | null>(null)
@@ -110,7 +118,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
   }
   const ask = (kind: PushQuestion['kind']): void => {
     const reached = targets()
-    if (reached.length > 0 && !stale) setQuestion({ kind, nodes: reached })
+    if (reached.length > 0 && !stale) setQuestion({ kind, ...reachOf(kind, reached) })
   }
   const focusMain = (): void => area.current?.querySelector<HTMLElement>('[data-fleet-map], [role="grid"]')?.focus()
   useShortcuts([
@@ -161,6 +169,7 @@ function Fleet({ route, nodes, onAdd }: FleetProps) {
         shown={shown.length}
         stale={stale}
         counts={counts}
+        staticKeys={staticKeys}
         filter={filter}
         parsed={parsed}
         view={view}

@@ -3,11 +3,18 @@ import type { FleetNode } from '../../../shared/model/node.ts'
 import { coarse, formatRelative } from '../../components/format.ts'
 import { fillWords } from '../../components/StatusMark.tsx'
 
-/** `16 h left`, `expired`, `none`. */
+/** `16 h left`, `expired`, `none`, `static key`. */
 export function certificateWords(tile: Tile): string {
   if (tile.certificate.level === 'none') return 'none'
   if (tile.certificate.level === 'expired') return 'expired'
+  if (tile.certificate.level === 'static-key') return 'static key'
   return `${coarse(tile.certificate.remainingMs)} left`
+}
+
+/** The same where nothing around it says that it is about the certificate. */
+export function loginWords(tile: Tile): string {
+  if (tile.certificate.level === 'none') return 'no certificate'
+  return tile.certificate.level === 'static-key' ? 'static key' : `certificate ${certificateWords(tile)}`
 }
 
 export const verifiedWords = (tile: Tile, nowMs: number): string =>
@@ -20,7 +27,7 @@ export function tileSentence(node: FleetNode, tile: Tile, nowMs: number): string
   if (tile.busy) parts.push('a run works on it')
   if (tile.drift) parts.push('not proven')
   if (tile.locked) parts.push('locked')
-  parts.push(verifiedWords(tile, nowMs), `certificate ${certificateWords(tile)}`)
+  parts.push(verifiedWords(tile, nowMs), loginWords(tile))
   if (node.krl !== null) parts.push(`revocation list ${node.krl.version}`)
   return parts.join(', ')
 }

@@ -117,7 +117,13 @@ function Proven({ run }: { readonly run: Run }) {
         <Fact name="Read back">
           <Time at={proof.verifiedAt} />
         </Fact>
-        <Fact name="Certificate">serial {proof.certificateSerial}</Fact>
+        {proof.staticKey === undefined ? (
+          <Fact name="Certificate">serial {proof.certificateSerial}</Fact>
+        ) : (
+          <Fact name="Static key">
+            <LongText text={proof.staticKey} what="fingerprint" />
+          </Fact>
+        )}
       </Facts>
     </section>
   )

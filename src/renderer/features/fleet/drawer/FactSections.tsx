@@ -22,6 +22,7 @@ const levelColours: Readonly<Record<Tile['certificate']['level'], string>> = {
   critical: 'bg-error',
   expired: 'bg-error',
   none: 'bg-line-strong',
+  'static-key': 'bg-pending',
 }
 
 /** How much of its life is left, and whether the node has let us in with it. */

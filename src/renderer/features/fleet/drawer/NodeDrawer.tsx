@@ -20,6 +20,7 @@ import { EditLogin } from './EditLogin.tsx'
 import { CertificateSection, NodeSection, PlansSection } from './FactSections.tsx'
 import { RenewNote, ResyncNote, useResyncState } from './OperationNote.tsx'
 import { RunsStrip } from './RunsStrip.tsx'
+import { StaticKeySection } from './StaticKeySection.tsx'
 import { StorageDrawer } from './storage/StorageDrawer.tsx'
 import { StorageSection } from './storage/StorageSection.tsx'
 import { HostCertificateSection } from './trust/HostCertificateSection.tsx'
@@ -88,7 +89,11 @@ function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClo
           />
           {decision === 'edit-login' && <EditLogin node={node} onClose={() => setDecision(null)} />}
           <RunsStrip nodeId={node.id} />
-          <CertificateSection node={node} tile={tile} />
+          {node.login.kind === 'static-key' ? (
+            <StaticKeySection node={node} keyFile={node.login.keyFile} />
+          ) : (
+            <CertificateSection node={node} tile={tile} />
+          )}
           <PlansSection node={node} tile={tile} />
           {isPush && (
             <>
@@ -130,15 +135,17 @@ function Actions({ node }: { readonly node: FleetNode }) {
         >
           Resync
         </Button>
-        <Button
-          className="flex-1"
-          busy={renewing}
-          disabled={stale}
-          icon={<ShieldCheck aria-hidden className="size-4" />}
-          onClick={() => void startRenew(link, { nodeIds: [node.id] })}
-        >
-          Renew
-        </Button>
+        {node.login.kind === 'certificate' && (
+          <Button
+            className="flex-1"
+            busy={renewing}
+            disabled={stale}
+            icon={<ShieldCheck aria-hidden className="size-4" />}
+            onClick={() => void startRenew(link, { nodeIds: [node.id] })}
+          >
+            Renew
+          </Button>
+        )}
         <Button
           disabled={stale}
           icon={<SquareTerminal aria-hidden className="size-4" />}

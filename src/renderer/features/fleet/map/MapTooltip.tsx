@@ -1,8 +1,9 @@
 import type { Tile } from '../../../../core/fleet/health.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
+import { classNames } from '../../../components/classNames.ts'
 import { FillMark } from '../../../components/StatusMark.tsx'
 import { useNow } from '../../../stores/clock.ts'
-import { certificateWords, verifiedWords } from '../tileWords.ts'
+import { loginWords, verifiedWords } from '../tileWords.ts'
 import type { Point } from './layout.ts'
 
 interface MapTooltipProps {
@@ -37,7 +38,9 @@ export function MapTooltip({ node, tile, at }: MapTooltipProps) {
       </p>
       <p className="text-faint">{verifiedWords(tile, now)}</p>
       <p className="text-faint">
-        certificate {certificateWords(tile)}
+        <span className={classNames(tile.certificate.level === 'static-key' && 'text-pending')}>
+          {loginWords(tile)}
+        </span>
         {node.krl !== null && ` · revocation list ${node.krl.version}`}
         {facts.length > 0 && ` · ${facts.join(' · ')}`}
       </p>

@@ -1,4 +1,4 @@
-import { certificateWords } from '../tileWords.ts'
+import { loginWords } from '../tileWords.ts'
 import { type Cell, ellipsize, type Frame, interfaceFont } from './frame.ts'
 import { cardButtons } from './level.ts'
 import { beginShape } from './shapes.ts'
@@ -39,20 +39,12 @@ function paintCertificateWords({ context, theme, scene }: Frame, { index, x, y, 
   const tile = scene.tiles[index]
   if (tile === undefined) return
   context.fillStyle =
-    tile.certificate.level === 'soon'
+    tile.certificate.level === 'soon' || tile.certificate.level === 'static-key'
       ? theme.pending
       : tile.certificate.level === 'ok' || tile.certificate.level === 'none'
         ? theme.faint
         : theme.error
-  context.fillText(
-    ellipsize(
-      context,
-      tile.certificate.level === 'none' ? 'no certificate' : `certificate ${certificateWords(tile)}`,
-      side - 20,
-    ),
-    x + 10,
-    y + 82,
-  )
+  context.fillText(ellipsize(context, loginWords(tile), side - 20), x + 10, y + 82)
 }
 
 function paintCardButtons({ context, theme }: Frame, { x, y, side }: Cell): void {

@@ -63,8 +63,18 @@ function paintFills(frame: Frame, cells: readonly Cell[]): void {
   })
 }
 
+const staticKeyLevel = 4
+
+/** A key that never ends: the whole width, but in dots, so that it is no certificate in greyscale either (D9). */
+function dots(
+  context: CanvasRenderingContext2D,
+  { x, y, side, strip }: { readonly x: number; readonly y: number; readonly side: number; readonly strip: number },
+): void {
+  for (let left = 0; left < side; left += strip * 2) context.rect(x + left, y, Math.min(strip, side - left), strip)
+}
+
 function paintCertificates({ context, theme, scene }: Frame, cells: readonly Cell[]): void {
-  const colours = [theme.lineStrong, theme.faint, theme.pending, theme.error]
+  const colours = [theme.lineStrong, theme.faint, theme.pending, theme.error, theme.pending]
   colours.forEach((colour, level) => {
     if (level === 0) return
     context.fillStyle = colour
@@ -73,8 +83,12 @@ function paintCertificates({ context, theme, scene }: Frame, cells: readonly Cel
       if (scene.certificateLevel[cell.index] !== level) continue
       const strip = stripOf(cell.side)
       const label = bodyOf(cell.side, false).bottom - strip - 1
-      const width = Math.max(2, Math.round((scene.certificateShare[cell.index] ?? 0) * cell.side))
-      context.rect(cell.x, cell.y + cell.side - label - strip, width, strip)
+      const top = cell.y + cell.side - label - strip
+      if (level === staticKeyLevel) dots(context, { x: cell.x, y: top, side: cell.side, strip })
+      else {
+        const width = Math.max(2, Math.round((scene.certificateShare[cell.index] ?? 0) * cell.side))
+        context.rect(cell.x, top, width, strip)
+      }
     }
     context.fill()
   })

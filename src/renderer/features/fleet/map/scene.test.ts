@@ -31,6 +31,19 @@ describe('the scene', () => {
     expect(legendOf('krl')).toEqual([...scene.style])
   })
 
+  it('D9 a static key has a level and a shape of its own, and is counted in the legend', () => {
+    const node = { ...fakeNode(0, nowMs, 'in-step'), login: { kind: 'static-key', keyFile: '/keys/fleet' } as const }
+    const cache = new TileCache()
+    cache.setClock(nowMs)
+    const scene = buildScene(groupNodes([node, fakeNode(1, nowMs, 'in-step')], 'none'), { by: 'certificate' }, cache)
+    expect([...scene.certificateLevel]).toEqual([4, 1])
+    expect(scene.certificateShare[0]).toBe(1)
+    const style = styles[scene.style[0] ?? 0]
+    expect(style).toMatchObject({ shape: 'dotted', token: 'pending', word: 'static key' })
+    const shapes = legendOf('certificate').map((index) => styles[index]?.shape)
+    expect(new Set(shapes).size).toBe(shapes.length)
+  })
+
   it('names exactly the tiles that look different', () => {
     const nodes = fakeNodes(50, nowMs)
     const cache = new TileCache()

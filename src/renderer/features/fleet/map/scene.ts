@@ -18,7 +18,7 @@ export interface Scene {
   readonly style: Uint8Array
   readonly flags: Uint8Array
   readonly certificateShare: Float32Array
-  /** 0 none, 1 fine, 2 soon, 3 critical or expired. */
+  /** 0 none, 1 fine, 2 soon, 3 critical or expired, 4 a static key. */
   readonly certificateLevel: Uint8Array
 }
 
@@ -28,6 +28,7 @@ const levelNumber: Readonly<Record<Tile['certificate']['level'], number>> = {
   soon: 2,
   critical: 3,
   expired: 3,
+  'static-key': 4,
 }
 
 const flagsOf = (tile: Tile): number =>

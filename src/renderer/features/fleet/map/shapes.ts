@@ -47,6 +47,15 @@ const hatched: Emit = (context, x, y, width, height) => {
   }
 }
 
+/** Nine dots, or four where nine would run together. */
+const dotted: Emit = (context, x, y, width, height) => {
+  const count = Math.min(width, height) >= 14 ? 3 : 2
+  const dot = { width: width / (count * 2 - 1), height: height / (count * 2 - 1) }
+  for (let row = 0; row < count; row += 1)
+    for (let column = 0; column < count; column += 1)
+      context.rect(x + column * 2 * dot.width, y + row * 2 * dot.height, dot.width, dot.height)
+}
+
 interface ShapePainter {
   readonly emit: Emit
   readonly finish: (context: CanvasRenderingContext2D, side: number) => void
@@ -60,6 +69,7 @@ const painters: Readonly<Record<Shape, ShapePainter>> = {
   ring: { emit: ring, finish: (context) => context.fill('evenodd') },
   half: { emit: half, finish: fill },
   barred: { emit: barred, finish: fill },
+  dotted: { emit: dotted, finish: fill },
   dashed: {
     emit: dashed,
     finish: (context, side) => {

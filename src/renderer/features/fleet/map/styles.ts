@@ -14,7 +14,7 @@ export type Fill =
 export const parseFillBy = (text: string | undefined): FillBy =>
   text === 'certificate' || text === 'krl' ? text : 'sync'
 
-export type Shape = 'solid' | 'half' | 'ring' | 'dashed' | 'flat' | 'hatched' | 'barred'
+export type Shape = 'solid' | 'half' | 'ring' | 'dashed' | 'flat' | 'hatched' | 'barred' | 'dotted'
 
 /** Shape says it; colour repeats it. `token` is a name of styles/tokens.css. */
 export interface TileStyle {
@@ -37,6 +37,7 @@ export const certificateLevels = [
   'expired',
   'critical',
   'soon',
+  'static-key',
   'none',
   'ok',
 ] as const satisfies readonly CertificateLevel[]
@@ -45,6 +46,7 @@ const certificateStyles: Readonly<Record<CertificateLevel, TileStyle>> = {
   expired: { shape: 'barred', token: 'error', word: 'expired' },
   critical: { shape: 'ring', token: 'error', word: 'under 10 minutes' },
   soon: { shape: 'half', token: 'pending', word: 'under an hour' },
+  'static-key': { shape: 'dotted', token: 'pending', word: 'static key' },
   none: { shape: 'dashed', token: 'unreachable', word: 'no certificate' },
   ok: { shape: 'solid', token: 'in-step', word: 'an hour or more' },
 }
