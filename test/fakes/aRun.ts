@@ -1,7 +1,21 @@
+import { newRun } from '../../src/core/run/newRun.ts'
 import type { Diagnosis } from '../../src/shared/model/diagnosis.ts'
 import { Run } from '../../src/shared/model/run.ts'
 
-const blank = {
+const blank = Run.pick({
+  id: true,
+  idempotencyKey: true,
+  batchId: true,
+  planId: true,
+  planName: true,
+  planKind: true,
+  planRevision: true,
+  nodeId: true,
+  nodeName: true,
+  trigger: true,
+  requestedBy: true,
+  createdAt: true,
+}).parse({
   id: '01900000-0000-7000-8000-00000000000a',
   idempotencyKey: 'key-of-a-test',
   batchId: '01900000-0000-7000-8000-00000000000b',
@@ -13,30 +27,12 @@ const blank = {
   nodeName: 'node-01',
   trigger: 'operator',
   requestedBy: 'tester@here',
-  status: 'queued',
-  state: 'INIT',
-  notBefore: null,
-  tries: 0,
-  visits: [],
-  attempts: [],
-  warnings: [],
-  failure: null,
-  halt: null,
-  approvals: [],
-  cancellation: null,
-  certificateSerial: null,
-  summary: null,
-  proof: null,
   createdAt: 0,
-  startedAt: null,
-  finishedAt: null,
-  logBytes: 0,
-  seq: 0,
-}
+})
 
 /** A run as it is registered, with what a test wants to differ. */
 export function aRun(overrides: Partial<Record<keyof Run, unknown>> = {}): Run {
-  return Run.parse({ ...blank, ...overrides })
+  return Run.parse({ ...newRun(blank), ...overrides })
 }
 
 /** A cause that means nothing but itself. */

@@ -3,10 +3,11 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { transition } from '../../core/run/machine.ts'
+import { newRun } from '../../core/run/newRun.ts'
 import { writeFileAtomic } from '../../platform/atomicFile.ts'
 import { explainFileError, hasErrorCode } from '../../platform/fileErrors.ts'
 import { currentProcessIdentity, isSameProcessAlive, type ProcessIdentity } from '../../platform/processIdentity.ts'
-import { IdempotencyKey, RunId } from '../../shared/model/ids.ts'
+import { BatchId, IdempotencyKey, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
 import { AgentSpec } from '../../shared/model/plan.ts'
 import { Run } from '../../shared/model/run.ts'
 
@@ -177,37 +178,19 @@ export function newRecord(request: {
   readonly nowMs: number
 }): JournalRecord {
   const { key, requestedBy, spec, hostname, nowMs } = request
-  const run = Run.parse({
-    id: unregisteredId,
+  const run = newRun({
+    id: RunId.parse(unregisteredId),
     idempotencyKey: key,
-    batchId: unregisteredId,
-    planId: unregisteredId,
+    batchId: BatchId.parse(unregisteredId),
+    planId: PlanId.parse(unregisteredId),
     planName: 'agent',
     planKind: 'agent',
     planRevision: 1,
-    nodeId: unregisteredId,
+    nodeId: NodeId.parse(unregisteredId),
     nodeName: hostname,
     trigger: 'agent',
     requestedBy,
-    status: 'queued',
-    state: 'INIT',
-    notBefore: null,
-    tries: 0,
-    visits: [],
-    attempts: [],
-    warnings: [],
-    failure: null,
-    halt: null,
-    approvals: [],
-    cancellation: null,
-    certificateSerial: null,
-    summary: null,
-    proof: null,
     createdAt: nowMs,
-    startedAt: null,
-    finishedAt: null,
-    logBytes: 0,
-    seq: 0,
   })
   return { format: 1, key, requestedBy, sequence: 0, runId: null, spec, run, owner: identity() }
 }

@@ -1,5 +1,6 @@
 import { isForgotten, withContact } from '../../core/fleet/agentPresence.ts'
 import { runCause } from '../../core/run/causes.ts'
+import { newRun } from '../../core/run/newRun.ts'
 import { isOutdated, reportFlaws, withReport, withSilence } from '../../core/run/reportCheck.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import type {
@@ -73,7 +74,7 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
       const planned = await ensureAgentPlan(transaction, node, { spec: request.spec, nowMs })
       if (planned.node !== node) await transaction.saveNode(planned.node)
       const run = await transaction.saveRun(
-        newRun({ agent, key, request, node: planned.node, plan: planned.plan, nowMs }),
+        registeredRun({ agent, key, request, node: planned.node, plan: planned.plan, nowMs }),
       )
       await transaction.saveAgentRun({ runId: run.id, agentId: agent.id, sequence: 0, lastReportAt: nowMs })
       await settle(transaction, run, { agent, isOver: false })
@@ -92,7 +93,7 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
     })
   }
 
-  interface NewRun {
+  interface Registered {
     readonly agent: Agent
     readonly key: IdempotencyKey
     readonly request: RegisterRequest
@@ -101,8 +102,8 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
     readonly nowMs: number
   }
 
-  function newRun({ key, request, node, plan, nowMs }: NewRun): Run {
-    return {
+  function registeredRun({ key, request, node, plan, nowMs }: Registered): Run {
+    const run = newRun({
       id: RunId.parse(ids()),
       idempotencyKey: key,
       batchId: BatchId.parse(ids()),
@@ -114,26 +115,9 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
       nodeName: node.name,
       trigger: 'agent',
       requestedBy: request.requestedBy,
-      status: 'running',
-      state: 'REGISTER_RUN',
-      notBefore: null,
-      tries: 0,
-      visits: [],
-      attempts: [],
-      warnings: [],
-      failure: null,
-      halt: null,
-      approvals: [],
-      cancellation: null,
-      certificateSerial: null,
-      summary: null,
-      proof: null,
       createdAt: nowMs,
-      startedAt: request.startedAt,
-      finishedAt: null,
-      logBytes: 0,
-      seq: 0,
-    }
+    })
+    return { ...run, status: 'running', state: 'REGISTER_RUN', startedAt: request.startedAt }
   }
 
   async function report(agent: Agent, runId: RunId, { sequence, run: reported }: StateRequest): Promise<StateResponse> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { selects } from '../../core/fleet/assignment.ts'
 import { matchesFilter, parseFilter } from '../../core/fleet/filter.ts'
+import { newRun } from '../../core/run/newRun.ts'
 import { AppError } from '../../shared/errors.ts'
 import { BatchId, IdempotencyKey, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
@@ -38,7 +39,7 @@ export function registerRuns(
     for (const { plan, node } of assignments) {
       runs.push(
         await transaction.saveRun(
-          newRun({ plan, node, request, batchId, id: RunId.parse(ids()), nowMs: clock.nowMs() }),
+          registeredRun({ plan, node, request, batchId, id: RunId.parse(ids()), nowMs: clock.nowMs() }),
         ),
       )
       // A person gives a node in `error` another chance; it is pending until that chance is taken (D12, S1.69).
@@ -94,15 +95,15 @@ function batchOf(key: IdempotencyKey): BatchId {
   )
 }
 
-interface NewRun extends Assignment {
+interface Registered extends Assignment {
   readonly request: PushRequest
   readonly batchId: BatchId
   readonly id: RunId
   readonly nowMs: number
 }
 
-function newRun({ plan, node, request, batchId, id, nowMs }: NewRun): Run {
-  return {
+function registeredRun({ plan, node, request, batchId, id, nowMs }: Registered): Run {
+  return newRun({
     id,
     idempotencyKey: IdempotencyKey.parse(sha256(`run\n${request.idempotencyKey}\n${plan.id}\n${node.id}`)),
     batchId,
@@ -114,26 +115,8 @@ function newRun({ plan, node, request, batchId, id, nowMs }: NewRun): Run {
     nodeName: node.name,
     trigger: request.trigger,
     requestedBy: request.requestedBy,
-    status: 'queued',
-    state: 'INIT',
-    notBefore: null,
-    tries: 0,
-    visits: [],
-    attempts: [],
-    warnings: [],
-    failure: null,
-    halt: null,
-    approvals: [],
-    cancellation: null,
-    certificateSerial: null,
-    summary: null,
-    proof: null,
     createdAt: nowMs,
-    startedAt: null,
-    finishedAt: null,
-    logBytes: 0,
-    seq: 0,
-  }
+  })
 }
 
 /** Reconcile does not queue behind a run that is already open, and never behind one that waits for a person. */

@@ -15,6 +15,7 @@ import {
   StateRequest,
 } from '../../../src/shared/agentApi/index.ts'
 import { Run } from '../../../src/shared/model/run.ts'
+import { aRun } from '../../fakes/aRun.ts'
 
 /*
  * The other side of the agent's REST contract, in memory: real TLS 1.3 with client certificates, real idempotency. What
@@ -261,36 +262,18 @@ let runNumber = 0
 function newRun(key: string, { requestedBy }: RegisterRequest): KnownRun {
   runNumber += 1
   const id = (kind: string): string => `01900000-0000-7000-8${kind}-${String(runNumber).padStart(12, '0')}`
-  const run = Run.parse({
+  const run = aRun({
     id: id('001'),
     idempotencyKey: key,
     batchId: id('002'),
     planId: '01900000-0000-7000-8000-0000000000c1',
     planName: 'agent-01',
     planKind: 'agent',
-    planRevision: 1,
     nodeId: '01900000-0000-7000-8000-0000000000b1',
     nodeName: 'agent-01',
     trigger: 'agent',
     requestedBy,
-    status: 'queued',
-    state: 'INIT',
-    notBefore: null,
-    tries: 0,
-    visits: [],
-    attempts: [],
-    warnings: [],
-    failure: null,
-    halt: null,
-    approvals: [],
-    cancellation: null,
-    certificateSerial: null,
-    summary: null,
-    proof: null,
     createdAt: Date.now(),
-    startedAt: null,
-    finishedAt: null,
-    logBytes: 0,
     seq: 1,
   })
   return { run, sequence: 0, log: Buffer.alloc(0), registrations: 0, states: [] }

@@ -1,3 +1,4 @@
+import { newRun } from '../../../core/run/newRun.ts'
 import { assertNever } from '../../../shared/errors.ts'
 import type { BatchId, IdempotencyKey, RunId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
@@ -18,7 +19,7 @@ export interface FakeRunRequest {
 }
 
 export function queuedRun({ id, batchId, key, plan, node, atMs, seq }: FakeRunRequest): Run {
-  return {
+  const run = newRun({
     id,
     idempotencyKey: key,
     batchId,
@@ -30,26 +31,9 @@ export function queuedRun({ id, batchId, key, plan, node, atMs, seq }: FakeRunRe
     nodeName: node.name,
     trigger: 'operator',
     requestedBy: 'ana@desk',
-    status: 'queued',
-    state: 'INIT',
-    notBefore: null,
-    tries: 0,
-    visits: [],
-    attempts: [],
-    warnings: [],
-    failure: null,
-    halt: null,
-    approvals: [],
-    cancellation: null,
-    certificateSerial: null,
-    summary: null,
-    proof: null,
     createdAt: atMs,
-    startedAt: null,
-    finishedAt: null,
-    logBytes: 0,
-    seq,
-  }
+  })
+  return { ...run, seq }
 }
 
 /** Goes into a state, closing the visit before it. */
