@@ -72,7 +72,16 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       const { certificates, ...made } = await makeCertificates(wanted)
       const { address, port } = wanted
       const known = { ...services, roots: async () => open?.roots ?? x509.roots() }
-      const listener = await openListener({ address, port, certificates, limits, logger, version, services: known })
+      const listener = await openListener({
+        address,
+        port,
+        certificates,
+        limits,
+        clock,
+        logger,
+        version,
+        services: known,
+      })
       open = { settings: wanted, listener, ...made }
       problem = null
       logger.info({ address, port: listener.port, names: wanted.names }, 'the gateway listens')

@@ -34,7 +34,7 @@ export interface ListenerCertificates {
   readonly roots: readonly string[]
 }
 
-export interface ListenerOptions extends Pick<RequestHandlerDependencies, 'services' | 'version'> {
+export interface ListenerOptions extends Pick<RequestHandlerDependencies, 'services' | 'version' | 'clock'> {
   readonly address: string
   readonly port: number
   readonly certificates: ListenerCertificates
@@ -72,12 +72,13 @@ const timeoutCheckShare = 4
 
 /** @throws the error of the system when the address cannot be listened on */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { limits, logger, services, version } = options
+  const { limits, logger, services, version, clock } = options
   const connections = new Connections(limits.maxConnectionsPerAddress)
   const underWay = new Set<Promise<void>>()
   const handle = createRequestHandler({
     services,
     version,
+    clock,
     logger,
     onIdentified: (socket, agentId) => connections.identified(socket, agentId),
   })

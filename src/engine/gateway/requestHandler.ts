@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import type { Logger } from '../../platform/logger.ts'
+import { type Bucket, takeFromBucket, waitForBucket } from '../../core/fleet/bucket.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { LogFields, Logger } from '../../platform/logger.ts'
 import { agentVersionHeader } from '../../shared/agentApi/index.ts'
 import { AppError, toAppError } from '../../shared/errors.ts'
 import type { AgentId } from '../../shared/model/ids.ts'
 import { serialOf } from '../fleet/agentCredentials.ts'
+import { AgentBudget } from './agentBudget.ts'
 import { type Answer, errorAnswer, parseJson, readBody, send } from './http.ts'
 import { identityOf } from './identity.ts'
 import { describeRoutes } from './openApi.ts'
@@ -15,6 +18,7 @@ export interface RequestHandlerDependencies {
   readonly services: GatewayServices
   /** Of this engine. */
   readonly version: string
+  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly logger: Logger
   /** A connection has proven to be this agent's. */
   readonly onIdentified: (socket: TLSSocket, agentId: AgentId) => void
@@ -30,9 +34,14 @@ interface Match {
 /** After a refusal the rest of a body is read for this long and thrown away, so that the answer is seen. */
 const drainMs = 1_000
 
+/** Refusals cost who is refused nothing: what is more than this is no line of the log unless somebody looks closer. */
+const refusalLines = { most: 500, perSecond: 1 }
+
 /** Finds the route, proves who asks, reads, answers. Nothing that goes wrong in here leaves but as an error body. */
 export function createRequestHandler(dependencies: RequestHandlerDependencies): RequestHandler {
-  const { services, version, logger, onIdentified } = dependencies
+  const { services, version, clock, logger, onIdentified } = dependencies
+  const budget = new AgentBudget(clock)
+  let refusals: Bucket | null = null
   const routes: readonly Route[] = createRoutes(services, () => description)
   const description = describeRoutes(routes)
 
@@ -48,11 +57,18 @@ export function createRequestHandler(dependencies: RequestHandlerDependencies): 
       answer = errorAnswer(error)
       const { code, message } = error
       if (answer.status >= 500) logger.error({ ...facts, err: error }, 'a request of an agent failed')
-      else logger.info({ ...facts, code, message, status: answer.status }, 'a request of an agent was refused')
+      else logRefusal({ ...facts, code, message, status: answer.status })
       closeAfter(request, response, answer.status)
     }
     send(response, answer)
     logger.debug({ ...facts, status: answer.status }, 'request of an agent')
+  }
+
+  function logRefusal(facts: LogFields): void {
+    const nowMs = clock.monotonicMs()
+    const isTooMuch = waitForBucket(refusals, refusalLines, nowMs) > 0
+    if (!isTooMuch) refusals = takeFromBucket(refusals, refusalLines, { amount: 1, nowMs })
+    logger[isTooMuch ? 'debug' : 'info'](facts, 'a request of an agent was refused')
   }
 
   async function answerTo(
@@ -64,11 +80,11 @@ export function createRequestHandler(dependencies: RequestHandlerDependencies): 
     const { route, parameters } = findRoute(routes, request.method ?? '', url.pathname)
     facts.route = route.path
     const from = addressOf(socket)
-    const call = async () => ({
+    const call = async (used: (sizeBytes: number) => void = () => undefined) => ({
       from,
       parameters,
       query: url.searchParams,
-      body: await bodyOf(request, route),
+      body: await bodyOf(request, route, used),
     })
     const checkVersion = () => checkAgentVersion(request.headers[agentVersionHeader], version)
     if (route.access === 'public') {
@@ -79,7 +95,10 @@ export function createRequestHandler(dependencies: RequestHandlerDependencies): 
     facts.agentId = agent.id
     onIdentified(socket, agent.id)
     checkVersion()
-    return route.handle({ ...(await call()), agent, serial })
+    const body = route.request === 'bytes' ? ('logBytes' as const) : ('jsonBytes' as const)
+    return budget.spend(agent.id, { expense: route.expense ?? null, body }, async (used) =>
+      route.handle({ ...(await call(used)), agent, serial }),
+    )
   }
 
   /** For every request anew: what was revoked a moment ago does not count any more. */
@@ -137,9 +156,10 @@ function decoded(text: string): string {
   }
 }
 
-async function bodyOf(request: IncomingMessage, route: Route): Promise<unknown> {
+async function bodyOf(request: IncomingMessage, route: Route, used: (sizeBytes: number) => void): Promise<unknown> {
   if (route.request === null) return undefined
   const bytes = await readBody(request, limitOf(route))
+  used(bytes.length)
   return route.request === 'bytes' ? bytes : parseJson(bytes)
 }
 

@@ -24,6 +24,7 @@ import type { AgentAccess } from '../fleet/agentAccess.ts'
 import type { AgentEnrollment } from '../fleet/agentEnrollment.ts'
 import type { RootCertificate } from '../ports.ts'
 import type { AgentRuns } from '../runs/agentRuns.ts'
+import type { Expense } from './agentBudget.ts'
 import type { Answer } from './http.ts'
 
 /** What the routes call. */
@@ -56,6 +57,8 @@ interface RouteDescription {
   readonly summary: string
   readonly request: z.ZodType | 'bytes' | null
   readonly query?: z.ZodObject
+  /** What it uses up beside a request. */
+  readonly expense?: Expense
   /** By status, besides the errors that every route has. */
   readonly responses: Readonly<Record<number, z.ZodType>>
 }
@@ -130,6 +133,7 @@ function agentRoutes({ access }: GatewayServices): readonly Route[] {
       method: 'POST',
       path: agentApiPaths.heartbeat,
       access: 'agent',
+      expense: 'heartbeat',
       summary: 'Say what the agent does; learn the time, the roots to trust and whether to renew',
       request: HeartbeatRequest,
       responses: { 200: HeartbeatResponse },
@@ -139,6 +143,7 @@ function agentRoutes({ access }: GatewayServices): readonly Route[] {
       method: 'POST',
       path: agentApiPaths.clientCertificate,
       access: 'agent',
+      expense: 'certificate',
       summary: 'A new client certificate; the old one counts until the new one was used',
       request: ClientCertificateRequest,
       responses: { 200: ClientCertificateResponse },
@@ -151,6 +156,7 @@ function agentRoutes({ access }: GatewayServices): readonly Route[] {
       method: 'POST',
       path: agentApiPaths.sshCertificate,
       access: 'agent',
+      expense: 'certificate',
       summary: 'An SSH certificate over the key the agent enrolled with',
       request: SshCertificateRequest,
       responses: { 200: SshCertificateResponse },
@@ -165,6 +171,7 @@ function runRoutes({ runs }: GatewayServices): readonly Route[] {
       method: 'PUT',
       path: '/v1/sync/registrations/{key}',
       access: 'agent',
+      expense: 'registration',
       summary: 'Register a run under a key of the agent: same key, same run',
       request: RegisterRequest,
       responses: { 200: RegisterResponse, 201: RegisterResponse },

@@ -277,6 +277,21 @@ describe('what is sent', () => {
 
   afterAll(() => rig.dispose())
 
+  it('an agent that asks without end is told to wait, and others are served', async () => {
+    const [chatty, other] = [await rig.enroll('vm-chatty'), await rig.enroll('vm-other')]
+    const ask = (identity: EnrolledAgent) =>
+      rig.call('POST', agentApiPaths.sshCertificate, { identity, body: { publicKey: identity.sshPublicKey } })
+    let answer = await ask(chatty)
+    for (let tries = 1; answer.status === 200 && tries < 200; tries += 1) answer = await ask(chatty)
+    expect([answer.status, answer.body.error.code]).toEqual([429, 'RATE_LIMITED'])
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0)
+    expect((await ask(other)).status).toBe(200)
+    const issued = await rig.store.listCertificates({ nodeId: chatty.nodeId, nowMs: Date.now(), limit: 1_000 })
+    expect(issued.length).toBeLessThan(150)
+    const beat = await rig.call('POST', agentApiPaths.heartbeat, { identity: chatty, body: aHeartbeat() })
+    expect(beat.status).toBe(200)
+  })
+
   it('a body that is too large is refused with 413, said beforehand or not, and the connection ends', async () => {
     const large = 'x'.repeat(1_048_577)
     const said = await rig.call('POST', agentApiPaths.heartbeat, { identity: agent, body: { large } })
