@@ -80,7 +80,8 @@ export function createStaticKeys(): StaticKeys {
 
 /** What `ssh` asks of an identity file too: nobody else may have any right to it. */
 async function inspect(file: FileHandle): Promise<string> {
-  const { mode, uid, ino, size, mtimeNs, ctimeNs, ...stats } = await file.stat({ bigint: true })
+  const stats = await file.stat({ bigint: true })
+  const { mode, uid, ino, size, mtimeNs, ctimeNs } = stats
   if (!stats.isFile()) throw new Unusable({ kind: 'not-a-file' })
   const bits = Number(mode) & 0o7777
   if ((bits & 0o077) !== 0) throw new Unusable({ kind: 'open-to-others', mode: bits })
