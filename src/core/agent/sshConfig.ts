@@ -1,3 +1,5 @@
+import { hardenedSshLines } from '../transfer/sshOptions.ts'
+
 /** What `ssh` and `rsync` are told. Absolute paths. */
 export interface AgentSshSettings {
   readonly host: string
@@ -17,40 +19,15 @@ export const storageAlias = 'lockstep-storage'
  */
 export function renderAgentSshConfig(settings: AgentSshSettings): string {
   const lines = [
-    'IgnoreUnknown WarnWeakCrypto',
     `Host ${storageAlias}`,
+    ...hardenedSshLines,
     `HostName ${settings.host.replaceAll('%', '%%')}`,
     `Port ${settings.port}`,
     `User ${settings.user}`,
     `IdentityFile ${quoted(settings.key)}`,
     `CertificateFile ${quoted(settings.certificate)}`,
-    'IdentitiesOnly yes',
     'IdentityAgent none',
-    'AddKeysToAgent no',
     `UserKnownHostsFile ${quoted(settings.knownHosts)}`,
-    'GlobalKnownHostsFile none',
-    'StrictHostKeyChecking yes',
-    'UpdateHostKeys no',
-    'CheckHostIP no',
-    'VerifyHostKeyDNS no',
-    'PreferredAuthentications publickey',
-    'PasswordAuthentication no',
-    'KbdInteractiveAuthentication no',
-    'BatchMode yes',
-    'WarnWeakCrypto no-pq-kex',
-    'Compression no',
-    'ConnectTimeout 10',
-    'ServerAliveInterval 15',
-    'ServerAliveCountMax 3',
-    'ControlMaster no',
-    'ControlPath none',
-    'ForwardAgent no',
-    'ForwardX11 no',
-    'ClearAllForwardings yes',
-    'PermitLocalCommand no',
-    'ProxyCommand none',
-    'CanonicalizeHostname no',
-    'LogLevel ERROR',
   ]
   return `${lines.join('\n')}\n`
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { hardenedSshLines } from '../../core/transfer/sshOptions.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { FleetNode, PinnedHostKey } from '../../shared/model/node.ts'
 import { Address, LoginUser, Port } from '../../shared/model/text.ts'
@@ -15,9 +16,6 @@ export interface SshFiles {
 
 type ConfiguredNode = Pick<FleetNode, 'id' | 'address' | 'port' | 'user'>
 
-const connectTimeoutSeconds = 10
-const serverAliveSeconds = 15
-
 /**
  * The client configuration for one node. The host alias is the node's id; every value that comes from the node is
  * checked again here, so that no record, however it got into the store, can add a directive or an option.
@@ -26,44 +24,18 @@ const serverAliveSeconds = 15
 export function renderSshConfig(node: ConfiguredNode, files: SshFiles): string {
   const alias = checkedAlias(node.id)
   const lines = [
-    // Unknown to older clients, which have no such warning either.
-    'IgnoreUnknown WarnWeakCrypto',
     `Host ${alias}`,
+    ...hardenedSshLines,
     `HostName ${checkedAddress(node.address).replaceAll('%', '%%')}`,
     `Port ${checked('port', Port.safeParse(node.port))}`,
     `User ${checked('user', LoginUser.safeParse(node.user))}`,
     `IdentityAgent ${quotedPath(files.agentSocket)}`,
     `IdentityFile ${quotedPath(files.publicKey)}`,
     ...(files.certificate === null ? [] : [`CertificateFile ${quotedPath(files.certificate)}`]),
-    'IdentitiesOnly yes',
-    'AddKeysToAgent no',
     `HostKeyAlias ${alias}`,
     `UserKnownHostsFile ${quotedPath(files.knownHosts)}`,
-    'GlobalKnownHostsFile none',
-    'StrictHostKeyChecking yes',
-    'UpdateHostKeys no',
-    'CheckHostIP no',
-    'VerifyHostKeyDNS no',
-    'PreferredAuthentications publickey',
-    'PasswordAuthentication no',
-    'KbdInteractiveAuthentication no',
-    'BatchMode yes',
     'KexAlgorithms ^curve25519-sha256',
     'Ciphers ^aes128-gcm@openssh.com',
-    'WarnWeakCrypto no-pq-kex',
-    'Compression no',
-    `ConnectTimeout ${connectTimeoutSeconds}`,
-    `ServerAliveInterval ${serverAliveSeconds}`,
-    'ServerAliveCountMax 3',
-    'ControlMaster no',
-    'ControlPath none',
-    'ForwardAgent no',
-    'ForwardX11 no',
-    'ClearAllForwardings yes',
-    'PermitLocalCommand no',
-    'ProxyCommand none',
-    'CanonicalizeHostname no',
-    'LogLevel ERROR',
   ]
   return `${lines.join('\n')}\n`
 }
