@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { hostname as systemHostname, uptime } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -15,6 +15,7 @@ import { createFileAtomic, writeFileAtomic } from '../platform/atomicFile.ts'
 import { explainFileError, hasErrorCode } from '../platform/fileErrors.ts'
 import { acquireHomeLock } from '../platform/homeLock.ts'
 import { currentProcessIdentity, isSameProcessAlive, readProcessIdentity } from '../platform/processIdentity.ts'
+import { readSharedFile } from '../platform/sharedFile.ts'
 import { AppError } from '../shared/errors.ts'
 
 /** Readable by every agent of the machine, whoever runs it: who holds it is no secret. */
@@ -41,7 +42,7 @@ export function holderFacts(found: FoundLock): HolderFacts {
 
 export async function readLock(path: string): Promise<FoundLock> {
   try {
-    return readLockContent(await readFile(path, 'utf8'))
+    return readLockContent(await readSharedFile(path))
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return { status: 'absent' }
     throw explainFileError(error, path)

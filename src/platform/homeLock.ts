@@ -1,12 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
-import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { AppError } from '../shared/errors.ts'
 import { explainFileError, hasErrorCode } from './fileErrors.ts'
 import { currentProcessIdentity, isSameProcessAlive } from './processIdentity.ts'
+import { readSharedFile } from './sharedFile.ts'
 
 /** Who owns a home directory. Never a secret. */
 export const HomeLockOwner = z.object({
@@ -156,7 +157,7 @@ async function publish(path: string, owner: HomeLockOwner, how: 'if-absent' | 'o
 
 async function readLock(path: string): Promise<FoundLock | undefined> {
   try {
-    return interpret(await readFile(path, 'utf8'))
+    return interpret(await readSharedFile(path))
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return undefined
     throw explainFileError(error, path)
