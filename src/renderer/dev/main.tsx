@@ -3,6 +3,7 @@
  * map bench. The product's build starts from ../index.html and never sees this folder.
  *
  * ?nodes=412  how many nodes      ?steps=150   milliseconds a run stays in each state
+ * ?static=14   how many nodes with a static key
  * ?agents=10   how many agents, with a gateway
  * ?locked     vault locked        ?state=connecting|restarting|loading
  * ?issued=900 how many certificates in the issue log
@@ -26,8 +27,15 @@ const query = new URLSearchParams(location.search)
 const count = Number(query.get('nodes') ?? 412)
 const historyPerNode = count > 1000 ? 0 : 12
 
+const staticKeys = Number(query.get('static') ?? 0)
+const nodes = fakeNodes(count, Date.now()).map((node, index) =>
+  index % 9 === 4 && index < staticKeys * 9
+    ? { ...node, login: { kind: 'static-key', keyFile: '/home/ops/.ssh/fleet_ed25519' } as const, certificate: null }
+    : node,
+)
+
 const link = createFakeLink({
-  nodes: fakeNodes(count, Date.now()),
+  nodes,
   plans: count === 0 ? [] : [fakePlan],
   stepMs: Number(query.get('steps') ?? 150),
   vaultUnlocked: !query.has('locked'),

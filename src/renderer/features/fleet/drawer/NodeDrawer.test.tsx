@@ -24,9 +24,11 @@ type Condition = NonNullable<Parameters<typeof fakeNode>[2]>
 
 async function openDrawer(
   condition: Condition,
+  overrides: Partial<FleetNode> = {},
+  others: readonly FleetNode[] = [],
 ): Promise<{ readonly link: FakeLink; readonly name: string; readonly closed: () => boolean }> {
-  const node = fakeNode(7, Date.now(), condition)
-  const link = createFakeLink({ nodes: [node], plans: [fakePlan] })
+  const node = { ...fakeNode(7, Date.now(), condition), ...overrides }
+  const link = createFakeLink({ nodes: [node, ...others], plans: [fakePlan] })
   const replica = createReplica(link, { flushIntervalMs: 5, minRetryMs: 1, maxRetryMs: 5 })
   started.push(replica)
   let closed = false
@@ -71,6 +73,19 @@ const wrongPort = (node: FleetNode): Diagnosis => ({
 })
 
 describe('the drawer of a node', () => {
+  it('D9 S1.88 says that a static key is used, how many share it, and the way to certificates', async () => {
+    const login = { kind: 'static-key', keyFile: '/keys/fleet' } as const
+    const other = { ...fakeNode(8, Date.now(), 'in-step'), login }
+    const { name } = await openDrawer('in-step', { login, certificate: null }, [other])
+    expect(screen.getByText(/Logs in with a static key shared by/).textContent).toContain('2 nodes')
+    expect(screen.getByText('static key')).toBeTruthy()
+    expect(screen.getByText(/lockstep nodes update/).textContent).toContain(
+      `lockstep nodes update ${name} --certificate`,
+    )
+    expect(screen.queryByRole('button', { name: 'Renew' })).toBeNull()
+    expect(button('Resync').disabled).toBe(false)
+  })
+
   it('says in one sentence why the node is not green, with its evidence', async () => {
     await openDrawer('error')
     expect(screen.getByText(/refused our certificate: principal sync-agent is not allowed/)).toBeTruthy()
