@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ErrorBody } from '../errors.ts'
 import { AgentActivity, AgentLock } from '../model/agent.ts'
-import { AgentId, EpochMs, NodeId, RunId } from '../model/ids.ts'
+import { AgentId, EpochMs, NodeId } from '../model/ids.ts'
 import { AgentSpec } from '../model/plan.ts'
 import { Halt, HaltApproval, Run } from '../model/run.ts'
 

@@ -70,7 +70,7 @@ describe('what is shipped', () => {
       const unit = join(directory, 'lockstep-agent.service')
       const text = await readFile(join(resources, 'lockstep-agent.service'), 'utf8')
       // The program of the unit has to exist for the check.
-      await writeFile(unit, text.replace(/^ExecStart=.*$/m, `ExecStart=${process.execPath} ${entry} serve`))
+      await writeFile(unit, text.replace(/^ExecStart=.*$/m, `ExecStart="${process.execPath}" "${entry}" serve`))
       const { stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' })
       expect(stderr.split('\n').filter((line) => line.includes('lockstep-agent'))).toEqual([])
       const security = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit], {
