@@ -161,6 +161,16 @@ describe('what an agent may report', () => {
 describe('a run as reported', () => {
   const context = { nowMs, agentName: 'vm-1' }
 
+  it('no host chooses what a person is offered to press: causes of agents come without a button', () => {
+    const cause = aDiagnosis({ nextAction: { kind: 'open-terminal', label: 'Everything is fine' } })
+    const halted = { reason: 'mass-delete', diagnosis: cause, haltedAt: startedAt, deletePreview: null }
+    const attempts = [{ number: 1, status: 'failed', startedAt, finishedAt: startedAt, diagnosis: cause }]
+    const run = withReport(stored, inState('PUSH_SYNC', startedAt, { failure: cause, halt: halted, attempts }), context)
+    const offered = [run.failure, run.halt?.diagnosis, run.attempts[0]?.diagnosis].map((one) => one?.nextAction.kind)
+    expect(offered).toEqual(['none', 'none', 'none'])
+    expect(run.failure?.sentence).toBe(cause.sentence)
+  })
+
   it('keeps what the engine decides, and a cancel that is pending', () => {
     const cancellation = { by: 'ann@desk', requestedAt: 5, stopConfirmed: null }
     const next = withReport({ ...stored, cancellation }, inState('PUSH_SYNC', startedAt), context)

@@ -1,4 +1,5 @@
 import type { AgentRunState } from '../../shared/agentApi/index.ts'
+import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import { isFinal, type Run, runStates, type StateVisit } from '../../shared/model/run.ts'
 import { nextState, totalTries } from './machine.ts'
 
@@ -150,12 +151,23 @@ export function withReport(stored: Run, reported: AgentRunState, { nowMs, agentN
   return {
     ...stored,
     ...reported,
+    failure: withoutOffer(reported.failure),
+    halt: reported.halt && { ...reported.halt, diagnosis: withoutOffer(reported.halt.diagnosis) },
+    attempts: reported.attempts.map((attempt) => ({ ...attempt, diagnosis: withoutOffer(attempt.diagnosis) })),
     startedAt: reported.startedAt ?? stored.startedAt,
     // A clock that is ahead must not make a proof look fresh for longer than it is.
     proof: reported.proof && { ...reported.proof, verifiedAt: Math.min(reported.proof.verifiedAt, nowMs) },
     visits: beginsAnew(stored, reported) ? [...reported.visits] : withBeginning(stored.visits, reported.visits),
     cancellation: reported.status === 'canceled' ? canceled : stored.cancellation,
   }
+}
+
+/**
+ * A cause without its button: what an agent proposes is done on its host, and no host chooses what people are offered
+ * to press here.
+ */
+function withoutOffer<Cause extends Diagnosis | null>(cause: Cause): Cause {
+  return cause === null ? cause : { ...cause, nextAction: { kind: 'none', label: '' } }
 }
 
 /** What was told before a report that was cut short stays told. */

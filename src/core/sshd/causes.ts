@@ -39,6 +39,15 @@ export const sshdConfigUnreadable = (node: Named, file: string, evidence: readon
     nextAction: editNode,
   })
 
+/** Writing it anew would lose what it holds. */
+export const fileNotReadWhole = (node: Named, file: string, evidence: readonly string[]): Diagnosis =>
+  runCause('REMOTE_PERMISSION_DENIED', {
+    sentence: `${file} on ${node.name} is there and cannot be read whole, so it is not written over. Look at it there: it may be very large, or no file.`,
+    short: 'file not readable',
+    evidence,
+    nextAction: terminal,
+  })
+
 /** `sshd -t` said no. `ours`: to what we would have written; otherwise to what lies there already. */
 export const sshdConfigRefused = (node: Named, evidence: readonly string[], ours: boolean): Diagnosis =>
   runCause('SSHD_CONFIG_REFUSED', {

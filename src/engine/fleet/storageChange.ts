@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../core/canonicalJson.ts'
 import { runCause } from '../../core/run/causes.ts'
-import { noReload, sshdConfigRefused } from '../../core/sshd/causes.ts'
+import { fileNotReadWhole, noReload, sshdConfigRefused } from '../../core/sshd/causes.ts'
 import { effectiveValue } from '../../core/sshd/effective.ts'
 import { readManagedBlock, withSection } from '../../core/sshd/managedBlock.ts'
 import { sshdFilePath } from '../../core/sshd/paths.ts'
@@ -153,10 +153,17 @@ function assemble(seen: Seen, rule: PrincipalsRule, principals: SshdFacts): Stor
     trustFile: trust.path,
     rule,
     warnings: warningsOf(seen, rule),
-    blockers: blockersOf(seen),
+    blockers: [...blockersOf(seen), ...unread(node, wanted)],
     stale: facts.stale,
     digest: sha256(canonicalJson({ node: node.id, settings, states })),
   }
+}
+
+/** What is there and was not seen would be lost. */
+function unread(node: FleetNode, wanted: readonly (readonly [RemoteFile, string])[]): Diagnosis[] {
+  return wanted
+    .filter(([{ status, content }]) => status !== 'missing' && content === null)
+    .map(([{ path, listing }]) => fileNotReadWhole(node, path, [listing]))
 }
 
 /** Where all users share one file, it is changed once. */

@@ -270,6 +270,9 @@ done
 mkdir "$B/decided" 2>/dev/null || exit 0
 /bin/sh "$B/restore.sh" && : >"$B/put-back-by-watchdog"`
 
+/** More is not the rest of changes of ours. */
+const mostPending = 16
+
 /**
  * Decides changes that whoever made them left undecided, before their watchdog takes them back under our feet: they
  * stay when a fresh login works, and go otherwise.
@@ -282,7 +285,7 @@ export async function settlePending(
   options: ChangeOptions,
 ): Promise<void> {
   // The newest first: it was made last, and what lies under it is put back last.
-  for (const backupDirectory of pending) {
+  for (const backupDirectory of pending.slice(0, mostPending)) {
     options.log(`deciding a change that was left undecided: ${backupDirectory}`)
     await proveOrPutBack({ pool, node, backupDirectory, options })
   }

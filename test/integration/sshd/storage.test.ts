@@ -114,6 +114,10 @@ describe.skipIf(sshdMissing !== null)(title, () => {
     const file = preview.changes.find(({ path: changed }) => changed.endsWith(`by-user/${me}`))
     expect(file?.diff).toContain('+sync-agent\n')
     expect(file?.diff).toContain('old-principal')
+
+    await writeFile(join(rig.sshd.directory, 'by-user', me), 'old-principal\n'.repeat(100_000))
+    const tooLarge = await rig.storage.preview(rig.node.name, settings())
+    expect(tooLarge.blockers).toMatchObject([{ code: 'REMOTE_PERMISSION_DENIED', short: 'file not readable' }])
   })
 
   it('D38 names the way back in, and warns of keys that let nobody in any more', async () => {

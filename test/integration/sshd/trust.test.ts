@@ -1,4 +1,6 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createRunRig, type RigOptions, type RunRig } from '../../support/runRig.ts'
@@ -38,6 +40,28 @@ describe.skipIf(sshdMissing !== null)(`trust plans${sshdMissing === null ? '' : 
     expect(third.status).toBe('succeeded')
   })
 
+  it('D9 S0.18 reaches a node with a static key, and proves that it may move to certificates', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'ls-key-'))
+    const keyFile = join(directory, 'id_fleet')
+    try {
+      spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', keyFile])
+      const rig = await rigWith({ sshd: { authorizedKeys: [await readFile(`${keyFile}.pub`, 'utf8')] } })
+      await rig.planOf('trust')
+      const node = await rig.addNode({
+        id: '01900000-0000-7000-8000-0000000000d9',
+        name: 'old-router',
+        login: { kind: 'static-key', keyFile },
+      })
+      const run = await rig.run({ plan: 'trust', node: node.name })
+      expect(run.failure).toBeNull()
+      const trusted = (await rig.pki.authorities.trustedUserKeys()).map(({ fingerprint }) => fingerprint)
+      expect(run.proof?.verify).toEqual({ mode: 'trust', authorities: trusted, loggedInWith: trusted })
+      expect(run.proof).toMatchObject({ certificateSerial: null, staticKey: expect.stringMatching(/^SHA256:/) })
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
+
   it('refuses to overwrite a file that holds a key of somebody else, and changes nothing', async () => {
     const rig = await rigWith()
     const other = await createTrust()
@@ -50,6 +74,17 @@ describe.skipIf(sshdMissing !== null)(`trust plans${sshdMissing === null ? '' : 
     expect(run.failure?.evidence).toHaveLength(1)
     expect(await readFile(file(rig), 'utf8')).toBe(text)
     await other.stop()
+  })
+
+  it('a file too large to be looked through may hold keys of others, and is not written over', async () => {
+    const rig = await rigWith()
+    await rig.planOf('trust')
+    await rig.run({ plan: 'trust' })
+    const before = await readFile(file(rig), 'utf8')
+    await appendFile(file(rig), '# padding\n'.repeat(120_000))
+    const run = await rig.run({ plan: 'trust' })
+    expect(run).toMatchObject({ status: 'failed', failure: { code: 'REMOTE_PERMISSION_DENIED' } })
+    expect((await readFile(file(rig), 'utf8')).length).toBeGreaterThan(before.length + 1_000_000)
   })
 
   it('never delivers a set without the authority that signs our own certificates', async () => {

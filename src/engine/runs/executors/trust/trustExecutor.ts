@@ -1,8 +1,10 @@
 import { runCause } from '../../../../core/run/causes.ts'
+import { fileNotReadWhole } from '../../../../core/sshd/causes.ts'
 import { configLine } from '../../../../core/sshd/effective.ts'
 import { sshdFilePath } from '../../../../core/sshd/paths.ts'
 import type { PlanOf } from '../../../../shared/model/plan.ts'
 import type { Authorities, ProbeIdentities, TrustedKey } from '../../../ports.ts'
+import type { RemoteFile } from '../../../sshd/inspect.ts'
 import { foreignKeys, keysForNode, renderTrustFile } from '../../../sshd/trustFile.ts'
 import type { PlanExecutor, StepContext, StepOutcome } from '../../executor.ts'
 import {
@@ -70,7 +72,7 @@ async function preflight(dependencies: TrustDependencies, context: TrustContext)
     return preflightSshd(
       dependencies,
       context,
-      async (facts) => refuseForeignKeys(context, { content: fileOf(facts).content, path: fileOf(facts).path, keys }),
+      async (facts) => refuseForeignKeys(context, fileOf(facts), keys),
       lookAt(delivery),
     )
   })
@@ -79,8 +81,7 @@ async function preflight(dependencies: TrustDependencies, context: TrustContext)
 async function push(dependencies: TrustDependencies, context: TrustContext): Promise<StepOutcome> {
   const { keys, delivery } = await deliveryOf(dependencies, context)
   await refuseLockout(dependencies, context, keys)
-  const file = fileOf(await look(dependencies, context, lookAt(delivery)))
-  refuseForeignKeys(context, { content: file.content, path: file.path, keys })
+  refuseForeignKeys(context, fileOf(await look(dependencies, context, lookAt(delivery))), keys)
   return pushSshd(dependencies, context, delivery)
 }
 
@@ -107,13 +108,9 @@ async function refuseLockout(
   )
 }
 
-interface FoundFile {
-  readonly path: string
-  readonly content: string | null
-  readonly keys: readonly TrustedKey[]
-}
-
-function refuseForeignKeys({ node }: TrustContext, { path, content, keys }: FoundFile): void {
+function refuseForeignKeys({ node }: TrustContext, file: RemoteFile, keys: readonly TrustedKey[]): void {
+  const { path, status, content, listing } = file
+  if (status !== 'missing' && content === null) throw new Refused(fileNotReadWhole(node, path, [listing]))
   const foreign = foreignKeys(content ?? '', keys)
   if (foreign.length === 0) return
   throw new Refused(
