@@ -26,7 +26,7 @@ export function parseSelector(text: string): FilterResult {
   if (!result.ok) return result
   const field = volatileFieldOf(result.filter)
   if (field === null) return result
-  const message = `a plan selects by name, kind, address, user or label; "${field}:" changes while the plan runs`
+  const message = `a plan selects by name, kind, address, user, login or label; "${field}:" changes while the plan runs`
   return { ok: false, position: Math.max(0, text.indexOf(`${field}:`)), message }
 }
 

@@ -39,6 +39,17 @@ describe('filter language (F3)', () => {
   })
 
   it.each([
+    ['login:static-key', true],
+    ['login:"/keys/fleet of old"', true],
+    ['login:/keys/other', false],
+    ['login:certificate', false],
+    ['not login:static-key', false],
+  ])('D9 %j is %s for a node with a static key', (text, expected) => {
+    expect(matches(text, { login: { kind: 'static-key', keyFile: '/keys/fleet of old' } })).toBe(expected)
+    if (text === 'login:certificate') expect(matches(text, {})).toBe(true)
+  })
+
+  it.each([
     ['colour:red', 0, /unknown field "colour"; use name, kind/],
     ['kind:vps and', 12, /missing at the end/],
     ['(kind:vps', 0, /never closed/],

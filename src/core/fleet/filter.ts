@@ -10,7 +10,8 @@ import { computeTile } from './health.ts'
  *   condition  = field ":" value | value
  *
  * A value may hold `*` and may be quoted. A bare value matches the name. Fields: name, kind, address, user, login
- * (`certificate` or `static-key`), status, tile, plan and label.<key>. An empty text and `*` mean every node.
+ * (`certificate`, `static-key`, or the file of the key), status, tile, plan and label.<key>. An empty text and `*` mean
+ * every node.
  */
 
 export type Filter =
@@ -191,7 +192,7 @@ function valuesOf(node: FleetNode, field: string, nowMs: number): readonly strin
     return value === undefined ? [] : [value]
   }
   if (field === 'plan') return node.plans.map((plan) => plan.planName)
-  if (field === 'login') return [node.login.kind]
+  if (field === 'login') return node.login.kind === 'certificate' ? ['certificate'] : ['static-key', node.login.keyFile]
   if (field === 'tile') return [computeTile(node, nowMs).fill]
   const value = node[field as 'name' | 'kind' | 'address' | 'user' | 'status']
   return [value]

@@ -85,7 +85,7 @@ const shownWaiting = 5
 /** Who is proven, and of those who are not each by name, with the reason. */
 function Progress({ progress }: { readonly progress: RotationProgress }) {
   const [all, setAll] = useState(false)
-  const { total, proven, waiting } = progress
+  const { total, proven, waiting, outside } = progress
   const shown = all ? waiting : waiting.slice(0, shownWaiting)
   const unnamed = total - proven - waiting.length
   return (
@@ -111,6 +111,12 @@ function Progress({ progress }: { readonly progress: RotationProgress }) {
           ))}
           {all && unnamed > 0 && <li className="text-faint">and {formatCount(unnamed)} more</li>}
         </ul>
+      )}
+      {outside.length > 0 && (
+        <p className="text-pending">
+          Not covered, because we log in with static keys: {outside.slice(0, shownWaiting).join(', ')}
+          {outside.length > shownWaiting && ` and ${formatCount(outside.length - shownWaiting)} more`}.
+        </p>
       )}
       {waiting.length > shownWaiting && (
         <div>

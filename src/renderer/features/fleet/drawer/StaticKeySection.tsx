@@ -27,7 +27,7 @@ export function StaticKeySection({ node, keyFile }: { readonly node: FleetNode; 
             Logs in with a static key shared by{' '}
             <a
               className="text-accent underline"
-              href={formatHash({ view: 'fleet', query: { filter: staticKeyFilter } })}
+              href={formatHash({ view: 'fleet', query: { filter: `login:"${keyFile}"` } })}
             >
               {formatCount(sharers)} nodes
             </a>
@@ -43,7 +43,7 @@ export function StaticKeySection({ node, keyFile }: { readonly node: FleetNode; 
         <LongText text={keyFile} what="key file" />
       </div>
       <p className="mt-2 text-muted">
-        Move to certificates: let the node trust our user authority (a trust plan, or the file below as
+        Move to certificates: let the node trust our user authority (a trust plan, or what the first command prints, as
         TrustedUserCAKeys), then switch its login.
       </p>
       <div className="mt-1.5 flex flex-col gap-1.5">
