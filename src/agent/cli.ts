@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import { CommanderError } from 'commander'
+import { printable, printableJson } from '../core/printable.ts'
 import { AppError, toAppError } from '../shared/errors.ts'
 import { createCommands } from './commands.ts'
 import { exitCodeOfError, exitCodes } from './exitCodes.ts'
@@ -22,7 +23,9 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
-  const terminal = { out: (text: string) => write(1, text), err: (text: string) => write(2, text) }
+  // Storage, and whoever wrote the lock file, choose some of these words: none of them may steer a terminal.
+  const safe = args.includes('--json') ? printableJson : printable
+  const terminal = { out: (text: string) => write(1, safe(text)), err: (text: string) => write(2, safe(text)) }
   let exitCode: number = exitCodes.ok
   const program = buildProgram(createCommands(terminal, signal), (code) => {
     exitCode = code

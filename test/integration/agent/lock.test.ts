@@ -120,6 +120,17 @@ describe('the lock of the machine', () => {
     expect(await readFile(join(rig.config, 'logs', 'agent.log'), 'utf8')).toContain('reclaimed the lock')
   })
 
+  it('whoever wrote the lock file does not steer the terminal of the person who looks at it', async () => {
+    await leave({ ...foreign, hostname: 'h\u001b]0;owned\u0007\u009b2J\u202e' })
+    for (const options of [[], ['--json']]) {
+      const { stdout, stderr } = await rig.agent('status', ...options)
+      expect(stdout).toContain('owned')
+      expect(stdout + stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+    }
+    const { stdout } = await rig.agent('status', '--json')
+    expect(JSON.parse(stdout).lock.hostname).toContain('\u202e')
+  })
+
   it('D6 D7 never takes a lock of another host: the run fails, names break-lock, and leaves the lock alone', async () => {
     await leave(foreign)
     const answer = await rig.agentJson<RunAnswer>('run', '--key', 'foreign-lock-1')
