@@ -95,7 +95,10 @@ function addRotationCommands(rotate: Command, run: Runner): void {
 }
 
 async function rotationStatus({ withEngine, output }: CliContext, kind: AuthorityKind): Promise<ExitCode> {
-  const progress = await withEngine({}, (client) => client.certificates.rotationProgress({ kind }))
-  output.value(progress, renderRotation)
+  const { progress, phase } = await withEngine({}, async ({ certificates }) => ({
+    progress: await certificates.rotationProgress({ kind }),
+    phase: (await certificates.authorities()).find((authority) => authority.kind === kind)?.rotation?.phase ?? null,
+  }))
+  output.value(progress, (value) => renderRotation(value, { kind, phase }))
   return progress === null || progress.ready ? exitCodes.ok : exitCodes.failed
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import { AppError } from '../../shared/errors.ts'
 import { StorageSettings } from '../../shared/model/storage.ts'
 import type { CliContext, Runner } from '../context.ts'
@@ -58,12 +59,24 @@ async function settingsOf(options: StorageOptions): Promise<StorageSettings> {
   const breakGlass =
     secondAuthority === undefined
       ? { kind: 'console', note }
-      : { kind: 'second-authority', publicKey: (await readText(secondAuthority, 'The public key')).trim() }
+      : { kind: 'second-authority', publicKey: await publicKeyIn(secondAuthority) }
   const given = {
     ...(user === undefined ? {} : { user }),
     ...(principal === undefined ? {} : { principals: principal }),
   }
   return parseInput(StorageSettings, { ...given, breakGlass }, 'The storage cannot be set up')
+}
+
+/** @throws INVALID_INPUT that names the file when it holds something else */
+async function publicKeyIn(path: string): Promise<string> {
+  const text = (await readText(path, 'The public key')).trim()
+  try {
+    parsePublicKeyLine(text)
+  } catch (cause) {
+    const problem = `${path} does not hold a public key of OpenSSH. Name the .pub file of the second authority.`
+    throw new AppError('INVALID_INPUT', problem, { cause })
+  }
+  return text
 }
 
 async function preview({ withEngine, output }: CliContext, node: string, options: StorageOptions): Promise<ExitCode> {

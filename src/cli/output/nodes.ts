@@ -42,6 +42,9 @@ export function renderNode(node: FleetNode): string {
     ['last sync', isoTimeOr(node.lastSyncAt, 'never')],
     ['last attempt', isoTimeOr(node.lastAttemptAt, 'never')],
     ['certificate', certificateWords(node)],
+    ['host cert', hostCertificateWords(node)],
+    ['obeys list', node.krl === null ? null : `version ${node.krl.version}, proven ${isoTime(node.krl.verifiedAt)}`],
+    ['storage', storageWords(node)],
     [
       'host keys',
       node.hostKeys.length === 0
@@ -82,6 +85,20 @@ function reachabilityCell(reachability: Reachability): Cell {
     case 'unreachable':
       return { text: `no, since ${isoTime(reachability.since)}: ${reachability.diagnosis.sentence}`, paint: bad }
   }
+}
+
+function hostCertificateWords({ hostCertificate }: FleetNode): string | null {
+  if (hostCertificate === null) return null
+  const { serial, validBefore, verifiedAt } = hostCertificate
+  return `serial ${serial}, until ${isoTime(validBefore)}, seen ${isoTime(verifiedAt)}`
+}
+
+function storageWords({ storage }: FleetNode): string | null {
+  if (storage === null) return null
+  const { settings, verifiedAt } = storage
+  const { user, principals, breakGlass } = settings
+  const wayIn = breakGlass.kind === 'console' ? breakGlass.note : 'a second authority'
+  return `${user} with ${principals.join(', ')}; fresh login proven ${isoTime(verifiedAt)}; way in without us: ${wayIn}`
 }
 
 function certificateWords({ certificate, login }: FleetNode): Cell | string {

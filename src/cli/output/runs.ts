@@ -1,7 +1,7 @@
 import type { Run } from '../../shared/model/run.ts'
 import { bad, paintRunStatus, waiting } from './style.ts'
 import { type Cell, renderFacts, renderTable } from './table.ts'
-import { durationWords, isoTime, sizeWords } from './words.ts'
+import { durationWords, isoTime, plural, sizeWords } from './words.ts'
 
 const statusCell = (run: Run): Cell => ({ text: run.status, paint: paintRunStatus(run.status) })
 
@@ -11,7 +11,7 @@ export function outcomeOf(run: Run): string {
   if (run.halt !== null && run.status === 'halted') return `${run.halt.reason}: ${run.halt.diagnosis.sentence}`
   if (run.cancellation !== null)
     return `by ${run.cancellation.by}${run.cancellation.stopConfirmed === false ? ', stop not confirmed' : ''}`
-  if (run.proof !== null) return `${run.proof.filesVerified} files read back`
+  if (run.proof !== null) return `${plural(run.proof.filesVerified, 'file')} read back`
   return run.state
 }
 

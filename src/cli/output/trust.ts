@@ -2,9 +2,11 @@ import type { RevocationPreview } from '../../shared/contract/certificates.ts'
 import type {
   Authority,
   AuthorityExport,
+  AuthorityKind,
   ExpiryBucket,
   IssuedCertificate,
   KrlStatus,
+  RotationPhase,
   RotationProgress,
 } from '../../shared/model/certificate.ts'
 import type { StepCaStatus } from '../../shared/model/stepCa.ts'
@@ -39,14 +41,34 @@ function rotationWords({ rotation }: Authority): Cell | null {
 export const renderExport = (exported: readonly AuthorityExport[]): string =>
   exported.map(({ content }) => (content.endsWith('\n') ? content : `${content}\n`)).join('')
 
-export function renderRotation(progress: RotationProgress | null): string {
+export interface RotationWords {
+  readonly kind: AuthorityKind
+  /** Null: it was over when it was asked for. */
+  readonly phase: RotationPhase | null
+}
+
+/** How far a phase is proven, and the command that comes next. */
+export function renderRotation(progress: RotationProgress | null, { kind, phase }: RotationWords): string {
   if (progress === null) return 'No rotation is under way.\n'
-  const { proven, total, waiting: those, outside, ready } = progress
+  const { proven, total, waiting: those, ready } = progress
+  const where = phase === null ? '' : `Phase ${phase}: `
+  if (ready) return `${where}${provenWords(progress, { kind, phase })}\n${nextWords({ kind, phase })}\n`
   const lines = those.map(({ name, why }) => `  ${printableLine(name)}: ${printableLine(why)}\n`).join('')
-  const next = ready ? 'The next phase may begin.\n' : `Waiting for ${total - proven}:\n`
-  const others =
-    outside.length === 0 ? '' : `Not covered, because of static keys: ${outside.map(printableLine).join(', ')}\n`
-  return `${proven} of ${total} proven. ${next}${lines}${others}`
+  const wayOut = 'One that never will follow can be given up by name: advance with --leave-behind.\n'
+  return `${where}${proven} of ${total} proven. Waiting for ${total - proven}:\n${lines}${wayOut}`
+}
+
+function provenWords({ proven, total }: RotationProgress, { kind, phase }: RotationWords): string {
+  if (total > 0) return `${proven} of ${total} proven.`
+  // What clients trust is nothing that we can read back.
+  if (kind === 'ssh-host' && phase === 'trust')
+    return 'nodes have nothing to follow, clients do. Install what this prints on them first: lockstep ca export --kind ssh-host'
+  return 'nothing has to follow.'
+}
+
+function nextWords({ kind, phase }: RotationWords): string {
+  const ends = phase === 'retire' || phase === 'rollback'
+  return `${ends ? 'The rotation may end' : 'The next phase may begin'}: lockstep ca rotate advance --kind ${kind}`
 }
 
 export function renderCertificates(certificates: readonly IssuedCertificate[]): string {
@@ -79,7 +101,7 @@ export function renderRevocationPreview(preview: RevocationPreview): string {
     ['serves', plural(nodes.length, 'node')],
     ['in use by', `${plural(openRuns, 'run')}, ${plural(openTerminals, 'terminal')}`],
     ['list goes to', plural(coveredNodes, 'node')],
-    ['keeps working on', { text: uncoveredNodes.join(', '), paint: bad }],
+    ['keeps working on', uncoveredNodes.length === 0 ? 'no node' : { text: uncoveredNodes.join(', '), paint: bad }],
   ])
 }
 

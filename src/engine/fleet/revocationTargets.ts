@@ -10,8 +10,8 @@ import { resolveNode } from './resolve.ts'
 interface TargetContext {
   readonly store: StoreReader
   readonly nowMs: number
-  /** Fingerprints of our user authorities: a serial means nothing without its authority. */
-  readonly userAuthorities: readonly string[]
+  /** Fingerprints of our SSH authorities, users' and hosts': a serial means nothing without its authority. */
+  readonly authorities: readonly string[]
 }
 
 export interface ChosenCertificates {
@@ -36,7 +36,7 @@ export async function chooseCertificates(
 
 async function namedCertificates(
   targets: RevocationTargets,
-  { store, nowMs, userAuthorities }: TargetContext,
+  { store, nowMs, authorities }: TargetContext,
 ): Promise<IssuedCertificate[]> {
   const query = { nowMs, limit: most }
   switch (targets.kind) {
@@ -46,7 +46,7 @@ async function namedCertificates(
       return found
     }
     case 'serials': {
-      const perAuthority = userAuthorities.map((authorityFingerprint) =>
+      const perAuthority = authorities.map((authorityFingerprint) =>
         store.listCertificates({ ...query, authorityFingerprint, serials: targets.serials }),
       )
       const found = (await Promise.all(perAuthority)).flat()
@@ -64,9 +64,13 @@ async function namedCertificates(
 function refuseUnknown(asked: readonly (string | CertificateId)[], known: ReadonlySet<string>, word: string): void {
   const missing = asked.find((one) => !known.has(one))
   if (missing === undefined) return
-  throw new AppError('NOT_FOUND', `The issue log has no ${word} ${missing}. Nothing was revoked.`, {
-    data: { [word]: missing },
-  })
+  throw new AppError(
+    'NOT_FOUND',
+    `The issue log has no ${word} ${missing}${word === 'serial' ? ' of an authority that signs now' : ''}. Nothing was revoked.`,
+    {
+      data: { [word]: missing },
+    },
+  )
 }
 
 /** Who is hit, and where the certificates will keep working because no revocation list is delivered there. */

@@ -164,15 +164,12 @@ export function createTrustService(dependencies: TrustServiceDependencies): Trus
   }
 
   async function choose(targets: RevocationTargets): Promise<ChosenCertificates> {
-    const [user] = (await authorities.list()).filter(({ kind }) => kind === 'ssh-user')
-    const { rotation } = user ?? { rotation: null }
-    const userAuthorities =
-      rotation === null
-        ? user === undefined
-          ? []
-          : [user.fingerprint]
-        : [rotation.oldFingerprint, rotation.newFingerprint]
-    return chooseCertificates(targets, { store, nowMs: clock.nowMs(), userAuthorities })
+    const ours = (await authorities.list())
+      .filter(({ kind }) => kind !== 'x509')
+      .flatMap(({ fingerprint, rotation }) =>
+        rotation === null ? [fingerprint] : [rotation.oldFingerprint, rotation.newFingerprint],
+      )
+    return chooseCertificates(targets, { store, nowMs: clock.nowMs(), authorities: ours })
   }
 
   async function revoke(

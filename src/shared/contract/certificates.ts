@@ -32,13 +32,13 @@ export const CertificateFilter = z.object({
 })
 export type CertificateFilter = z.infer<typeof CertificateFilter>
 
-/** Certificates by id, by serial (of the embedded user authority), or all live ones of nodes. */
+/** Certificates by id, by serial (of the embedded SSH authorities), or all live ones of nodes. */
 export const RevocationTargets = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('certificates'), ids: z.array(CertificateId).min(1).max(10_000) }),
   z.object({
     kind: z.literal('serials'),
     serials: z
-      .array(z.string().regex(/^[1-9][0-9]{0,19}$/))
+      .array(z.string().regex(/^[1-9][0-9]{0,19}$/, 'a serial is a decimal number, as in the issue log'))
       .min(1)
       .max(10_000),
   }),

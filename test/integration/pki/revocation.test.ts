@@ -291,6 +291,13 @@ describe('revoking in the fleet', () => {
     expect((await trust.krlFile()).krl).toEqual(outcome.krl)
   })
 
+  it('F54 F55 a host certificate is found by its serial too', async () => {
+    await rig.pki.authorities.create(['ssh-host'], 'ann')
+    const host = await issueOne(rig.pki, { purpose: 'host', principals: ['edge-1'] })
+    const targets: RevocationTargets = { kind: 'serials', serials: [host.serial] }
+    expect(await trust.previewRevocation(targets)).toMatchObject({ certificates: [{ id: host.id }] })
+  })
+
   it('F55 by serial, of our user authority; what nobody issued is refused whole', async () => {
     const [one, two] = [await issueOne(rig.pki), await issueOne(rig.pki)]
     const unknown: RevocationTargets = { kind: 'serials', serials: [one.serial, '987654321'] }
