@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { checkCertificateRequest, maxAutomationLifetimeSeconds, type SigningPolicy } from '../../core/ca/policy.ts'
+import { shellQuote } from '../../core/transfer/remoteShell.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import { connectStepCa } from '../../platform/stepCa/client.ts'
@@ -24,6 +25,7 @@ const longestLifeSeconds = 57_600
 export async function orderFromStepCa(setup: AgentSetup, wish: CertificateWish): Promise<string> {
   const { ca_url, principal, provisioner, provisioner_password_file } = setup.config.ssh
   const rootFingerprint = await readSetting(setup.layout.caFingerprint, 'the fingerprint of the root of the step-ca')
+  await refuseReadable(provisioner_password_file ?? '')
   const password = await readSetting(provisioner_password_file ?? '', 'the password of the provisioner')
   const { clock, signal } = wish
   const client = await connectStepCa({ url: ca_url ?? '', rootFingerprint }, { clock, signal })
@@ -53,6 +55,16 @@ const policyFor = (principal: string): SigningPolicy => ({
   allowedExtensions: [],
   allowedCriticalOptions: [],
 })
+
+/** Whoever reads it gets certificates for our principal. A missing file is said by whoever reads it. */
+async function refuseReadable(path: string): Promise<void> {
+  const stats = await stat(path).catch(() => null)
+  if (stats === null || (stats.mode & 0o007) === 0) return
+  throw new AppError(
+    'PRECONDITION_FAILED',
+    `${path} holds the password of the provisioner and can be read by every user. Correct it: chmod 600 ${shellQuote(path)}`,
+  )
+}
 
 async function readSetting(path: string, what: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch(() => '')

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fingerprintOf, parsePublicKeyLine } from '../../../src/platform/openssh/publicKey.ts'
@@ -94,6 +94,17 @@ describe('enrolment', () => {
     const answer = await rig.agent('run')
     expect(answer.exitCode).toBe(4)
     expect(answer.stderr).toContain('lockstep-agent enroll --join-file')
+  })
+
+  it('an agent.yaml that every user may write decides nothing', async () => {
+    const file = join(rig.config, 'agent.yaml')
+    await rig.configure()
+    await chmod(file, 0o666)
+    const answer = await rig.agent('run')
+    expect(answer.exitCode).not.toBe(0)
+    expect(answer.stderr).toContain('can be written by other users')
+    expect(answer.stderr).toContain('chmod o-w')
+    await chmod(file, 0o644)
   })
 
   it('S0.42 S0.44 a wrong agent.yaml names all mistakes with their lines, and nothing runs', async () => {

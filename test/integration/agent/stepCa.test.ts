@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -84,6 +84,10 @@ describe.skipIf(stepCaMissing !== null)('an agent whose certificates come from a
     const wrong = await run()
     expect(wrong.status).toBe('failed')
     expect(JSON.stringify(wrong)).not.toContain('this-password-is-a-wrong-one')
+    await chmod(join(rig.directory, 'password'), 0o604)
+    const open = await run()
+    expect(open.failure?.sentence).toContain('can be read by every user')
+    await chmod(join(rig.directory, 'password'), 0o600)
     const none = await run({ provisioner_password_file: join(rig.directory, 'nowhere') })
     expect(none.failure?.sentence).toContain('it has to hold the password of the provisioner')
     await writeFile(join(rig.directory, 'password'), `${ca.password}\n`)
