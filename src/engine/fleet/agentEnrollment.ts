@@ -1,3 +1,4 @@
+import { type Bucket, takeFromBucket, waitForBucket } from '../../core/fleet/bucket.ts'
 import {
   type Attempts,
   isForgettable,
@@ -39,13 +40,16 @@ export interface AgentEnrollment {
 }
 
 const mostAddresses = 10_000
+/** Rows about secrets that nobody knows, from all addresses together: whoever has many of them fills no disk with rows. */
+const unknownRows = { most: 1_000, perSecond: 1 / 60 }
 
 /** Who tries to guess waits, by address; IPv6 networks of 64 bits count as one. */
 class EnrollmentGuard {
-  readonly #clock: Pick<Clock, 'nowMs'>
+  readonly #clock: Pick<Clock, 'nowMs' | 'monotonicMs'>
   readonly #attempts = new Map<string, Attempts>()
+  #rows: Bucket | null = null
 
-  constructor(clock: Pick<Clock, 'nowMs'>) {
+  constructor(clock: Pick<Clock, 'nowMs' | 'monotonicMs'>) {
     this.#clock = clock
   }
 
@@ -73,6 +77,13 @@ class EnrollmentGuard {
     return locksOut
   }
 
+  isWorthARow(): boolean {
+    const nowMs = this.#clock.monotonicMs()
+    if (waitForBucket(this.#rows, unknownRows, nowMs) > 0) return false
+    this.#rows = takeFromBucket(this.#rows, unknownRows, { amount: 1, nowMs })
+    return true
+  }
+
   #makeRoom(nowMs: number): void {
     if (this.#attempts.size < mostAddresses) return
     for (const [key, attempts] of this.#attempts) if (isForgettable(attempts, nowMs)) this.#attempts.delete(key)
@@ -89,6 +100,12 @@ function networkOf(address: string): string {
   return [...groups, ...Array.from({ length: Math.max(0, missing) }, () => '0')].slice(0, 4).join(':')
 }
 
+interface Refusal {
+  readonly why: string
+  readonly tokenId: string | null
+  readonly locksOut: boolean
+}
+
 export function createAgentEnrollment(dependencies: AgentEnrollmentDependencies): AgentEnrollment {
   const { store, clock, ids, x509, logger, abandonRuns } = dependencies
   const guard = new EnrollmentGuard(clock)
@@ -96,15 +113,20 @@ export function createAgentEnrollment(dependencies: AgentEnrollmentDependencies)
   async function refuse(address: string, why: string, tokenId: string | null): Promise<never> {
     const locksOut = guard.failed(address)
     logger.warn({ address, why, tokenId, locksOut }, 'an enrolment was refused')
+    if (tokenId !== null || guard.isWorthARow()) await recordRefusal(address, { why, tokenId, locksOut })
+    throw new AppError(
+      'JOIN_TOKEN_REFUSED',
+      'This join token does not count: it is unknown, was used, was revoked or has expired. Make a new one in the console.',
+    )
+  }
+
+  async function recordRefusal(address: string, refusal: Refusal): Promise<void> {
+    const { why, tokenId, locksOut } = refusal
     const detail = { address, why, token: tokenId, lockedOut: locksOut }
     await store.transact((transaction) =>
       transaction.appendAudit([
         { at: clock.nowMs(), actor: address, action: 'agent.enroll-refused', subject: tokenId ?? 'unknown', detail },
       ]),
-    )
-    throw new AppError(
-      'JOIN_TOKEN_REFUSED',
-      'This join token does not count: it is unknown, was used, was revoked or has expired. Make a new one in the console.',
     )
   }
 

@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AgentContacts } from '../../../src/engine/fleet/agentContacts.ts'
+import { createAgentEnrollment } from '../../../src/engine/fleet/agentEnrollment.ts'
 import { createAgentService } from '../../../src/engine/fleet/agentService.ts'
 import { createIdSource } from '../../../src/platform/ids.ts'
+import { createLogging } from '../../../src/platform/logger.ts'
 import { agentApiPaths } from '../../../src/shared/agentApi/index.ts'
 import { aNode } from '../../fakes/aNode.ts'
 import {
@@ -105,6 +107,28 @@ describe('enrolment with a join token', () => {
     expect(refusals[0]?.detail).toMatchObject({ lockedOut: true })
     rig.clock.shiftMs = 1_000_000
     expect((await tryToken(right)).status).toBe(201)
+  })
+
+  it('guessing from a thousand addresses fills no audit log', async () => {
+    const enrollment = createAgentEnrollment({
+      store: rig.store,
+      clock: rig.clock,
+      ids: createIdSource(rig.clock),
+      x509: rig.pki.x509,
+      logger: createLogging({ level: 'fatal', sinks: [] }).logger,
+      abandonRuns: async () => undefined,
+    })
+    const { request } = await enrolment()
+    const guess = (index: number): Promise<string> =>
+      enrollment.enroll({ ...request, token: 'x'.repeat(43) }, `10.0.${index >> 8}.${index & 255}`).then(
+        () => 'enrolled',
+        (error: { code: string }) => error.code,
+      )
+    const answers = await Promise.all(Array.from({ length: 1_200 }, (_, index) => guess(index)))
+    expect(new Set(answers)).toEqual(new Set(['JOIN_TOKEN_REFUSED']))
+    const rows = (await rig.store.listAudit({ limit: 5_000 })).filter(({ action }) => action === 'agent.enroll-refused')
+    expect(rows.length).toBeGreaterThan(900)
+    expect(rows.length).toBeLessThan(1_010)
   })
 
   it('the name of a node that is pushed to is refused, and the token still counts', async () => {
