@@ -20,6 +20,11 @@ describe('a rotation on the command line', () => {
     expect(renderRotation(nothing, { kind: 'x509', phase: 'trust' })).toContain('nothing has to follow')
   })
 
+  it('D9 F55 names whom it does not cover', () => {
+    const words = renderRotation({ ...progress, outside: ['old-router'] }, { kind: 'ssh-user', phase: 'trust' })
+    expect(words).toContain('Not covered, because of static keys: old-router\n')
+  })
+
   it('F55 says who waits, why, and how one is given up', () => {
     const waiting = [{ name: 'worker-02', why: 'it cannot be reached' }]
     const words = renderRotation(
@@ -41,6 +46,7 @@ describe('what a revocation would mean', () => {
       openTerminals: 0,
       coveredNodes: 12,
       uncoveredNodes: [],
+      staticKeyNodes: [],
     }
     expect(renderRevocationPreview(preview)).toMatch(/keeps working on\s+no node/)
   })

@@ -50,12 +50,14 @@ export interface RotationWords {
 /** How far a phase is proven, and the command that comes next. */
 export function renderRotation(progress: RotationProgress | null, { kind, phase }: RotationWords): string {
   if (progress === null) return 'No rotation is under way.\n'
-  const { proven, total, waiting: those, ready } = progress
+  const { proven, total, waiting: those, outside, ready } = progress
+  const others =
+    outside.length === 0 ? '' : `Not covered, because of static keys: ${outside.map(printableLine).join(', ')}\n`
   const where = phase === null ? '' : `Phase ${phase}: `
-  if (ready) return `${where}${provenWords(progress, { kind, phase })}\n${nextWords({ kind, phase })}\n`
+  if (ready) return `${where}${provenWords(progress, { kind, phase })}\n${others}${nextWords({ kind, phase })}\n`
   const lines = those.map(({ name, why }) => `  ${printableLine(name)}: ${printableLine(why)}\n`).join('')
   const wayOut = 'One that never will follow can be given up by name: advance with --leave-behind.\n'
-  return `${where}${proven} of ${total} proven. Waiting for ${total - proven}:\n${lines}${wayOut}`
+  return `${where}${proven} of ${total} proven. Waiting for ${total - proven}:\n${lines}${wayOut}${others}`
 }
 
 function provenWords({ proven, total }: RotationProgress, { kind, phase }: RotationWords): string {
@@ -95,12 +97,14 @@ function revocationWords({ revocation }: IssuedCertificate): Cell | string {
 
 export function renderRevocationPreview(preview: RevocationPreview): string {
   const { certificates, skipped, nodes, openRuns, openTerminals, coveredNodes, uncoveredNodes } = preview
+  const { staticKeyNodes } = preview
   return renderFacts([
     ['would revoke', plural(certificates.length, 'certificate')],
     ['left alone', skipped === 0 ? null : `${skipped}, over or revoked already`],
     ['serves', plural(nodes.length, 'node')],
     ['in use by', `${plural(openRuns, 'run')}, ${plural(openTerminals, 'terminal')}`],
     ['list goes to', plural(coveredNodes, 'node')],
+    ['static keys stay', staticKeyNodes.length === 0 ? null : { text: staticKeyNodes.join(', '), paint: bad }],
     ['keeps working on', uncoveredNodes.length === 0 ? 'no node' : { text: uncoveredNodes.join(', '), paint: bad }],
   ])
 }

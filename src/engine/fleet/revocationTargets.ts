@@ -94,5 +94,6 @@ export async function describeBlastRadius(
       .length,
     coveredNodes: reached.length - uncovered.length,
     uncoveredNodes: uncovered.map(({ name }) => name),
+    staticKeyNodes: nodes.filter(({ login }) => login.kind === 'static-key').map(({ name }) => name),
   }
 }

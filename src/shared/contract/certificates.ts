@@ -58,6 +58,8 @@ export const RevocationPreview = z.object({
   /** Nodes a revocation list is delivered to, and push nodes that get none: there the certificate keeps working. */
   coveredNodes: z.number().int().nonnegative(),
   uncoveredNodes: z.array(z.string()),
+  /** Nodes that are logged in to with a static key, which no revocation stops (D9). */
+  staticKeyNodes: z.array(z.string()),
 })
 export type RevocationPreview = z.infer<typeof RevocationPreview>
 

@@ -166,6 +166,11 @@ describe.skipIf(sshdMissing !== null)(
       }
     })
 
+    it('D9 what a revocation would mean names them: it does not stop a static key', async () => {
+      const preview = await test.client.certificates.previewRevocation({ targets: { kind: 'nodes', nodes: ['one'] } })
+      expect(preview).toMatchObject({ certificates: [], staticKeyNodes: ['ecdsa', 'one', 'rsa', 'two'] })
+    })
+
     it('D9 a key that others may read is not used, from the next login on', async () => {
       await chmod(key('shared').file, 0o644)
       try {

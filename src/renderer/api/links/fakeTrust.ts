@@ -163,6 +163,7 @@ export class FakeTrust {
       openRuns: 0,
       coveredNodes: pushed.length - uncovered.length,
       uncoveredNodes: uncovered.map(({ name }) => name),
+      staticKeyNodes: [],
     }
   }
 

@@ -106,7 +106,7 @@ function Reach({ preview }: { readonly preview: RevocationPreview }) {
 }
 
 function Effect({ preview }: { readonly preview: RevocationPreview }) {
-  const { coveredNodes, uncoveredNodes } = preview
+  const { coveredNodes, uncoveredNodes, staticKeyNodes } = preview
   const names = uncoveredNodes.slice(0, shownNames)
   const more = uncoveredNodes.length - names.length
   return (
@@ -121,6 +121,12 @@ function Effect({ preview }: { readonly preview: RevocationPreview }) {
           {plural(uncoveredNodes.length, 'node gets', 'nodes get')} no revocation list: there a revoked certificate
           keeps working until it ends. {names.join(', ')}
           {more > 0 && ` and ${formatCount(more)} more`}.
+        </p>
+      )}
+      {staticKeyNodes.length > 0 && (
+        <p className="mt-1 text-pending">
+          {plural(staticKeyNodes.length, 'node is', 'nodes are')} logged in to with a static key, which this does not
+          stop.
         </p>
       )}
     </>
