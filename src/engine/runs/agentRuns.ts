@@ -69,6 +69,7 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
       const known = await transaction.findRunByKey(key)
       if (known !== null) return { run: await ownRun(transaction, agent, known), isNew: false }
       const node = await nodeOf(transaction, agent)
+      await refuseTooMany(transaction, agent)
       const nowMs = clock.nowMs()
       refuseStrangeStart(request.startedAt, nowMs)
       const planned = await ensureAgentPlan(transaction, node, { spec: request.spec, nowMs })
@@ -290,6 +291,17 @@ async function nodeOf(transaction: StoreTransaction, agent: Agent): Promise<Flee
       data: { node: node.name },
     })
   return node
+}
+
+/** More than the reports that an agent keeps for a later time; all of them have to end with the agent. */
+const mostOpenRuns = 250
+
+async function refuseTooMany(transaction: StoreTransaction, agent: Agent): Promise<void> {
+  if ((await openRunsOf(transaction, agent)).length < mostOpenRuns) return
+  throw new AppError(
+    'RATE_LIMITED',
+    `Agent ${agent.name} has ${mostOpenRuns} runs that did not end. Let it report how they ended first.`,
+  )
 }
 
 async function runOf(store: Pick<Store, 'getRun' | 'getAgentRun'>, agent: Agent, runId: RunId): Promise<Run> {

@@ -352,6 +352,24 @@ describe('logs', () => {
     expect(await text(id)).toBe('abcdefgh')
   })
 
+  it('an agent that opens runs and ends none is stopped, and all it opened end with it', async () => {
+    const { store, logs, clock } = rig
+    const runs = createAgentRuns({ store, logs, clock, ids: createIdSource(clock), config })
+    const known = await rig.agent(agent.agentId)
+    const spec = { ...aSpec, excludes: [], delete: false, verify: 'checksum', schedule: null }
+    const open = (number: number): Promise<string> =>
+      runs.register(known, IdempotencyKey.parse(`key-without-end-${number}`), aRegistration({ spec }) as never).then(
+        () => 'open',
+        (error: AppError) => error.code,
+      )
+    const answers: string[] = []
+    for (let number = 1; number <= 260; number += 1) answers.push(await open(number))
+    expect(answers.filter((answer) => answer === 'open').length).toBeLessThanOrEqual(250)
+    expect(answers.at(-1)).toBe('RATE_LIMITED')
+    await rig.side.agents.revoke('vm-1', 'stolen', operator)
+    expect(await store.listOpenRuns()).toEqual([])
+  })
+
   it('a log that is too long is cut with a notice, and the agent is not made to send it for ever', async () => {
     const { store, logs, clock } = rig
     const runs = createAgentRuns({ store, logs, clock, ids: createIdSource(clock), config, maxLogBytes: 10 })
