@@ -29,7 +29,7 @@ interface Account {
   underWay: number
 }
 
-export interface Spending {
+interface Spending {
   /** What else than a request it is. */
   readonly expense: Expense | null
   readonly body: 'jsonBytes' | 'logBytes'
