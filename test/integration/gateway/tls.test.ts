@@ -209,6 +209,18 @@ describe('revoked means disconnected', () => {
     stays.destroy()
   })
 
+  it('a client certificate that has ended since the handshake counts no more', async () => {
+    const agent = await rig.enroll('vm-long')
+    const beat = async (): Promise<number> =>
+      (await rig.call('POST', agentApiPaths.heartbeat, { identity: agent, body: aHeartbeat() })).status
+    expect(await beat()).toBe(200)
+    // TLS looks at the real clock and would let it in: as on a connection that was opened while it was valid.
+    rig.clock.shiftMs = 8 * 86_400_000
+    expect(await beat()).toBe(401)
+    rig.clock.shiftMs = 0
+    expect(await beat()).toBe(200)
+  })
+
   it('its SSH certificates are revoked with it, and its open runs end with a reason', async () => {
     const agent = await rig.enroll('vm-3')
     const ssh = await rig.call('POST', agentApiPaths.sshCertificate, {
