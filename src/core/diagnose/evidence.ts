@@ -8,6 +8,8 @@ export interface DiagnosedNode {
   readonly user: string
   /** Omitted: with certificates. */
   readonly login?: NodeLogin
+  /** The revocation list its sshd was proven to obey; omitted or null: none. */
+  readonly krl?: { readonly version: number } | null
 }
 
 /** How far an attempt to reach a node got before it failed. */

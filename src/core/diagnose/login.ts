@@ -59,18 +59,24 @@ function principalCause(
   const principals = certificate.principals.join(', ')
   const first = certificate.principals[0] ?? principals
   const proof = probe === 'accepted' ? [`a certificate with principal ${node.user} was accepted`] : []
-  const sentence = `${node.name} refused our certificate: ${probe === 'accepted' ? '' : 'most likely '}principal ${principals} is not allowed to log in as ${node.user}. Add it to the principals file of ${node.user} (AuthorizedPrincipalsFile), or log in as ${first}.`
+  const sentence = `${node.name} refused our certificate: ${probe === 'accepted' ? '' : 'most likely '}principal ${principals} is not allowed to log in as ${node.user}. Add it to the principals file of ${node.user} (AuthorizedPrincipalsFile), or log in as ${first}.${probe === 'accepted' ? '' : orListGone(node)}`
   return cause('PRINCIPAL_NOT_LISTED', sentence, {
     evidence: [...proof, ...certificateLines(evidence, certificate)],
     ...(probe === 'accepted' ? {} : { nextAction: { kind: 'run-doctor', label: 'Make sure' } }),
   })
 }
 
+/** sshd refuses everybody while the file of `RevokedKeys` is missing, and tells nobody (sshd_config(5)). */
+function orListGone({ krl }: DiagnosedNode): string {
+  if (krl === undefined || krl === null) return ''
+  return ` Or the file of its revocation list is gone, and sshd refuses everybody: put it back there by its console (lockstep cert krl --out FILE writes it).`
+}
+
 function keyRefused(node: DiagnosedNode, evidence: ConnectEvidence): Diagnosis {
   const lines =
     evidence.certificate === undefined ? [evidence.message ?? ''] : certificateLines(evidence, evidence.certificate)
   const sure = evidence.probes !== undefined
-  const sentence = `${node.name} refused our certificate for ${node.user}, although it is valid and names an allowed principal. ${sure ? 'The node does not trust our authority, or the certificate was revoked' : 'Most likely the node does not trust our authority'}: check TrustedUserCAKeys on the node.`
+  const sentence = `${node.name} refused our certificate for ${node.user}, although it is valid and names an allowed principal. ${sure ? 'The node does not trust our authority, or the certificate was revoked' : 'Most likely the node does not trust our authority'}: check TrustedUserCAKeys on the node.${orListGone(node)}`
   return cause('KEY_REFUSED', sentence, {
     evidence: lines,
     ...(sure ? { nextAction: { kind: 'open-terminal', label: 'Show the setting' } } : {}),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { aNode } from '../../../test/fakes/aNode.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
+import { diagnoseConnection } from './connection.ts'
 import { refineRefusal } from './storageAndRevocation.ts'
 
 const certificate = { serial: '7', principals: ['sync-agent'], validAfter: 0, validBefore: 9e12 }
@@ -35,5 +36,16 @@ describe('a refusal in the light of what we know', () => {
     const with3 = aNode({ krl: { version: 3, verifiedAt: 0 } })
     expect(refineRefusal(with3, said('KEY_REFUSED'), known).evidence.join()).toContain('revocation list 3')
     expect(refineRefusal(aNode(), said('KEY_REFUSED'), known).evidence).toEqual(['Permission denied'])
+  })
+
+  it('F55 says so in the sentence as well, where nothing proves another cause', () => {
+    const refused = { stage: 'authenticate', nowMs: 1000, message: 'Permission denied', certificate } as const
+    const listed = aNode({ user: 'root', krl: { version: 3, verifiedAt: 0 } })
+    expect(diagnoseConnection(listed, refused).sentence).toMatch(/revocation list is gone.*cert krl --out/)
+    expect(diagnoseConnection({ ...listed, krl: null }, refused).sentence).not.toContain('revocation list')
+    const tried = (principalIsUser: 'accepted' | 'refused') =>
+      diagnoseConnection(listed, { ...refused, probes: { principalIsUser, wideValidity: 'refused' } }).sentence
+    expect(tried('accepted')).not.toContain('revocation list')
+    expect(tried('refused')).toContain('revocation list is gone')
   })
 })
