@@ -16,7 +16,7 @@ import { layoutOf } from './layout.ts'
 import { breakLock, holderFacts, readLock } from './lockFile.ts'
 import type { BreakLockOptions, Commands, CommonOptions, DoctorOptions, EnrollOptions, RunOptions } from './program.ts'
 import type { RunResult } from './run/agentRun.ts'
-import type { JournalRecord } from './run/journal.ts'
+import { type JournalRecord, unregisteredId } from './run/journal.ts'
 import { serve } from './serve.ts'
 import { describeFoundLock, formatStatus, readStatus } from './status.ts'
 
@@ -94,7 +94,7 @@ async function runCommand(options: RunOptions, terminal: Terminal, signal: Abort
 function stateTeller(terminal: Terminal): (record: JournalRecord) => void {
   let last = ''
   return ({ run }) => {
-    const now = `${run.state} ${run.attempts.length} ${run.status}`
+    const now = `${run.state} ${run.attempts.length}`
     if (now !== last && run.status !== 'queued') terminal.err(run.state)
     last = now
   }
@@ -129,7 +129,8 @@ function describeEnd(run: Extract<RunResult, { kind: 'ended' }>['run']): string 
     return `Run ${id} succeeded: ${proof.filesVerified} files verified${sent}.`
   }
   const sentence = halt?.diagnosis.sentence ?? failure?.sentence
-  return `Run ${id} ${status}${sentence === undefined ? '.' : `: ${sentence}`}`
+  const which = id === unregisteredId ? 'The run was not registered and has' : `Run ${id}`
+  return `${which} ${status}${sentence === undefined ? '.' : `: ${sentence}`}`
 }
 
 async function serveCommand(options: CommonOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {

@@ -69,7 +69,9 @@ export function formatStatus(status: AgentStatus): string {
     certificate === null ? 'no certificate' : `certificate ${certificate.serial} until ${certificate.validBefore}`,
     lock === null
       ? `lock ${status.lockFile}: free`
-      : `lock ${status.lockFile}: ${lock.standing}, process ${lock.pid} on ${lock.hostname}, run ${lock.runId}`,
+      : lock.standing === 'corrupt'
+        ? `lock ${status.lockFile}: corrupt; the next run takes it over`
+        : `lock ${status.lockFile}: ${lock.standing}, process ${lock.pid} on ${lock.hostname}, run ${lock.runId}`,
     ...status.runs.map(
       ({ key, runId, status: runStatus, state, sentence }) =>
         `run ${runId ?? `(key ${key}, not registered)`}: ${runStatus} in ${state}${sentence === null ? '' : `: ${sentence}`}`,

@@ -50,7 +50,7 @@ export function addAgentCommands(program: Command, run: Runner): void {
 
 interface JoinOptions {
   readonly name?: string
-  readonly lifetime: number
+  readonly lifetime?: number
 }
 
 function addJoinCommands(agents: Command, run: Runner): void {
@@ -58,7 +58,11 @@ function addJoinCommands(agents: Command, run: Runner): void {
     .command('join')
     .description('a token that enrolls one agent, once; shown once')
     .option('--name <name>', 'name of the node (default: the host name of the agent)')
-    .option('--lifetime <time>', 'how long it can be used, e.g. 30m, 8h, 7d', lifetimeSeconds(60, 604_800), 3_600)
+    .option(
+      '--lifetime <time>',
+      'how long it can be used, e.g. 30m, 8h, 7d (default: 1h)',
+      lifetimeSeconds(60, 604_800),
+    )
     .action((options: JoinOptions) => run((context) => join(context, options)))
   agents
     .command('tokens')
@@ -77,7 +81,7 @@ function addJoinCommands(agents: Command, run: Runner): void {
     .action((token: string) => run((context) => withdraw(context, token)))
 }
 
-async function join({ withEngine, output }: CliContext, { name, lifetime }: JoinOptions): Promise<void> {
+async function join({ withEngine, output }: CliContext, { name, lifetime = 3_600 }: JoinOptions): Promise<void> {
   await withEngine({}, async (client) => {
     const made = await client.agents.createJoinToken({ nodeName: name ?? null, lifetimeSeconds: lifetime })
     output.value(made, ({ command }) => `${command}\n`)

@@ -62,8 +62,10 @@ export const renderAgent = (agent: Agent): string =>
   ])
 
 function lockWords(lock: AgentLock): Cell {
+  // Who wrote what nobody can read is not known.
+  if (lock.standing === 'corrupt') return { text: 'corrupt; the next run takes it over', paint: bad }
   const text = `${lock.standing}: pid ${lock.pid} on ${lock.hostname} since ${lock.startTime}, run ${lock.runId}`
-  return lock.standing === 'foreign' || lock.standing === 'corrupt' ? { text, paint: bad } : { text }
+  return lock.standing === 'foreign' ? { text, paint: bad } : { text }
 }
 
 export function renderJoinTokens(tokens: readonly JoinToken[], nowMs: number): string {

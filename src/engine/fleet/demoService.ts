@@ -113,6 +113,8 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
   async function down(operator: string): Promise<DemoStatus> {
     const registered = (await store.listNodes()).filter((node) => node.labels[demoLabel.key] === demoLabel.value)
     const ids = new Set<string>(registered.map((node) => node.id))
+    // In maintenance nothing begins by itself any more: a run that came in between would keep its node.
+    for (const node of registered) await nodes.update(node.id, { maintenance: true }, operator)
     const open = (await store.listOpenRuns()).filter((run) => ids.has(run.nodeId) && !isFinal(run.status))
     await Promise.all(open.map((run) => dependencies.cancelRun(run.id, operator)))
     await Promise.all(open.map((run) => dependencies.waitUntilFinal(run.id)))
