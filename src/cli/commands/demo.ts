@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { shellQuote } from '../../core/transfer/remoteShell.ts'
 import { provideDemoPassphrase } from '../../daemon/passphrase.ts'
 import { prepareHome } from '../../platform/paths.ts'
 import { DemoFault, type DemoStatus } from '../../shared/model/demo.ts'
@@ -80,14 +81,11 @@ async function enrollAgent({ withEngine, output }: CliContext, name: string): Pr
   await withEngine({ whenUnowned: 'fail' }, async (client) => {
     output.value(
       await client.demo.enrollAgent({ name }),
-      ({ runCommand }) => `${runCommand.map(shellWord).join(' ')}\n`,
+      ({ runCommand }) => `${runCommand.map((word) => shellQuote(word)).join(' ')}\n`,
     )
     output.note(`Agent ${name} is enrolled. The line above is one run of it; it appears in the console.`)
   })
 }
-
-const shellWord = (word: string): string =>
-  /^[A-Za-z0-9@%+=:,./_-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 
 function render({ nodes }: DemoStatus): string {
   if (nodes.length === 0) return 'There is no demo fleet. Start one: lockstep demo up\n'
