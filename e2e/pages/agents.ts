@@ -30,13 +30,13 @@ export class AgentsPage {
     await expect(this.addDrawer.getByRole('heading', { name: 'Create a join token' })).toBeVisible()
   }
 
-  /** @returns the command for the host, as it is shown this once */
+  /** @returns the secret in the command for the host, as it is shown this once */
   async createToken(nodeName: string): Promise<string> {
     await this.addDrawer.getByLabel('Name of its node').fill(nodeName)
     await this.addDrawer.getByRole('button', { name: 'Create the token' }).click()
-    const command = this.addDrawer.getByText(/lockstep-agent enroll --join /)
+    const command = this.addDrawer.getByText(/^\$?\s*printf .*lockstep-agent enroll --join-file -/)
     await expect(this.addDrawer.getByRole('status')).toHaveText('Waiting for the agent…')
-    return (await command.textContent()) ?? ''
+    return /lsj1\.[\w-]+/.exec((await command.first().textContent()) ?? '')?.[0] ?? ''
   }
 
   card(name: string): Locator {

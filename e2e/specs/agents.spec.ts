@@ -35,8 +35,7 @@ test('nothing listens until a person has switched the gateway on, and said where
 
 test('a join token that was withdrawn enrolls nobody', async ({ console, engine }) => {
   const agents = new AgentsPage(console)
-  const command = await agents.createToken('never-01')
-  const secret = command.split(' ').at(-1) ?? ''
+  const secret = await agents.createToken('never-01')
   const [token] = await engine.agents.joinTokens()
   expect(JSON.stringify(token)).not.toContain(secret)
   await agents.openTokens()
@@ -57,8 +56,8 @@ test('one command on the host, and the console says who enrolled', async ({ cons
   const agents = new AgentsPage(console)
   await agents.open()
   await agents.openAdd()
-  const command = await agents.createToken(name)
-  const enrolled = await host?.enroll(command.split(' ').at(-1) ?? '')
+  const secret = await agents.createToken(name)
+  const enrolled = await host?.enroll(secret)
   expect(enrolled?.exitCode, enrolled?.output).toBe(0)
   await expect(agents.addDrawer.getByText(`Enrolled: ${name}`)).toBeVisible()
   await shot('agents-enrolled')

@@ -45,7 +45,7 @@ function vitest(projects, args) {
 }
 
 function playwright(project, args) {
-  const command = [binOf('@playwright/test', 'playwright'), 'test', '--project', project, ...args]
+  const command = [binOf('@playwright/test', 'playwright'), 'test', `--project=${project}`, ...args]
   return counted('LOCKSTEP_E2E_REPORT', countSpecs, command)
 }
 
