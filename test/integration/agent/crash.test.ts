@@ -5,7 +5,8 @@ import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { JournalRecord } from '../../../src/agent/run/journal.ts'
 import { type RunState, runStates } from '../../../src/shared/model/run.ts'
-import { type AgentRig, createAgentRig, ended, type RunAnswer, treeDigest } from './rig.ts'
+import { treeDigest } from '../../support/treeDigest.ts'
+import { type AgentRig, createAgentRig, ended, type RunAnswer } from './rig.ts'
 
 const rounds = Number(process.env.AGENT_CRASH_ROUNDS ?? 12)
 const seed = Number(process.env.AGENT_CRASH_SEED ?? Date.now() % 1_000_000)

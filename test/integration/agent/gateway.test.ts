@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runStates } from '../../../src/shared/model/run.ts'
 import { type GatewayRig, operator, startGateway } from '../../support/gatewayRig.ts'
+import { treeDigest } from '../../support/treeDigest.ts'
 import { waitFor } from '../../support/waitFor.ts'
-import { type AgentRig, createAgentRig, ended, type RunAnswer, treeDigest } from './rig.ts'
+import { type AgentRig, createAgentRig, ended, type RunAnswer } from './rig.ts'
 
 describe('the agent and the gateway of the engine', () => {
   let gateway: GatewayRig

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { readLockContent } from '../../../src/core/agent/lock.ts'
 import { processGroupIsAlive } from '../../../src/platform/processGroup.ts'
+import { treeDigest } from '../../support/treeDigest.ts'
 import { waitFor } from '../../support/waitFor.ts'
-import { type AgentRig, createAgentRig, ended, type RunAnswer, treeDigest } from './rig.ts'
+import { type AgentRig, createAgentRig, ended, type RunAnswer } from './rig.ts'
 
 describe('the lock of the machine', () => {
   let rig: AgentRig

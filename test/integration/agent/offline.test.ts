@@ -2,8 +2,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { SpooledReport } from '../../../src/agent/run/spool.ts'
+import { treeDigest } from '../../support/treeDigest.ts'
 import { waitFor } from '../../support/waitFor.ts'
-import { type AgentRig, createAgentRig, ended, type RunAnswer, treeDigest } from './rig.ts'
+import { type AgentRig, createAgentRig, ended, type RunAnswer } from './rig.ts'
 
 describe('a control plane that is away, refuses, or hangs', () => {
   let rig: AgentRig

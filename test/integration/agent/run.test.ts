@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AgentRig, createAgentRig, type RunAnswer, treeDigest } from './rig.ts'
+import { treeDigest } from '../../support/treeDigest.ts'
+import { type AgentRig, createAgentRig, type RunAnswer } from './rig.ts'
 
 const way = [
   'INIT',

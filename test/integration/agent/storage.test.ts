@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { fingerprintOf, parsePublicKeyLine } from '../../../src/platform/openssh/publicKey.ts'
 import { startSshd } from '../../support/sshd.ts'
-import { type AgentRig, createAgentRig, type RunAnswer, treeDigest } from './rig.ts'
+import { treeDigest } from '../../support/treeDigest.ts'
+import { type AgentRig, createAgentRig, type RunAnswer } from './rig.ts'
 
 describe('what can be wrong between the agent and storage', () => {
   let rig: AgentRig

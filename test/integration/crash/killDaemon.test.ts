@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -8,6 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DemoStatus } from '../../../src/shared/model/demo.ts'
 import type { Run } from '../../../src/shared/model/run.ts'
+import { treeDigest } from '../../support/treeDigest.ts'
 import { waitFor } from '../../support/waitFor.ts'
 
 const run = promisify(execFile)
@@ -63,22 +63,6 @@ async function endDaemon(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
   const ended = new Promise((resolve) => child.once('exit', resolve))
   child.kill(signal)
   await ended
-}
-
-/** Names, types and content of a tree as one digest; leftovers of a transfer count. */
-async function treeDigest(directory: string): Promise<string> {
-  const hash = createHash('sha256')
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
-  const sorted = entries
-    .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
-    .sort((a, b) => (a.path < b.path ? -1 : 1))
-  for (const { entry, path } of sorted) {
-    const name = path.slice(directory.length)
-    if (entry.isSymbolicLink()) hash.update(`l ${name}\0${await readlink(path)}\0`)
-    else if (entry.isDirectory()) hash.update(`d ${name}\0`)
-    else hash.update(`f ${name}\0`).update(await readFile(path))
-  }
-  return hash.digest('hex')
 }
 
 describe('kill -9 of the daemon in the middle of a push (S0.86, S0.88, F33)', () => {
