@@ -22,7 +22,7 @@ const below = (folder, above, comment) => ({
   to: { path: `^src/engine/(${above.join('|')})(/|$)` },
 })
 
-const hosts = ['runs', 'scheduler', 'gateway', 'api', 'engine\\.ts']
+const hosts = ['runs', 'rollouts', 'scheduler', 'gateway', 'api', 'engine\\.ts']
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -131,8 +131,13 @@ export default {
     ),
     below(
       'runs',
-      ['scheduler', 'gateway', 'api', 'engine\\.ts'],
+      ['rollouts', 'scheduler', 'gateway', 'api', 'engine\\.ts'],
       'Runs are asked for, they do not ask: move the trigger to engine/scheduler or engine/api.',
+    ),
+    below(
+      'rollouts',
+      ['scheduler', 'gateway', 'api', 'engine\\.ts'],
+      'A rollout asks for runs: what asks for rollouts belongs to engine/scheduler or engine/api.',
     ),
     below('scheduler', ['gateway', 'api', 'engine\\.ts'], 'The scheduler knows no transport: let engine/api call it.'),
     below('api', ['engine\\.ts'], 'engine.ts puts the parts together: take the part as an argument.'),

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { diagnoseProgram } from '../core/diagnose/program.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { type Config, readConfig } from '../platform/config.ts'
@@ -17,7 +17,7 @@ import { createRunLogs } from './api/runLogs.ts'
 import { createCertificateService } from './fleet/certificateService.ts'
 import { createDemoService } from './fleet/demoService.ts'
 import { createLossWatch } from './fleet/lossWatch.ts'
-import { refreshMadePlans } from './fleet/madePlans.ts'
+import { type ContentDigest, refreshMadePlans } from './fleet/madePlans.ts'
 import { createNodeService } from './fleet/nodeService.ts'
 import { createPlanService } from './fleet/planService.ts'
 import { createStepCaService } from './fleet/stepCaService.ts'
@@ -29,9 +29,12 @@ import { createLoginIdentities } from './pki/loginIdentities.ts'
 import { createPki } from './pki/pki.ts'
 import { createStaticKeys } from './pki/staticKeys.ts'
 import type { DemoFleetControl, DiagnoseFailure, Store, StoreTransaction } from './ports.ts'
+import { createRegistryContent } from './registry/content.ts'
+import { createRegistrySide } from './registrySide.ts'
 import { createRunService } from './runs/runService.ts'
 import { createRenewalLoop } from './scheduler/renewal.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
+import { createNodeChannels } from './ssh/channels/nodeChannels.ts'
 import { createDoctor } from './ssh/doctor.ts'
 import { createHostKeyProbe } from './ssh/hostKeyProbe.ts'
 import { createLoginProbe } from './ssh/loginProbe.ts'
@@ -72,6 +75,8 @@ export interface Engine {
 }
 
 const dayMs = 86_400_000
+
+const sha256 = (text: string): string => hash('sha256', text, 'hex')
 
 /** Logs in and remembers whether the vault could be opened; what is locked stays locked until somebody unlocks it. */
 function createVaultState(keyVault: KeyVault, describeAuthority: () => Promise<unknown>) {
@@ -141,7 +146,12 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     onChange: async (transaction) => void (await refreshPlans(transaction)),
   })
   const refreshPlans = (transaction: StoreTransaction) =>
-    refreshMadePlans(transaction, ['krl', 'trust'], { contentDigest: pki.contentDigest, nowMs: clock.nowMs() })
+    refreshMadePlans(transaction, ['krl', 'trust', 'routes', 'hosts'], { contentDigest, nowMs: clock.nowMs() })
+  const content = createRegistryContent(store)
+  const contentDigest: ContentDigest = async (reader, plan) =>
+    plan.kind === 'routes' || plan.kind === 'hosts'
+      ? sha256((await content.of(plan, reader)).text)
+      : pki.contentDigest(reader, plan.kind)
   const { authority } = pki
   const vault = createVaultState(keyVault, () => authority.describe())
   const identities = createLoginIdentities({
@@ -154,6 +164,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     clock,
     settings: { maxConnections: config.poolMaxConnections, idleCloseMs: dayMs },
   })
+  const channels = createNodeChannels({ sshPool, clock })
   const openSsh = await createOpenSshAccess({ directory: home.sshDirectory, identities })
   const hostKeyProbe = createHostKeyProbe(clock)
   const loginProbe = createLoginProbe({ clock, trustedHostKeys: () => pki.authorities.trustedHostKeys() })
@@ -184,6 +195,8 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     revocations: pki.revocations,
     probes: pki.probes,
     loginProbe,
+    channels,
+    content,
     config,
     logger,
     publishProgress: events.publishProgress,
@@ -201,7 +214,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     forgetAccess: (nodeId) => openSsh.forget(nodeId),
   })
   const lossWatch = createLossWatch({ sshPool, nodes, logger })
-  const plans = createPlanService({ store, clock, ids, contentDigest: pki.contentDigest })
+  const plans = createPlanService({ store, clock, ids, contentDigest })
   const agentSide = createAgentSide({
     store,
     logs,
@@ -213,6 +226,18 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     config,
     logger,
     version: dependencies.version,
+  })
+  const registrySide = createRegistrySide({
+    store,
+    clock,
+    ids,
+    runs,
+    keyVault,
+    refreshPlans,
+    config,
+    logger,
+    channels,
+    home,
   })
   const certificates = createCertificateService({ store, clock, identities, sshPool })
   const otherIssuerActive = () => pki.stepCa.isActive()
@@ -250,7 +275,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     store,
     clock,
     issuer: pki.stepCa,
-    contentDigest: pki.contentDigest,
+    contentDigest,
     identities,
   })
   const demo = createDemoService({
@@ -304,6 +329,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   }
 
   const router = createRouter({
+    ...registrySide,
     store,
     events,
     nodes,
@@ -353,6 +379,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
       renewal.start()
       lossWatch.start()
       await scheduler.start()
+      await registrySide.start()
       await agentSide.start()
     }
     logger.info({ instanceId, host: dependencies.host }, 'engine started')
@@ -363,10 +390,12 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     await renewal.stop()
     await scheduler.stop()
     await agentSide.stop()
+    await registrySide.stop()
     await lossWatch.stop()
     await runs.stop()
     await terminals.stop()
     events.close()
+    await channels.close()
     await sshPool.close()
     await openSsh.close()
     await logs.close()

@@ -9,8 +9,10 @@ import { createLoginIdentities } from '../../src/engine/pki/loginIdentities.ts'
 import { createPki, type Pki } from '../../src/engine/pki/pki.ts'
 import { createStaticKeys } from '../../src/engine/pki/staticKeys.ts'
 import type { Authorities, DiagnoseFailure, Identities, LoginProbe, LogStore, Store } from '../../src/engine/ports.ts'
+import { createRegistryContent } from '../../src/engine/registry/content.ts'
 import type { RunConfig } from '../../src/engine/runs/dependencies.ts'
 import { createRunService, type RunService } from '../../src/engine/runs/runService.ts'
+import { createNodeChannels } from '../../src/engine/ssh/channels/nodeChannels.ts'
 import { createLoginProbe } from '../../src/engine/ssh/loginProbe.ts'
 import { createOpenSshAccess, type ManagedOpenSshAccess } from '../../src/engine/ssh/openSshAccess.ts'
 import { createSshPool } from '../../src/engine/ssh/pool.ts'
@@ -147,6 +149,8 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
       revocations: pki.revocations,
       probes: pki.probes,
       loginProbe,
+      channels: createNodeChannels({ sshPool: pool, clock: systemClock }),
+      content: createRegistryContent(over),
       config: { ...defaults, ...options.config },
       logger,
       publishProgress: (runId, value) => progress.push({ runId, progress: value }),

@@ -95,6 +95,10 @@ function deliveryOf(plan: Plan): string {
       return `trusted user authorities -> ${plan.spec.file}`
     case 'host-certificate':
       return `host certificate -> ${plan.spec.certificateFile}`
+    case 'routes':
+      return `routes of public services -> ${plan.spec.file}`
+    case 'hosts':
+      return `hosts entries of all services -> ${plan.spec.file}`
     default:
       return assertNever(plan)
   }

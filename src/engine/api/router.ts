@@ -1,5 +1,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import { AppError } from '../../shared/errors.ts'
+import { RegistryKind, type RegistryRevision } from '../../shared/model/registry.ts'
+import type { Rollout } from '../../shared/model/rollout.ts'
 import type { Run } from '../../shared/model/run.ts'
 import type { EngineStatus } from '../../shared/model/system.ts'
 import type { AgentService } from '../fleet/agentService.ts'
@@ -18,10 +20,11 @@ import { agentsRouter, gatewayRouter } from './agentsRouter.ts'
 import { certificatesRouter, stepCaRouter, storageRouter } from './certificatesRouter.ts'
 import type { EventHub } from './eventHub.ts'
 import { os } from './procedures.ts'
+import { type RegistryServices, registryRouter, rolloutsRouter, sourcesRouter } from './registryRouter.ts'
 import type { RunLogs } from './runLogs.ts'
 
 /** What the procedures call; put together by `engine.ts`. */
-export interface ApiServices {
+export interface ApiServices extends RegistryServices {
   readonly store: Store
   readonly events: EventHub
   readonly nodes: NodeService
@@ -45,6 +48,7 @@ export interface ApiServices {
 
 /** How many finished runs a replica starts with; older ones are fetched when a view asks. */
 const snapshotFinishedRuns = 500
+const snapshotFinishedRollouts = 20
 
 /** Open runs whatever their age, then the newest others. */
 async function snapshotRuns(store: Store): Promise<Run[]> {
@@ -54,6 +58,19 @@ async function snapshotRuns(store: Store): Promise<Run[]> {
   return [...older, ...newest]
 }
 
+/** Open rollouts whatever their age, then the newest others. */
+async function snapshotRollouts(store: Store): Promise<Rollout[]> {
+  const newest = await store.listRollouts({ limit: snapshotFinishedRollouts })
+  const known = new Set(newest.map(({ id }) => id))
+  const older = (await store.listRollouts({ limit: 1_000, open: true })).filter(({ id }) => !known.has(id))
+  return [...newest, ...older]
+}
+
+async function newestRevisions(store: Store): Promise<RegistryRevision[]> {
+  const newest = await Promise.all(RegistryKind.options.map((registry) => store.listRevisions(registry, { limit: 1 })))
+  return newest.flat()
+}
+
 function systemRouter(services: ApiServices) {
   const { store, events } = services
   return {
@@ -61,14 +78,16 @@ function systemRouter(services: ApiServices) {
     snapshot: os.system.snapshot.handler(async () => {
       // The seq is read first: what is committed meanwhile is replayed on top, and applying it twice does no harm.
       const seq = await store.headSeq()
-      const [engine, nodes, plans, agents, runs] = await Promise.all([
+      const [engine, nodes, plans, agents, runs, rollouts, registries] = await Promise.all([
         services.status(),
         store.listNodes(),
         store.listPlans(),
         store.listAgents(),
         snapshotRuns(store),
+        snapshotRollouts(store),
+        newestRevisions(store),
       ])
-      return { seq, engine, nodes, plans, agents, runs }
+      return { seq, engine, nodes, plans, agents, runs, rollouts, registries }
     }),
     watch: os.system.watch.handler(({ input, signal }) => events.watch(input.afterSeq, signal)),
     unlock: os.system.unlock.handler(async ({ input }) => {
@@ -193,6 +212,9 @@ export function createRouter(services: ApiServices) {
     nodes: nodesRouter(services),
     plans: plansRouter(services),
     runs: runsRouter(services),
+    registry: registryRouter(services),
+    sources: sourcesRouter(services),
+    rollouts: rolloutsRouter(services),
     certificates: certificatesRouter(services),
     stepCa: stepCaRouter(services),
     storage: storageRouter(services),

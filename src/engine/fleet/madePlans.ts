@@ -1,28 +1,30 @@
 import { createHash } from 'node:crypto'
 import { assignPlans } from '../../core/fleet/assignment.ts'
 import { planContent } from '../../core/fleet/planContent.ts'
-import type { Plan } from '../../shared/model/plan.ts'
+import type { Plan, PlanOf } from '../../shared/model/plan.ts'
 import type { StoreReader, StoreTransaction } from '../ports.ts'
 
 /** Kinds of plans whose content the engine makes: a plan of such a kind says where it goes, not what it is. */
-export type MadeKind = 'krl' | 'trust'
+export type MadeKind = 'krl' | 'trust' | 'routes' | 'hosts'
 
-/** SHA-256 of what plans of this kind deliver, as of this transaction. */
-export type ContentDigest = (
-  reader: Pick<StoreReader, 'getSetting' | 'listCertificates'>,
-  kind: MadeKind,
-) => Promise<string>
+export type ContentReader = Pick<StoreReader, 'getSetting' | 'listCertificates' | 'getRevision'>
 
-const isMade = (kind: Plan['kind']): kind is MadeKind => kind === 'krl' || kind === 'trust'
+export type MadePlan = { [Kind in MadeKind]: Pick<PlanOf<Kind>, 'kind' | 'spec'> }[MadeKind]
+
+/** SHA-256 of what this plan delivers, as of this transaction. */
+export type ContentDigest = (reader: ContentReader, plan: MadePlan) => Promise<string>
+
+const isMade = <P extends Pick<Plan, 'kind' | 'spec'>>(plan: P): plan is P & MadePlan =>
+  plan.kind === 'krl' || plan.kind === 'trust' || plan.kind === 'routes' || plan.kind === 'hosts'
 
 /** Of what a plan says and, where the engine makes the content, of that content: equal digests deliver the same. */
 export async function planDigest(
   plan: Parameters<typeof planContent>[0],
-  reader: Pick<StoreReader, 'getSetting' | 'listCertificates'>,
+  reader: ContentReader,
   contentDigest: ContentDigest,
 ): Promise<string> {
   const hash = createHash('sha256').update(planContent(plan))
-  return (isMade(plan.kind) ? hash.update('\n').update(await contentDigest(reader, plan.kind)) : hash).digest('hex')
+  return (isMade(plan) ? hash.update('\n').update(await contentDigest(reader, plan)) : hash).digest('hex')
 }
 
 /** Each node follows the plans that select it, in their newest revision. */
@@ -50,7 +52,7 @@ export async function refreshMadePlans(
 ): Promise<Plan[]> {
   const changed: Plan[] = []
   for (const plan of await transaction.listPlans()) {
-    if (!isMade(plan.kind) || !kinds.includes(plan.kind)) continue
+    if (!isMade(plan) || !kinds.includes(plan.kind)) continue
     const digest = await planDigest(plan, transaction, contentDigest)
     if (digest === plan.digest) continue
     const next: Plan = { ...plan, digest, revision: plan.revision + 1, updatedAt: nowMs }

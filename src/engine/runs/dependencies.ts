@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { PushTargets } from '../../shared/contract/runs.ts'
-import type { IdempotencyKey, RunId } from '../../shared/model/ids.ts'
+import type { IdempotencyKey, RolloutId, RunId } from '../../shared/model/ids.ts'
 import type { RunProgress, RunTrigger } from '../../shared/model/run.ts'
 import type {
   Authorities,
@@ -11,8 +11,10 @@ import type {
   Identities,
   LoginProbe,
   LogStore,
+  NodeChannels,
   OpenSshAccess,
   ProbeIdentities,
+  RegistryContent,
   Revocations,
   SshPool,
   Store,
@@ -43,6 +45,9 @@ export interface RunServiceDependencies {
   readonly revocations: Revocations
   readonly probes: ProbeIdentities
   readonly loginProbe: LoginProbe
+  /** Small payloads to nodes, and what the registry makes of them. */
+  readonly channels: NodeChannels
+  readonly content: RegistryContent
   readonly config: RunConfig
   readonly logger: Logger
   /** At most four times a second for each run, and the last value always. */
@@ -54,6 +59,8 @@ export interface PushRequest {
   /** Ids or names; none means every plan. */
   readonly plans: readonly string[]
   readonly targets: PushTargets
+  /** The change these runs are part of. */
+  readonly rolloutId?: RolloutId
   readonly trigger: RunTrigger
   readonly requestedBy: string
 }

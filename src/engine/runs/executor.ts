@@ -43,6 +43,12 @@ export interface LockTarget {
   readonly directory: string
 }
 
+/** How one state went that was done together with others. */
+export interface ExpressStep {
+  readonly state: 'PRE_FLIGHT_CHECK' | 'PUSH_SYNC' | 'PULL_SYNC' | 'VERIFY'
+  readonly outcome: StepOutcome
+}
+
 /**
  * What differs between kinds of plans. `Memory` is what its steps tell each other; it lives as long as the process
  * and the run, and every state from ENSURE_CERT on can be repeated without it.
@@ -52,6 +58,12 @@ export interface PlanExecutor<Memory, Delivered extends Plan = Plan> {
   /** What a run locks before it looks at either side. */
   lockTargets(plan: Delivered, node: FleetNode): Promise<readonly LockTarget[]>
   preflight(context: StepContext<Delivered>, memory: Memory): Promise<StepOutcome>
+  /**
+   * All states from PRE_FLIGHT_CHECK to VERIFY in one round trip, for kinds whose delivery is small and can be repeated.
+   * Called with PUSH_SYNC committed, so that a crash leaves no node that counts as untouched. @returns how the states went,
+   * in order, up to the last one or to the one that did not end well; the usual methods go on from there.
+   */
+  express?(context: StepContext<Delivered>, memory: Memory): Promise<readonly ExpressStep[]>
   push(context: StepContext<Delivered>, memory: Memory): Promise<StepOutcome>
   pull(context: StepContext<Delivered>, memory: Memory): Promise<StepOutcome>
   verify(context: StepContext<Delivered>, memory: Memory): Promise<StepOutcome>

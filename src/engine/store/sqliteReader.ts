@@ -1,9 +1,11 @@
 import type { Agent, JoinToken } from '../../shared/model/agent.ts'
 import type { AuditEntry } from '../../shared/model/audit.ts'
 import type { CertificatePurpose, ExpiryBucket, IssuedCertificate } from '../../shared/model/certificate.ts'
-import type { AgentId, IdempotencyKey, JoinTokenId, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
+import type { AgentId, IdempotencyKey, JoinTokenId, NodeId, PlanId, RolloutId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import type { RegistryKind, RegistryRevision } from '../../shared/model/registry.ts'
+import type { Rollout } from '../../shared/model/rollout.ts'
 import type { Run } from '../../shared/model/run.ts'
 import type {
   AgentRunRecord,
@@ -12,6 +14,8 @@ import type {
   OperationRecord,
   RunQuery,
   StoredJoinToken,
+  StoredRevision,
+  StoredSource,
   StoreReader,
 } from '../ports.ts'
 import { type AuditRow, toAuditEntry } from './auditRows.ts'
@@ -171,6 +175,49 @@ export class SqliteReader implements StoreReader {
     )
   }
 
+  getRevision(registry: RegistryKind, number?: number): Promise<StoredRevision | null> {
+    const text = `SELECT body, content FROM registry_revisions WHERE registry = ? AND number = coalesce(?,
+      (SELECT max(number) FROM registry_revisions WHERE registry = ?))`
+    return this.read((statements) => {
+      const row = statements.rows<{ body: string; content: string }>(text).get(registry, number ?? null, registry)
+      return row === undefined ? null : { revision: JSON.parse(row.body) as RegistryRevision, text: row.content }
+    })
+  }
+
+  listRevisions(
+    registry: RegistryKind,
+    { before, limit }: { readonly before?: number; readonly limit: number },
+  ): Promise<RegistryRevision[]> {
+    const text = 'SELECT body FROM registry_revisions WHERE registry = ? AND number < ? ORDER BY number DESC LIMIT ?'
+    return this.#documents(text, [registry, before ?? Number.MAX_SAFE_INTEGER, limit])
+  }
+
+  listSources(): Promise<StoredSource[]> {
+    return this.#documents('SELECT body FROM registry_sources ORDER BY id', [])
+  }
+
+  getRollout(id: RolloutId): Promise<Rollout | null> {
+    return this.#document('SELECT body FROM rollouts WHERE id = ?', id)
+  }
+
+  listRollouts({
+    before,
+    limit,
+    open = false,
+  }: {
+    readonly before?: RolloutId
+    readonly limit: number
+    readonly open?: boolean
+  }): Promise<Rollout[]> {
+    const conditions = new Conditions()
+    if (before !== undefined) conditions.add('id < ?', before)
+    if (open) conditions.add('open = 1')
+    return this.#documents(`SELECT body FROM rollouts${conditions.where} ORDER BY id DESC LIMIT ?`, [
+      ...conditions.parameters,
+      limit,
+    ])
+  }
+
   #joinToken(column: 'id' | 'secret_hash', value: string): Promise<StoredJoinToken | null> {
     const text = `SELECT secret_hash AS "secretHash", body FROM join_tokens WHERE ${column} = ?`
     return this.read((statements) => {
@@ -269,6 +316,7 @@ function runConditions(query: RunQuery): { readonly where: string; readonly para
   if (query.nodeId !== undefined) conditions.add('node_id = ?', query.nodeId)
   if (query.planId !== undefined) conditions.add('plan_id = ?', query.planId)
   if (query.batchId !== undefined) conditions.add('batch_id = ?', query.batchId)
+  if (query.rolloutId !== undefined) conditions.add('rollout_id = ?', query.rolloutId)
   if (query.before !== undefined) conditions.add('id < ?', query.before)
   if (query.statuses !== undefined) conditions.addIn('status', query.statuses)
   return conditions

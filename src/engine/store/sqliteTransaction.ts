@@ -5,9 +5,10 @@ import { AppError } from '../../shared/errors.ts'
 import type { Agent } from '../../shared/model/agent.ts'
 import type { IssuedCertificate, Revocation } from '../../shared/model/certificate.ts'
 import type { Change, EngineEvent } from '../../shared/model/event.ts'
-import type { AgentId, CertificateId, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
+import type { AgentId, CertificateId, NodeId, PlanId, RunId, SourceId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import type { Rollout } from '../../shared/model/rollout.ts'
 import type { Run } from '../../shared/model/run.ts'
 import type {
   AgentRunRecord,
@@ -15,6 +16,8 @@ import type {
   NewAuditEntry,
   OperationRecord,
   StoredJoinToken,
+  StoredRevision,
+  StoredSource,
   StoreTransaction,
 } from '../ports.ts'
 import { Counters } from './counters.ts'
@@ -118,12 +121,21 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
     return this.#write(() => {
       const saved: Run = { ...run, seq: this.#counters.next('event_seq') }
       const body = JSON.stringify(saved)
-      const text = `INSERT INTO runs (id, idempotency_key, batch_id, plan_id, node_id, status, body)
-        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body`
+      const text = `INSERT INTO runs (id, idempotency_key, batch_id, rollout_id, plan_id, node_id, status, body)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body`
       uniqueOr(`another run was registered with the key ${run.idempotencyKey}`, () =>
         this.#statements
           .change(text)
-          .run(run.id, run.idempotencyKey, run.batchId, run.planId, run.nodeId, run.status, body),
+          .run(
+            run.id,
+            run.idempotencyKey,
+            run.batchId,
+            run.rolloutId ?? null,
+            run.planId,
+            run.nodeId,
+            run.status,
+            body,
+          ),
       )
       this.#insertEvent(saved.seq, { kind: 'run.saved', run: saved }, `{"kind":"run.saved","run":${body}}`)
       return saved
@@ -271,6 +283,45 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
     const text =
       'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'
     return this.#write(() => void this.#statements.change(text).run(key, value))
+  }
+
+  insertRevision({ revision, text }: StoredRevision): Promise<void> {
+    const { registry, number } = revision
+    const insert = 'INSERT INTO registry_revisions (registry, number, body, content) VALUES (?, ?, ?, ?)'
+    return this.#write(() => {
+      uniqueOr(`revision ${number} of the ${registry} registry is there already`, () =>
+        this.#statements.change(insert).run(registry, number, JSON.stringify(revision), text),
+      )
+      this.#append({ kind: 'registry.saved', revision })
+    })
+  }
+
+  saveSource(source: StoredSource): Promise<void> {
+    const text = `INSERT INTO registry_sources (id, name, body) VALUES (?, ?, ?)
+      ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body`
+    return this.#write(() => {
+      uniqueOr(`a source named "${source.name}" already exists: choose another name`, () =>
+        this.#statements.change(text).run(source.id, source.name, JSON.stringify(source)),
+      )
+      this.#append({ kind: 'sources.changed' })
+    })
+  }
+
+  removeSource(id: SourceId): Promise<void> {
+    return this.#write(() => {
+      const { changes } = this.#statements.change('DELETE FROM registry_sources WHERE id = ?').run(id)
+      if (changes > 0) this.#append({ kind: 'sources.changed' })
+    })
+  }
+
+  saveRollout(rollout: Rollout): Promise<void> {
+    const text = `INSERT INTO rollouts (id, open, body) VALUES (?, ?, ?)
+      ON CONFLICT (id) DO UPDATE SET open = excluded.open, body = excluded.body`
+    return this.#write(() => {
+      const body = JSON.stringify(rollout)
+      this.#statements.change(text).run(rollout.id, rollout.finishedAt === null ? 1 : 0, body)
+      this.#append({ kind: 'rollout.saved', rollout }, `{"kind":"rollout.saved","rollout":${body}}`)
+    })
   }
 
   async #write<T>(change: () => T): Promise<T> {

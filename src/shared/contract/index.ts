@@ -5,6 +5,8 @@ import { certificatesContract } from './certificates.ts'
 import { demoContract } from './demo.ts'
 import { nodesContract } from './nodes.ts'
 import { plansContract } from './plans.ts'
+import { registryContract, sourcesContract } from './registry.ts'
+import { rolloutsContract } from './rollouts.ts'
 import { runsContract } from './runs.ts'
 import { stepCaContract } from './stepCa.ts'
 import { storageContract } from './storage.ts'
@@ -17,6 +19,9 @@ export const contract = {
   nodes: nodesContract,
   plans: plansContract,
   runs: runsContract,
+  registry: registryContract,
+  sources: sourcesContract,
+  rollouts: rolloutsContract,
   certificates: certificatesContract,
   stepCa: stepCaContract,
   storage: storageContract,

@@ -4,6 +4,8 @@ import { AuthorityKind, IssuedCertificate, KrlStatus } from './certificate.ts'
 import { AgentId, EpochMs, EventSeq, NodeId, PlanId, RunId } from './ids.ts'
 import { FleetNode } from './node.ts'
 import { Plan } from './plan.ts'
+import { RegistryRevision } from './registry.ts'
+import { Rollout } from './rollout.ts'
 import { Run, RunProgress } from './run.ts'
 
 /** A committed change; carries the whole new version, so that applying it twice does no harm. */
@@ -23,6 +25,11 @@ export const Change = z.discriminatedUnion('kind', [
   /** A join token was made, used or withdrawn: ask for the list again. */
   z.object({ kind: z.literal('joinTokens.changed') }),
   z.object({ kind: z.literal('gateway.changed') }),
+  /** A registry has a new revision: the newest one. */
+  z.object({ kind: z.literal('registry.saved'), revision: RegistryRevision }),
+  /** A source was added, changed, removed, or has another state: ask for the list again. */
+  z.object({ kind: z.literal('sources.changed') }),
+  z.object({ kind: z.literal('rollout.saved'), rollout: Rollout }),
 ])
 export type Change = z.infer<typeof Change>
 

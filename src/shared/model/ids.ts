@@ -25,6 +25,14 @@ export type AgentId = z.infer<typeof AgentId>
 export const JoinTokenId = uuid.brand<'JoinTokenId'>()
 export type JoinTokenId = z.infer<typeof JoinTokenId>
 
+/** One change brought to many nodes. */
+export const RolloutId = uuid.brand<'RolloutId'>()
+export type RolloutId = z.infer<typeof RolloutId>
+
+/** A place outside that a registry follows. */
+export const SourceId = uuid.brand<'SourceId'>()
+export type SourceId = z.infer<typeof SourceId>
+
 export const TerminalId = uuid.brand<'TerminalId'>()
 export type TerminalId = z.infer<typeof TerminalId>
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Digest, EpochMs, PlanId } from './ids.ts'
+import { HostsSettings, RoutesSettings } from './registry.ts'
 import { Address, DirectoryPath, DisplayName, FilePath, HostName, LoginUser, Port } from './text.ts'
 
 /** An rsync filter pattern; given by value, never as an option. */
@@ -90,6 +91,77 @@ export const AgentSpec = z.object({
 })
 export type AgentSpec = z.infer<typeof AgentSpec>
 
+/**
+ * How a payload of the registry gets into its place. `file`: we write it. `script`: a program that lies on the node already
+ * does, with the registry in the sources' JSON form on its standard input (S1.44, S1.45); what it wrote is read back.
+ */
+export const Receiver = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('file') }),
+  z.strictObject({ kind: z.literal('script'), file: FilePath }),
+])
+export type Receiver = z.infer<typeof Receiver>
+
+/** A name of a process or a container: what `docker` and `pgrep` take, and never an option. */
+const ProgramName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
+    'a name is 1 to 63 letters, digits or . _ - and does not start with a dash',
+  )
+
+/** How it is known that Traefik runs on a node (S1.47, S1.50). */
+export const TraefikCheck = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('container'),
+    runtime: z.enum(['docker', 'podman']).default('docker'),
+    name: ProgramName.default('traefik'),
+  }),
+  z.strictObject({ kind: z.literal('process'), name: ProgramName.default('traefik') }),
+  /** The process whose id is in this file. */
+  z.strictObject({ kind: z.literal('pid-file'), file: FilePath }),
+  /** Not looked at: then the proof says that only the file was read back. */
+  z.strictObject({ kind: z.literal('none') }),
+])
+export type TraefikCheck = z.infer<typeof TraefikCheck>
+
+/** How Traefik takes new routes. It watches the directory by itself; where it cannot, it is told to (S1.45, U39). */
+export const TraefikReload = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('watch') }),
+  /** `docker compose restart` in this directory (S1.50, S1.107); what fails there is a failure of the run. */
+  z.strictObject({ kind: z.literal('compose-restart'), directory: DirectoryPath.default('~/traefik') }),
+])
+export type TraefikReload = z.infer<typeof TraefikReload>
+
+/** The public services as a file of Traefik's file provider (S1.42-50). Its content follows the registry. */
+export const RoutesSpec = z.strictObject({
+  file: FilePath.default('~/traefik/config/mynodeone-routes.yml'),
+  routes: RoutesSettings,
+  traefik: TraefikCheck.default({ kind: 'container', runtime: 'docker', name: 'traefik' }),
+  reload: TraefikReload.default({ kind: 'watch' }),
+  /** Traefik's API as the node itself reaches it, e.g. `http://127.0.0.1:8080`: then it must list our routers too. */
+  api: z
+    .string()
+    .max(300)
+    .regex(
+      /^https?:\/\/[A-Za-z0-9.:[\]-]+(?:\/[A-Za-z0-9._~/-]*)?$/,
+      'the API is an http or https URL without credentials',
+    )
+    .nullable()
+    .default(null),
+  receiver: Receiver.default({ kind: 'file' }),
+})
+export type RoutesSpec = z.infer<typeof RoutesSpec>
+
+/** All services as a managed block in a hosts file (S1.51-61). Its content follows the registry. */
+export const HostsSpec = z.strictObject({
+  file: FilePath.default('/etc/hosts'),
+  hosts: HostsSettings,
+  /** `auto`: unless the login user may write there. Sudo must not ask for a password. */
+  sudo: z.enum(['auto', 'never']).default('auto'),
+  receiver: Receiver.default({ kind: 'file' }),
+})
+export type HostsSpec = z.infer<typeof HostsSpec>
+
 /** Which nodes, in the filter language of the map, e.g. `kind:vps and not label.stage:test`. */
 const Selector = z.string().max(2000)
 
@@ -98,10 +170,12 @@ const specs = {
   krl: KrlSpec,
   trust: TrustSpec,
   'host-certificate': HostCertificateSpec,
+  routes: RoutesSpec,
+  hosts: HostsSpec,
   agent: AgentSpec,
 } as const
 
-export const planKinds = ['tree', 'krl', 'trust', 'host-certificate', 'agent'] as const
+export const planKinds = ['tree', 'krl', 'trust', 'host-certificate', 'routes', 'hosts', 'agent'] as const
 export const PlanKind = z.enum(planKinds)
 export type PlanKind = z.infer<typeof PlanKind>
 
@@ -114,6 +188,8 @@ export const PlanInput = z.discriminatedUnion('kind', [
   inputOf('krl'),
   inputOf('trust'),
   inputOf('host-certificate'),
+  inputOf('routes'),
+  inputOf('hosts'),
 ])
 export type PlanInput = z.infer<typeof PlanInput>
 
@@ -137,6 +213,8 @@ export const Plan = z.discriminatedUnion('kind', [
   planOf('krl'),
   planOf('trust'),
   planOf('host-certificate'),
+  planOf('routes'),
+  planOf('hosts'),
   planOf('agent'),
 ])
 export type Plan = z.infer<typeof Plan>

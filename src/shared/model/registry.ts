@@ -149,8 +149,13 @@ export const RegistryService = z.strictObject({
 })
 export type RegistryService = z.infer<typeof RegistryService>
 
+/** The two registries: what is offered where, and which machines there are (S1.15, S1.22). */
+export const RegistryKind = z.enum(['services', 'nodes'])
+export type RegistryKind = z.infer<typeof RegistryKind>
+
 /** Where a revision came from. */
 export const RevisionSource = z.discriminatedUnion('kind', [
+  /** A person, in the console or on the command line. */
   z.strictObject({ kind: z.literal('console') }),
   z.strictObject({ kind: z.literal('file'), path: z.string() }),
   z.strictObject({
@@ -167,14 +172,17 @@ export type RevisionSource = z.infer<typeof RevisionSource>
 
 /** Every save is one of these and never changes again. */
 export const RegistryRevision = z.object({
+  registry: RegistryKind,
   /** From 1, growing by one. */
   number: z.int().positive(),
-  /** Of the canonical text of the services. */
+  /** Of the canonical text of what is registered, sensitive values included. */
   digest: Digest,
   author: z.string(),
   at: EpochMs,
   comment: z.string().max(500),
   source: RevisionSource,
+  /** How many services, or nodes. */
+  entries: z.int().nonnegative(),
 })
 export type RegistryRevision = z.infer<typeof RegistryRevision>
 

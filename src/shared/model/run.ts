@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Diagnosis } from './diagnosis.ts'
-import { BatchId, Digest, EpochMs, EventSeq, IdempotencyKey, NodeId, PlanId, RunId } from './ids.ts'
+import { BatchId, Digest, EpochMs, EventSeq, IdempotencyKey, NodeId, PlanId, RolloutId, RunId } from './ids.ts'
 import { PlanKind, TreeVerify } from './plan.ts'
 
 /** The eleven states of every run, in order; `FAILED` is the error terminal (S0.41). */
@@ -92,6 +92,17 @@ export const ProofRule = z.discriminatedUnion('mode', [
     validBefore: EpochMs,
     authorityFingerprint: z.string(),
   }),
+  /**
+   * The routes file was read back. `traefik`: it was seen running; `unchecked` where the plan asks for nothing.
+   * `routers`: so many routers of ours its API listed; null without an API.
+   */
+  z.object({
+    mode: z.literal('routes'),
+    traefik: z.enum(['running', 'unchecked']),
+    routers: z.number().int().nonnegative().nullable(),
+  }),
+  /** The hosts file was read back and holds exactly our block. */
+  z.object({ mode: z.literal('hosts'), entries: z.number().int().nonnegative() }),
   /** The agent compared both sides after the transfer: nothing differed. */
   z.object({ mode: z.literal('agent'), compared: z.enum(['listing', 'checksum']) }),
 ])
@@ -142,8 +153,8 @@ export const HaltApproval = z.object({
 })
 export type HaltApproval = z.infer<typeof HaltApproval>
 
-/** `agent`: an agent decided by itself and does the work. */
-export const RunTrigger = z.enum(['operator', 'reconcile', 'agent'])
+/** `agent`: an agent decided by itself and does the work. `registry`: what is to be delivered has changed. */
+export const RunTrigger = z.enum(['operator', 'reconcile', 'agent', 'registry'])
 export type RunTrigger = z.infer<typeof RunTrigger>
 
 export const Cancellation = z.object({
@@ -159,6 +170,8 @@ export const Run = z.object({
   id: RunId,
   idempotencyKey: IdempotencyKey,
   batchId: BatchId,
+  /** The change it is part of; none for runs outside a rollout. */
+  rolloutId: RolloutId.optional(),
   planId: PlanId,
   planName: z.string(),
   planKind: PlanKind,

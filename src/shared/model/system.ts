@@ -3,6 +3,8 @@ import { Agent } from './agent.ts'
 import { EpochMs, EventSeq } from './ids.ts'
 import { FleetNode } from './node.ts'
 import { Plan } from './plan.ts'
+import { RegistryRevision } from './registry.ts'
+import { Rollout } from './rollout.ts'
 import { Run } from './run.ts'
 
 export const EngineHost = z.enum(['desktop', 'daemon', 'cli', 'test'])
@@ -32,5 +34,9 @@ export const Snapshot = z.object({
   agents: z.array(Agent),
   /** All runs that are not final, and the newest ones that are. */
   runs: z.array(Run),
+  /** Those that are not final, and the newest others; newest first. */
+  rollouts: z.array(Rollout),
+  /** The newest revision of each registry that has one. */
+  registries: z.array(RegistryRevision),
 })
 export type Snapshot = z.infer<typeof Snapshot>

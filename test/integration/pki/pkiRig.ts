@@ -51,8 +51,8 @@ export async function createPkiRig(options: PkiRigOptions = {}): Promise<PkiRig>
       newId,
       principals,
       onChange: async (transaction) => {
-        const contentDigest: ContentDigest = (reader, kind) => pki.contentDigest(reader, kind)
-        await refreshMadePlans(transaction, ['krl', 'trust'], { contentDigest, nowMs: clock.nowMs() })
+        const options = { contentDigest: contentDigestOf(pki), nowMs: clock.nowMs() }
+        await refreshMadePlans(transaction, ['krl', 'trust'], options)
       },
     })
     return pki
@@ -104,3 +104,11 @@ export const failureOf = (promise: Promise<unknown>): Promise<{ readonly code: s
     () => ({ code: 'none', message: '' }),
     (error: unknown) => toAppError(error),
   )
+
+/** For plans whose content is keys and revocations; a rig of the pki has no registry. */
+export const contentDigestOf =
+  (pki: Pki): ContentDigest =>
+  async (reader, { kind }) => {
+    if (kind === 'krl' || kind === 'trust') return pki.contentDigest(reader, kind)
+    throw new Error(`no content for plans of kind ${kind} here`)
+  }

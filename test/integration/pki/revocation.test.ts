@@ -24,7 +24,7 @@ import { createManualClock, type ManualClock } from '../../fakes/manualClock.ts'
 import { sshdMissing, startSshd } from '../../support/sshd.ts'
 import { nodeFor } from '../../support/trust.ts'
 import { keygenMissing } from './keygen.ts'
-import { createPkiRig, Died, failureOf, type PkiRig } from './pkiRig.ts'
+import { contentDigestOf, createPkiRig, Died, failureOf, type PkiRig } from './pkiRig.ts'
 
 const how = { by: 'ann@desk', reason: 'laptop lost' }
 const dayMs = 86_400_000
@@ -251,7 +251,7 @@ describe('revoking in the fleet', () => {
       store: rig.store,
       clock: systemClock,
       ids: createIdSource(systemClock),
-      contentDigest: rig.pki.contentDigest,
+      contentDigest: contentDigestOf(rig.pki),
     })
     const krl = { name: 'revoked', kind: 'krl', selector: 'name:node-01', spec: { file: '/etc/ssh/krl' } } as const
     const [applied] = await plans.apply([krl], 'ann')

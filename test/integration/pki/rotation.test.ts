@@ -19,7 +19,7 @@ import { aNode } from '../../fakes/aNode.ts'
 import { aDiagnosis } from '../../fakes/aRun.ts'
 import { sshdMissing, startSshd, type TestSshd } from '../../support/sshd.ts'
 import { nodeFor } from '../../support/trust.ts'
-import { createPkiRig, Died, failureOf, type PkiRig } from './pkiRig.ts'
+import { contentDigestOf, createPkiRig, Died, failureOf, type PkiRig } from './pkiRig.ts'
 
 const change = { operator: 'ann@desk' }
 const signerOf = async (pki: Pki, kind: AuthorityKind): Promise<string> =>
@@ -234,7 +234,7 @@ describe('the gates of a rotation', () => {
       store: rig.store,
       clock: systemClock,
       ids: createIdSource(systemClock),
-      contentDigest: rig.pki.contentDigest,
+      contentDigest: contentDigestOf(rig.pki),
     })
     await plans.apply(
       [

@@ -1,7 +1,9 @@
 import type { RunServiceDependencies } from '../dependencies.ts'
 import type { PlanExecutors } from '../executor.ts'
 import { createHostCertificateExecutor } from './hostCertificate/hostCertificateExecutor.ts'
+import { createHostsExecutor } from './hosts/hostsExecutor.ts'
 import { createKrlExecutor } from './krl/krlExecutor.ts'
+import { createRoutesExecutor } from './routes/routesExecutor.ts'
 import { createTreeExecutor } from './tree/treeExecutor.ts'
 import { createTrustExecutor } from './trust/trustExecutor.ts'
 
@@ -12,5 +14,7 @@ export function createExecutors(dependencies: RunServiceDependencies): PlanExecu
     krl: createKrlExecutor(dependencies),
     trust: createTrustExecutor(dependencies),
     'host-certificate': createHostCertificateExecutor(dependencies),
+    routes: createRoutesExecutor(dependencies),
+    hosts: createHostsExecutor(dependencies),
   }
 }
