@@ -1,5 +1,6 @@
 import AxeBuilder from '@axe-core/playwright'
 import type { EngineClient } from '../../src/shared/contract/index.ts'
+import type { EngineStatus } from '../../src/shared/model/system.ts'
 import { expect, test } from '../fixtures/console.ts'
 import { demoInStep } from '../fixtures/demo.ts'
 import { CertificatesPage } from '../pages/certificates.ts'
@@ -157,12 +158,16 @@ test('the drawer of a node says which list it obeys', async ({ console }) => {
   await expect(drawer.getByText(/Version \d+ was proven/)).toBeVisible()
 })
 
+const openRuns = ({ counts }: EngineStatus): number => counts.runsQueued + counts.runsRunning
+
 test('S0.21 S0.22 S0.23 S0.24 S0.25 makes a node a storage: every line first, proven by a fresh login, and undone', async ({
   console,
   engine,
   shot,
 }) => {
   const { user } = await engine.nodes.get({ node: 'worker-01' })
+  // What the tests before have set going changes sshd of the same node.
+  await expect.poll(async () => openRuns(await engine.system.status())).toBe(0)
   const { drawer } = new NodeDrawer(console, 'worker-01')
   await drawer.getByRole('button', { name: 'Make this node a storage…' }).click()
   const wizard = console.getByRole('complementary', { name: 'Make worker-01 a storage' })

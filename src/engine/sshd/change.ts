@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { diagnoseProgram } from '../../core/diagnose/program.ts'
 import {
   changedMeanwhile,
@@ -300,7 +301,7 @@ interface Proving {
 
 async function proveOrPutBack({ pool, node, backupDirectory, options }: Proving): Promise<void> {
   try {
-    await options.prove()
+    await proveWhileItListens(options)
   } catch (error) {
     const evidence = evidenceOf(error)
     options.log(`the fresh login did not work, everything is put back: ${evidence[0] ?? ''}`)
@@ -311,6 +312,28 @@ async function proveOrPutBack({ pool, node, backupDirectory, options }: Proving)
   if (!answer.has('confirmed'))
     throw sshdFailure(loginNotProven(node, 'put-back-by-node', ['The proof came after the deadline.']))
 }
+
+/** How often, and after which pause, a proof is tried again that nobody answered. */
+const mostUnheard = 20
+const unheardPauseMs = 250
+
+/**
+ * While sshd reads its configuration again it listens to nobody, and something else than this change may have told it to.
+ * Who is not answered for that moment has not been refused.
+ */
+async function proveWhileItListens({ prove, signal, log }: ChangeOptions): Promise<void> {
+  for (let unheard = 1; ; unheard += 1) {
+    try {
+      return await prove()
+    } catch (error) {
+      if (!unanswered.has(toAppError(error).code) || unheard === mostUnheard) throw error
+      log(`nobody listens (${toAppError(error).code}), which may be for a moment only`)
+      await setTimeout(unheardPauseMs, undefined, signal === undefined ? {} : { signal })
+    }
+  }
+}
+
+const unanswered: ReadonlySet<string> = new Set(['CONNECTION_REFUSED', 'CONNECTION_LOST'])
 
 function evidenceOf(error: unknown): string[] {
   const carried = Diagnosis.safeParse(toAppError(error).data?.diagnosis)

@@ -27,7 +27,9 @@ describe.skipIf(sshdMissing !== null)(title, () => {
   }
   const path = (rig: RunRig, name: string): string => join(rig.sshd.directory, name)
   const config = (rig: RunRig): Promise<string> => readFile(path(rig, 'sshd_config'), 'utf8')
-  const letsUsIn = (rig: RunRig) => rig.pool.login(rig.node, { timeoutMs: 10_000, fresh: true })
+  /** While sshd reads its configuration again it listens to nobody, and the node may do that by itself at any moment. */
+  const letsUsIn = (rig: RunRig) =>
+    waitFor('sshd lets us in', () => rig.pool.login(rig.node, { timeoutMs: 10_000, fresh: true }))
   const left = async (rig: RunRig): Promise<string[]> =>
     (await readdir(rig.sshd.directory)).filter((name) => name.startsWith('.lockstep-'))
   const changeNode = async (rig: RunRig, sshd: object): Promise<void> => {
