@@ -60,6 +60,7 @@ export function createRegistrySide(_dependencies: RegistrySideDependencies): Reg
       list: notYet,
       get: notYet,
       begin: notYet,
+      registryChanged: async () => undefined,
       pause: notYet,
       resume: notYet,
       abort: notYet,

@@ -18,6 +18,8 @@ const CertificateConfig = z.strictObject({
 export const Config = z.strictObject({
   /** Full reconciliation of all nodes (S1.35, S1.36). */
   reconcileIntervalMs: z.number().int().min(1_000).default(3_600_000),
+  /** How often sources of registries are looked at, beside being watched (S1.29, S1.86). */
+  registryPollIntervalMs: z.number().int().min(100).default(10_000),
   /** How soon a node that could not be reached is tried again. */
   unreachableProbeIntervalMs: z.number().int().min(100).default(30_000),
   maxParallelRuns: z.number().int().min(1).max(1_024).default(16),

@@ -75,6 +75,8 @@ export interface SaveOrder {
   readonly comment: string
   readonly author: string
   readonly source?: RevisionSource
+  /** The source whose text this is: it replaces the entries that the source brought before, and no others (S1F.7). */
+  readonly sourceId?: SourceId
 }
 
 /** Follows places outside and saves what they say. */
@@ -100,13 +102,24 @@ export interface SourceFollower {
 
 /** What a follower tells. */
 export interface SourceListener {
-  /** What the place says now; called for the first look and for every change. Rejects never: mistakes become the state. */
-  read(text: string, version: string): Promise<void>
+  /**
+   * What the place says now; called for the first look, for every change, and for a look that found nothing new. Rejects
+   * never: mistakes become the state.
+   *
+   * @param origin where a revision of this text says that it came from
+   */
+  read(text: string, version: string, origin: RevisionSource): Promise<void>
   /** Another state than following. */
   state(state: SourceState): void
 }
 
-/** Writes status, last sync and last attempt of nodes to where their registry came from (S1.19-21). */
+/** Makes the follower of one place; nothing is read before its `start`. One that can, also writes the status back. */
+export type MakeFollower = (source: StoredSource, listener: SourceListener) => SourceFollower & Partial<StatusWriter>
+
+/**
+ * Writes status, last sync and last attempt of nodes to where their registry came from (S1.19-21). It is given all nodes,
+ * and writes those that are there.
+ */
 export interface StatusWriter {
   write(registry: NodeRegistry): Promise<void>
 }

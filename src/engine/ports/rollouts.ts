@@ -1,5 +1,6 @@
 import type { PushTargets } from '../../shared/contract/runs.ts'
-import type { IdempotencyKey, RolloutId } from '../../shared/model/ids.ts'
+import type { IdempotencyKey, PlanId, RolloutId } from '../../shared/model/ids.ts'
+import type { RegistryKind } from '../../shared/model/registry.ts'
 import type { Rollout, RolloutSettings } from '../../shared/model/rollout.ts'
 import type { Run } from '../../shared/model/run.ts'
 
@@ -16,6 +17,15 @@ export interface Rollouts {
     readonly settings: RolloutSettings
     readonly requestedBy: string
   }): Promise<Rollout>
+  /**
+   * A revision is committed and has given these plans new revisions of their own: brings them to their nodes, in place of
+   * the rollouts of older revisions. Never rejects for what happens on the way.
+   */
+  registryChanged(change: {
+    readonly registry: RegistryKind
+    readonly revision: number
+    readonly planIds: readonly PlanId[]
+  }): Promise<void>
   pause(id: RolloutId, operator: string): Promise<Rollout>
   resume(id: RolloutId, operator: string): Promise<Rollout>
   abort(id: RolloutId, operator: string): Promise<Rollout>
