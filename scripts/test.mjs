@@ -17,6 +17,8 @@ Groups: static (${groups.static.join(' ')}), e2e (${groups.e2e.join(' ')})
 
 Arguments after a second -- go to vitest or Playwright, for example:
   npm test -- unit -- src/core
+With CI set, a test of the integration, web and desktop stages that failed gets one second try, and the summary names it:
+a race that shows one time in a thousand is to be mended, not to hold everything else back.
 The last line is "N passed, N failed", with ", N skipped" when tests were skipped; the exit code is 1 on any failure.`
 
 function parse(args) {
@@ -64,7 +66,10 @@ function summarise(results, chosen) {
     console.log(`  ${failed === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(12)} ${counts} (${seconds.toFixed(1)} s)`)
   }
   for (const { name } of chosen.slice(results.length)) console.log(`  not run ${name}`)
-  for (const { name, reason } of results.flatMap(({ skipped }) => skipped)) console.log(`  skipped: ${name}: ${reason}`)
+  const all = (field) => results.flatMap((result) => result[field] ?? [])
+  for (const { name, reason } of all('skipped')) console.log(`  skipped: ${name}: ${reason}`)
+  for (const name of all('flaky')) console.log(`  passed at the second try only: ${name}`)
+  for (const { name, reason } of all('failures')) console.log(`  failed: ${name}: ${reason}`)
 }
 
 function total(results) {

@@ -5,8 +5,8 @@ import { build } from './build.mjs'
 import { binOf, inRoot, projectEnvironment, requireNode, run } from './project.mjs'
 
 /**
- * The stages of `npm test`, in order. Each gives `{ passed, failed, skipped: [{ name, reason }] }`; a stage without a
- * test runner of its own counts as one.
+ * The stages of `npm test`, in order. Each gives `{ passed, failed, skipped: [{ name, reason }] }`, and where it
+ * knows more, `failures: [{ name, reason }]` and `flaky: [name]`; a stage without a test runner of its own counts as one.
  */
 export const stages = [
   { name: 'format', run: () => check('@biomejs/biome', 'biome', ['ci', '--linter-enabled=false', '--colors=off']) },
@@ -71,18 +71,30 @@ function consistent(report, status) {
   return { ...report, failed: 1 }
 }
 
-/** From Playwright's JSON report: a flaky test is a failed one. */
+/** From Playwright's JSON report. */
 function countSpecs(report) {
   const tests = specsOf(report).flatMap((spec) => spec.tests.map((test) => ({ title: spec.title, ...test })))
   const withStatus = (status) => tests.filter((test) => test.status === status)
   return {
-    passed: withStatus('expected').length,
-    failed: withStatus('unexpected').length + withStatus('flaky').length + report.errors.length,
+    passed: withStatus('expected').length + withStatus('flaky').length,
+    failed: withStatus('unexpected').length + report.errors.length,
+    failures: withStatus('unexpected').map(({ title, results }) => ({ name: title, reason: reasonOf(results) })),
+    flaky: withStatus('flaky').map(({ title, results }) => `${title} (${reasonOf(results)})`),
     skipped: withStatus('skipped').map(({ title, annotations }) => ({
       name: title,
       reason: annotations.find(({ type }) => type === 'skip' || type === 'fixme')?.description ?? 'no reason given',
     })),
   }
+}
+
+/** What went wrong first, in one line. */
+function reasonOf(results) {
+  const error = results.flatMap(({ errors }) => errors).find(({ message }) => message !== undefined)
+  return (error?.message ?? 'no message')
+    .replaceAll(/\u001b\[\d+m/g, '')
+    .split('\n')
+    .slice(0, 4)
+    .join(' ')
 }
 
 function specsOf(suite) {
