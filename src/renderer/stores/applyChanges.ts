@@ -2,13 +2,15 @@ import { assertNever } from '../../shared/errors.ts'
 import type { Agent } from '../../shared/model/agent.ts'
 import type { IssuedCertificate, KrlStatus } from '../../shared/model/certificate.ts'
 import type { Change } from '../../shared/model/event.ts'
-import type { AgentId, CertificateId, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
+import type { AgentId, CertificateId, NodeId, PlanId, RolloutId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import type { RegistryKind, RegistryRevision } from '../../shared/model/registry.ts'
+import type { Rollout } from '../../shared/model/rollout.ts'
 import { isFinal, type Run, type RunProgress } from '../../shared/model/run.ts'
 
 /** Kinds of state that events only say have changed. */
-export type AskedAgain = 'authorities' | 'joinTokens' | 'gateway'
+export type AskedAgain = 'authorities' | 'joinTokens' | 'gateway' | 'sources'
 export type Revisions = Readonly<Record<AskedAgain, number>>
 
 /** The part of the replica that events change. */
@@ -22,6 +24,10 @@ export interface ReplicaData {
   readonly certificates: ReadonlyMap<CertificateId, IssuedCertificate>
   /** The revocation list as the last event said; null before one came: ask `client.certificates.krl`. */
   readonly krl: KrlStatus | null
+  /** The newest revision of each registry that has one. */
+  readonly registries: ReadonlyMap<RegistryKind, RegistryRevision>
+  /** All rollouts that are not final, and the newest {@link keptFinalRollouts} that are. Older ones: `client.rollouts.list`. */
+  readonly rollouts: ReadonlyMap<RolloutId, Rollout>
   /** How often each of these has changed: part of the query key of whatever asks for it. */
   readonly revisions: Revisions
   /** Live figures of running runs. */
@@ -30,6 +36,7 @@ export interface ReplicaData {
 
 export const keptFinalRuns = 2000
 const keptCertificates = 10_000
+const keptFinalRollouts = 50
 
 /** Copies a collection on its first change only, so that what did not change keeps its identity. */
 class Draft {
@@ -40,6 +47,8 @@ class Draft {
   #progress: Map<RunId, RunProgress> | null = null
   #agents: Map<AgentId, Agent> | null = null
   #certificates: Map<CertificateId, IssuedCertificate> | null = null
+  #registries: Map<RegistryKind, RegistryRevision> | null = null
+  #rollouts: Map<RolloutId, Rollout> | null = null
   #revisions: Record<AskedAgain, number> | null = null
   krl: KrlStatus | null
 
@@ -73,6 +82,15 @@ class Draft {
     return this.#certificates
   }
 
+  get registries(): Map<RegistryKind, RegistryRevision> {
+    this.#registries ??= new Map(this.#base.registries)
+    return this.#registries
+  }
+  get rollouts(): Map<RolloutId, Rollout> {
+    this.#rollouts ??= new Map(this.#base.rollouts)
+    return this.#rollouts
+  }
+
   askAgain(what: AskedAgain): void {
     this.#revisions ??= { ...this.#base.revisions }
     this.#revisions[what] += 1
@@ -87,6 +105,8 @@ class Draft {
       agents: this.#agents ?? this.#base.agents,
       certificates: this.#certificates === null ? this.#base.certificates : trimCertificates(this.#certificates),
       krl: this.krl,
+      registries: this.#registries ?? this.#base.registries,
+      rollouts: this.#rollouts === null ? this.#base.rollouts : trimRollouts(this.#rollouts),
       revisions: this.#revisions ?? this.#base.revisions,
     }
   }
@@ -98,6 +118,14 @@ function trimRuns(runs: Map<RunId, Run>): Map<RunId, Run> {
   const final = [...runs.values()].filter((run) => isFinal(run.status)).map((run) => run.id)
   for (const id of final.sort().slice(0, Math.max(0, final.length - keptFinalRuns))) runs.delete(id)
   return runs
+}
+
+/** Rollout ids are UUID v7 too. */
+function trimRollouts(rollouts: Map<RolloutId, Rollout>): Map<RolloutId, Rollout> {
+  if (rollouts.size <= keptFinalRollouts) return rollouts
+  const final = [...rollouts.values()].filter(({ finishedAt }) => finishedAt !== null).map(({ id }) => id)
+  for (const id of final.sort().slice(0, Math.max(0, final.length - keptFinalRollouts))) rollouts.delete(id)
+  return rollouts
 }
 
 /** Those that changed longest ago go first. */
@@ -145,6 +173,15 @@ function applyChange(draft: Draft, change: Change): void {
       return
     case 'gateway.changed':
       draft.askAgain('gateway')
+      return
+    case 'registry.saved':
+      draft.registries.set(change.revision.registry, change.revision)
+      return
+    case 'sources.changed':
+      draft.askAgain('sources')
+      return
+    case 'rollout.saved':
+      draft.rollouts.set(change.rollout.id, change.rollout)
       return
     default:
       assertNever(change)

@@ -13,6 +13,8 @@ import { createDuplex } from './duplex.ts'
 import { agentRoutes, FakeAgents } from './fakeAgents.ts'
 import { FakeEngine, type FakeEngineOptions } from './fakeEngine.ts'
 import { fakeId, fakeNode, fakePlan } from './fakeFleet.ts'
+import { FakeRegistry, registryRoutes } from './fakeRegistry.ts'
+import { FakeRollouts, rolloutRoutes } from './fakeRollouts.ts'
 import { FakeTrust, trustRoutes } from './fakeTrust.ts'
 
 /** A link to an engine inside this page. Never part of the product: only tests, the dev entry and the bench import it. */
@@ -20,6 +22,8 @@ export interface FakeLink extends EngineLink {
   readonly engine: FakeEngine
   readonly trust: FakeTrust
   readonly agents: FakeAgents
+  readonly registry: FakeRegistry
+  readonly rollouts: FakeRollouts
   readonly status: Settable<LinkStatus>
   /** Ends all streams as a lost connection does, and starts the engine anew under another instance id. */
   restart(): void
@@ -72,6 +76,13 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
   const status = createSubscribable<LinkStatus>('live')
   const trust = new FakeTrust(engine)
   const agents = new FakeAgents(engine)
+  const registry = new FakeRegistry(engine)
+  const rollouts = new FakeRollouts(engine)
+  registry.onSaved = ({ number, registry: kind }, plans) => {
+    if (plans.length === 0) return
+    const cause = { kind: 'registry', registry: kind, revision: number } as const
+    rollouts.begin({ cause, plans, nodes: [...engine.nodes.values()] })
+  }
   const copied: string[] = []
   const terminals = new Map<TerminalId, Terminal>()
   let streams = new AbortController()
@@ -270,6 +281,8 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
     },
     ...trustRoutes(engine, trust),
     ...agentRoutes(engine, agents),
+    ...registryRoutes(engine, registry),
+    ...rolloutRoutes(engine, rollouts),
     audit: {
       list: os.audit.list.handler(({ input }) =>
         audit()
@@ -347,6 +360,8 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
     engine,
     trust,
     agents,
+    registry,
+    rollouts,
     status,
     copied,
     client: createRouterClient(router) as EngineClient,

@@ -5,9 +5,19 @@ import { AppError } from '../../../shared/errors.ts'
 import type { Agent } from '../../../shared/model/agent.ts'
 import type { IssuedCertificate } from '../../../shared/model/certificate.ts'
 import type { Change, EngineEvent, WatchMessage } from '../../../shared/model/event.ts'
-import type { AgentId, BatchId, CertificateId, IdempotencyKey, NodeId, RunId } from '../../../shared/model/ids.ts'
+import type {
+  AgentId,
+  BatchId,
+  CertificateId,
+  IdempotencyKey,
+  NodeId,
+  RolloutId,
+  RunId,
+} from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
+import type { RegistryKind, RegistryRevision } from '../../../shared/model/registry.ts'
+import type { Rollout } from '../../../shared/model/rollout.ts'
 import { isFinal, type Run, type RunProof } from '../../../shared/model/run.ts'
 import type { EngineStatus, Snapshot } from '../../../shared/model/system.ts'
 import { fakeCertificate } from './fakeCertificates.ts'
@@ -30,6 +40,14 @@ export interface FakeRenewal {
   readonly accepted: boolean
 }
 
+interface StartOrder {
+  readonly key: IdempotencyKey
+  readonly batchId: BatchId
+  readonly plan: Plan
+  readonly node: FleetNode
+  readonly rolloutId: RolloutId | undefined
+}
+
 type Listener = (message: WatchMessage) => void
 
 /** What a proof says about the trust of a node, beyond the plan itself. */
@@ -47,6 +65,8 @@ export class FakeEngine {
   readonly runs = new Map<RunId, Run>()
   readonly agents = new Map<AgentId, Agent>()
   readonly certificates = new Map<CertificateId, IssuedCertificate>()
+  readonly registries = new Map<RegistryKind, RegistryRevision>()
+  readonly rollouts = new Map<RolloutId, Rollout>()
   readonly events: EngineEvent[] = []
   readonly #listeners = new Set<Listener>()
   readonly #options: Required<FakeEngineOptions>
@@ -106,6 +126,8 @@ export class FakeEngine {
       plans: [...this.plans.values()],
       agents: [...this.agents.values()],
       runs: [...this.runs.values()],
+      rollouts: [...this.rollouts.values()],
+      registries: [...this.registries.values()],
     }
   }
 
@@ -135,9 +157,8 @@ export class FakeEngine {
     if (change.kind === 'plan.saved') this.plans.set(change.plan.id, change.plan)
     if (change.kind === 'plan.removed') this.plans.delete(change.planId)
     if (change.kind === 'run.saved') this.runs.set(change.run.id, change.run)
-    if (change.kind === 'krl.saved') this.krlVersion = change.krl.version
-    if (change.kind === 'agent.saved') this.agents.set(change.agent.id, change.agent)
-    if (change.kind === 'agent.removed') this.agents.delete(change.agentId)
+    if (change.kind === 'registry.saved') this.registries.set(change.revision.registry, change.revision)
+    if (change.kind === 'rollout.saved') this.rollouts.set(change.rollout.id, change.rollout)
     if (change.kind === 'certificate.issued' || change.kind === 'certificate.revoked')
       this.certificates.set(change.certificate.id, change.certificate)
     if (change.kind === 'krl.saved') this.krlVersion = change.krl.version
@@ -191,6 +212,7 @@ export class FakeEngine {
     key: IdempotencyKey,
     nodes: readonly FleetNode[],
     plans: readonly string[] = [],
+    rolloutId?: RolloutId,
   ): { readonly batchId: BatchId; readonly runs: readonly Run[] } {
     const known = this.#batches.get(key)
     if (known !== undefined)
@@ -203,15 +225,16 @@ export class FakeEngine {
     const runs = meant.flatMap((plan) =>
       nodes
         .filter((node) => node.plans.some((state) => state.planId === plan.id))
-        .map((node) => this.#startRun(key, batchId, plan, node)),
+        .map((node) => this.#startRun({ key, batchId, plan, node, rolloutId })),
     )
     return { batchId, runs }
   }
 
-  #startRun(key: IdempotencyKey, batchId: BatchId, plan: Plan, node: FleetNode): Run {
+  #startRun({ key, batchId, plan, node, rolloutId }: StartOrder): Run {
     this.#runCount += 1
     const id = fakeId<RunId>(3, this.#runCount)
-    const run = this.saveRun(queuedRun({ id, batchId, key, plan, node, atMs: this.now(), seq: this.seq + 1 }))
+    const queued = queuedRun({ id, batchId, key, plan, node, atMs: this.now(), seq: this.seq + 1 })
+    const run = this.saveRun(rolloutId === undefined ? queued : { ...queued, rolloutId, trigger: 'registry' })
     this.saveNode({ ...this.node(node.id), activeRunId: id })
     if (this.#options.stepMs !== null) this.#schedule(id, 0)
     return run

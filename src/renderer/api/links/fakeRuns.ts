@@ -83,6 +83,10 @@ function provenBy({ planKind }: Run, atMs: number, krlVersion: number): Pick<Run
           authorityFingerprint: hostAuthority,
         },
       }
+    case 'routes':
+      return { filesVerified: 1, verify: { mode: 'routes', traefik: 'running', routers: null } }
+    case 'hosts':
+      return { filesVerified: 1, verify: { mode: 'hosts', entries: 12 } }
     case 'agent':
       return { filesVerified: 3010, verify: { mode: 'agent', compared: 'checksum' } }
     default:

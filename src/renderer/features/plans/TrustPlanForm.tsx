@@ -17,15 +17,26 @@ interface FormShape {
   readonly name: string
   /** What it is for, in two sentences. */
   readonly intro: string
+  /** Whom it is meant for, unless somebody says otherwise. */
+  readonly selector: string
   readonly fields: readonly TextField[]
-  readonly specOf: (values: Readonly<Record<string, string>>) => PlanInput['spec']
+  /** What is left out has its usual value. */
+  readonly specOf: (values: Readonly<Record<string, string>>) => Readonly<Record<string, unknown>>
 }
+
+const domainField = (kind: 'routes' | 'hosts'): TextField => ({
+  path: `${kind}.domain`,
+  label: 'Domain',
+  initial: 'example.com',
+  hint: 'The subdomain of each service stands before it.',
+})
 
 const shapes: Readonly<Record<TrustPlanKind, FormShape>> = {
   krl: {
     name: 'revocation list',
     intro:
       'Brings the list of revoked certificates to each node, where sshd refuses what is on it. Every revocation makes a new version, and each node proves that it obeys.',
+    selector: '*',
     fields: [
       {
         path: 'file',
@@ -40,6 +51,7 @@ const shapes: Readonly<Record<TrustPlanKind, FormShape>> = {
     name: 'trusted authorities',
     intro:
       'Brings the public keys of our user authorities to each node. It is what makes a rotation possible: old and new are trusted together until every node has proven both.',
+    selector: '*',
     fields: [
       {
         path: 'file',
@@ -54,6 +66,7 @@ const shapes: Readonly<Record<TrustPlanKind, FormShape>> = {
     name: 'host certificate',
     intro:
       "Signs each node's own host key, so that clients which trust the host authority need no first-use question. The private key never leaves the node; the certificate is renewed at two thirds of its life.",
+    selector: '*',
     fields: [
       {
         path: 'keyFile',
@@ -80,6 +93,33 @@ const shapes: Readonly<Record<TrustPlanKind, FormShape>> = {
       names: names.split(/[\s,]+/).filter((name) => name !== ''),
     }),
   },
+  routes: {
+    name: 'routes',
+    intro:
+      'Brings the public services of the registry to each VPS, as a file that Traefik reads. Every change of the registry makes a new revision; it counts as delivered when the file was read back.',
+    selector: 'kind:vps',
+    fields: [
+      {
+        path: 'file',
+        label: 'File on the node',
+        initial: '~/traefik/config/mynodeone-routes.yml',
+        hint: "In the directory that Traefik's file provider watches.",
+      },
+      domainField('routes'),
+    ],
+    specOf: ({ file = '', 'routes.domain': domain = '' }) => ({ file, routes: { domain } }),
+  },
+  hosts: {
+    name: 'hosts',
+    intro:
+      'Brings all services of the registry to each laptop and worker, as lines between our marks in the hosts file. Every other line stays as it is, byte for byte.',
+    selector: 'kind:laptop or kind:worker',
+    fields: [
+      { path: 'file', label: 'File on the node', initial: '/etc/hosts', hint: 'Written as root, or through sudo.' },
+      domainField('hosts'),
+    ],
+    specOf: ({ file = '', 'hosts.domain': domain = '' }) => ({ file, hosts: { domain } }),
+  },
 }
 
 export interface PlanSurroundings {
@@ -100,13 +140,13 @@ const initialValues = (
   { directory, names }: PlanSurroundings,
 ): Readonly<Record<string, string>> => ({
   name: freeName(shapes[kind].name, names),
-  selector: '*',
+  selector: shapes[kind].selector,
   ...Object.fromEntries(shapes[kind].fields.map(({ path, initial }) => [path, inSshDirectory(initial, directory)])),
 })
 
 const documentOf = (kind: TrustPlanKind, values: Readonly<Record<string, string>>): string =>
   formatPlanDocument([
-    { name: values.name, kind, selector: values.selector, spec: shapes[kind].specOf(values) } as PlanInput,
+    { name: values.name, kind, selector: values.selector, spec: shapes[kind].specOf(values) } as unknown as PlanInput,
   ])
 
 export const newTrustPlanDocument = (kind: TrustPlanKind, surroundings: PlanSurroundings): string =>

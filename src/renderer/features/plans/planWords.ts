@@ -7,6 +7,8 @@ export const kindWords: Readonly<Record<PlanKind, string>> = {
   krl: 'revocation list',
   trust: 'trusted authorities',
   'host-certificate': 'host certificate',
+  routes: 'routes',
+  hosts: 'hosts block',
   agent: 'agent',
 }
 
@@ -28,6 +30,10 @@ export function planLines(plan: Described): readonly string[] {
       return [`the user authorities that may let somebody in to ${plan.spec.file}`]
     case 'host-certificate':
       return [`a certificate over ${plan.spec.keyFile} to ${plan.spec.certificateFile}`]
+    case 'routes':
+      return [`the public services as routes of Traefik to ${plan.spec.file}`]
+    case 'hosts':
+      return [`all services as a block of ${plan.spec.file}`]
     default:
       return assertNever(plan)
   }
@@ -35,7 +41,17 @@ export function planLines(plan: Described): readonly string[] {
 
 /** What a person has to know before applying it; null when there is nothing special. */
 export function planWarning(plan: PlanInput): string | null {
-  if (plan.kind === 'tree')
-    return plan.spec.delete ? 'Deletes on the receiving side what the source does not have.' : null
-  return 'Changes what sshd trusts: the file is checked with sshd -t, sshd reloads, and a login proves it.'
+  switch (plan.kind) {
+    case 'tree':
+      return plan.spec.delete ? 'Deletes on the receiving side what the source does not have.' : null
+    case 'krl':
+    case 'trust':
+    case 'host-certificate':
+      return 'Changes what sshd trusts: the file is checked with sshd -t, sshd reloads, and a login proves it.'
+    case 'routes':
+    case 'hosts':
+      return null
+    default:
+      return assertNever(plan)
+  }
 }

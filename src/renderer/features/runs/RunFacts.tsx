@@ -181,6 +181,15 @@ function ProofFacts({ proof }: { readonly proof: RunProof }) {
           </Fact>
         </>
       )
+    case 'routes':
+      return (
+        <>
+          <Fact name="Routes">read back from the node</Fact>
+          <Fact name="Traefik">{traefikWords(verify)}</Fact>
+        </>
+      )
+    case 'hosts':
+      return <Fact name="Hosts file">read back from the node: our block, {plural(verify.entries, 'line')}</Fact>
     case 'agent':
       return (
         <Fact name="Compared">
@@ -193,12 +202,19 @@ function ProofFacts({ proof }: { readonly proof: RunProof }) {
   }
 }
 
+function traefikWords({ traefik, routers }: Extract<RunProof['verify'], { mode: 'routes' }>): string {
+  if (routers !== null) return `running, lists ${plural(routers, 'router')} of ours`
+  return traefik === 'running' ? 'running' : 'not looked at, as the plan asks'
+}
+
 function triggerWords({ trigger, nodeName }: Run): string {
   switch (trigger) {
     case 'operator':
       return 'by hand'
     case 'reconcile':
       return 'by reconcile'
+    case 'registry':
+      return 'by a change of the registry'
     case 'agent':
       return `by the agent on ${nodeName}`
     default:
