@@ -1,13 +1,6 @@
 import { implement } from '@orpc/server'
 import { assignPlans } from '../../../core/fleet/assignment.ts'
-import {
-  type EntryModel,
-  entryChanges,
-  fieldsOf,
-  mergeEntries,
-  nodeModel,
-  serviceModel,
-} from '../../../core/registry/changes.ts'
+import { type EntryModel, entryChanges, mergeEntries, nodeModel, serviceModel } from '../../../core/registry/changes.ts'
 import { renderHosts } from '../../../core/registry/hosts.ts'
 import { formatNodeRegistry, readNodeRegistry } from '../../../core/registry/nodeRegistry.ts'
 import { renderRoutes } from '../../../core/registry/routes.ts'
@@ -283,9 +276,14 @@ function rendered(plan: Extract<Plan, { kind: 'routes' | 'hosts' }>, services: r
 
 type AnyEntry = RegistryService | NodeRegistry['nodes'][number]
 
+const fieldsOf = <E extends AnyEntry>(entry: E, { fields }: EntryModel<E>): [string, string][] => [
+  ...fields.map((field): [string, string] => [field, JSON.stringify(entry[field])]),
+  ...entry.preserved.flatMap(({ key, json }): [string, string][] => (json === null ? [] : [[key, json]])),
+]
+
 function changesOf<E extends AnyEntry>(before: readonly E[], after: readonly E[], model: EntryModel<E>): EntryChange[] {
   const { added, removed, changed } = entryChanges(before, after, model)
-  const whole = (entry: E) => [...fieldsOf(entry, model)]
+  const whole = (entry: E) => fieldsOf(entry, model)
   return [
     ...added.map((entry): EntryChange => {
       const fields = whole(entry).map(([field, json]) => ({ field, before: null, after: json }))
@@ -306,7 +304,7 @@ function mergeOf<E extends AnyEntry>(
   const { entries, conflicts } = mergeEntries(input, model)
   const textIn = (list: readonly E[], name: string): string | null => {
     const entry = list.find((each) => each.name === name)
-    return entry === undefined ? null : `{${[...fieldsOf(entry, model)].map(([key, json]) => `"${key}":${json}`)}}`
+    return entry === undefined ? null : `{${fieldsOf(entry, model).map(([key, json]) => `"${key}":${json}`)}}`
   }
   const names = [...new Set(conflicts.map(({ name }) => name))]
   return {
