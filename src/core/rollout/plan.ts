@@ -1,91 +1,63 @@
 import { assertNever } from '../../shared/errors.ts'
+import type { NodeId, RolloutId } from '../../shared/model/ids.ts'
+import type { NodeOutcome, Portion, Rollout, RolloutStatus } from '../../shared/model/rollout.ts'
 
-/** A number of nodes, or a share of them in percent, rounded up. */
-export type Portion =
-  | { readonly kind: 'count'; readonly count: number }
-  | { readonly kind: 'percent'; readonly percent: number }
-
-export interface RolloutSettings {
-  /** How many nodes go first; null for all at once. */
-  readonly canary: Portion | null
-  /** Most nodes that are worked on at once; at least 1. */
-  readonly maxParallel: number
-  /**
-   * So many failures within a wave stop the rollout: nothing more is started. A wave in which every node that answered
-   * has failed never leads to a next one. Null: failures stop nothing.
-   */
-  readonly failureLimit: Portion | null
+/** A rollout, and its nodes that were started and have not settled. Those follow from the runs, so they are not kept. */
+export interface RolloutProgress {
+  readonly rollout: Rollout
+  readonly running: ReadonlySet<NodeId>
 }
 
-/** `stopped`: by failures. Only a person goes on from there and from `paused`. The last three are final. */
-export type RolloutStatus = 'running' | 'paused' | 'stopped' | 'finished' | 'aborted' | 'superseded'
-
-/** `unreachable` is no failure (S1.72): it counts for nothing and holds nobody. */
-export type NodeOutcome = 'succeeded' | 'failed' | 'unreachable'
-
-/** The nodes of one change, and how far it has come. Plain data: it can be kept and gone on with. */
-export interface Rollout<NodeId extends string = string> {
-  /** Of the registry. */
-  readonly revision: number
-  readonly settings: RolloutSettings
-  readonly status: RolloutStatus
-  /** In the order in which they are started. */
-  readonly nodes: readonly NodeId[]
-  /** Nodes before this index are the canary wave. It moves on when one of them does not answer: see {@link settle}. */
-  readonly canaryEnd: number
-  /** How many were started, from the beginning of `nodes`. */
-  readonly started: number
-  /** Those that were started and have not settled. */
-  readonly running: readonly NodeId[]
-  /** Settled nodes of all waves. */
-  readonly counts: Readonly<Record<NodeOutcome, number>>
-  /** Failures that count towards the limit: of the wave, since it began or a person went on. */
-  readonly waveFailures: number
-}
-
-export type RolloutEvent<NodeId extends string = string> =
+export type RolloutEvent =
   | { readonly kind: 'began' }
-  | { readonly kind: 'settled'; readonly nodeId: NodeId; readonly outcome: NodeOutcome }
+  /** Nodes that came to their end. */
+  | { readonly kind: 'settled'; readonly outcomes: ReadonlyMap<NodeId, NodeOutcome> }
   | { readonly kind: 'paused' }
   /** A person goes on after a pause, or in spite of failures. */
   | { readonly kind: 'resumed' }
   | { readonly kind: 'aborted' }
-  /** The registry has a newer revision. */
-  | { readonly kind: 'superseded'; readonly by: number }
+  /** A newer one brings everything that this one has not. */
+  | { readonly kind: 'superseded'; readonly by: RolloutId }
 
 /** What has to happen outside, after the new rollout was kept. */
-export type RolloutEffect<NodeId extends string = string> =
+export type RolloutEffect =
   | { readonly kind: 'start'; readonly nodeIds: readonly NodeId[] }
   /** Nodes that are worked on are told to stop. Not done for a newer revision: what runs is let finish. */
   | { readonly kind: 'cancel'; readonly nodeIds: readonly NodeId[] }
 
-export interface RolloutTransition<NodeId extends string = string> {
-  readonly rollout: Rollout<NodeId>
-  readonly effects: readonly RolloutEffect<NodeId>[]
+export interface RolloutTransition {
+  readonly progress: RolloutProgress
+  readonly effects: readonly RolloutEffect[]
 }
+
+interface Context {
+  readonly nowMs: number
+}
+
+/** What is decided when a rollout is planned; everything else begins the same way for each. */
+type RolloutFacts = Pick<Rollout, 'id' | 'cause' | 'plans' | 'settings' | 'requestedBy' | 'createdAt'>
 
 /**
  * A rollout that has started nothing yet: the event `began` does.
  *
  * @param nodes in the order in which to start them; those that answered last time first, so that canaries do.
  */
-export function planRollout<NodeId extends string>(
-  revision: number,
-  nodes: readonly NodeId[],
-  settings: RolloutSettings,
-): Rollout<NodeId> {
+export function planRollout(facts: RolloutFacts, nodes: readonly NodeId[]): RolloutProgress {
   const unique = [...new Set(nodes)]
-  return {
-    revision,
-    settings,
+  const { canary } = facts.settings
+  const rollout: Rollout = {
+    ...facts,
     status: 'running',
     nodes: unique,
-    canaryEnd: settings.canary === null ? 0 : sizeOf(settings.canary, unique.length),
+    canaryEnd: canary === null ? 0 : sizeOf(canary, unique.length),
     started: 0,
-    running: [],
-    counts: { succeeded: 0, failed: 0, unreachable: 0 },
+    counts: { succeeded: 0, failed: 0, unreachable: 0, canceled: 0 },
     waveFailures: 0,
+    updatedAt: facts.createdAt,
+    finishedAt: null,
+    supersededBy: null,
   }
+  return { rollout, running: new Set() }
 }
 
 /** At least one, at most all. */
@@ -98,94 +70,132 @@ function sizeOf(portion: Portion, total: number): number {
  * Decides what a rollout becomes. Pure: the caller keeps the rollout, then does the effects. An event that does not fit
  * (the answer of a node that is not running, anything but an answer to a final rollout) changes nothing.
  */
-export function rolloutTransition<NodeId extends string>(
-  rollout: Rollout<NodeId>,
-  event: RolloutEvent<NodeId>,
-): RolloutTransition<NodeId> {
+export function rolloutTransition(
+  progress: RolloutProgress,
+  event: RolloutEvent,
+  { nowMs }: Context,
+): RolloutTransition {
+  const next = decide(progress, event)
+  if (next.progress === progress) return next
+  const { rollout, running } = next.progress
+  const over = isFinalRollout(rollout) && running.size === 0
+  const finishedAt = over ? (rollout.finishedAt ?? nowMs) : null
+  return { progress: { rollout: { ...rollout, updatedAt: nowMs, finishedAt }, running }, effects: next.effects }
+}
+
+function decide(progress: RolloutProgress, event: RolloutEvent): RolloutTransition {
+  const { status } = progress.rollout
   switch (event.kind) {
     case 'began':
-      return startMore(rollout)
+      return startMore(progress)
     case 'settled':
-      return startMore(settle(rollout, event))
+      return startMore(settle(progress, event.outcomes))
     case 'paused':
-      return { rollout: rollout.status === 'running' ? { ...rollout, status: 'paused' } : rollout, effects: [] }
+      return unchanged(status === 'running' ? withFacts(progress, { status: 'paused' }) : progress)
     case 'resumed':
-      return rollout.status === 'paused' || rollout.status === 'stopped'
-        ? startMore({
-            ...rollout,
-            status: 'running',
-            waveFailures: rollout.status === 'stopped' ? 0 : rollout.waveFailures,
-          })
-        : { rollout, effects: [] }
+      return resume(progress)
     case 'aborted':
-      return abort(rollout)
+      return abort(progress)
     case 'superseded':
-      return isFinalRollout(rollout) || event.by <= rollout.revision
-        ? { rollout, effects: [] }
-        : { rollout: { ...rollout, status: 'superseded' }, effects: [] }
+      return unchanged(
+        isFinalRollout(progress.rollout)
+          ? progress
+          : withFacts(progress, { status: 'superseded', supersededBy: event.by }),
+      )
     default:
       return assertNever(event)
   }
 }
 
+const unchanged = (progress: RolloutProgress): RolloutTransition => ({ progress, effects: [] })
+
+const withFacts = (progress: RolloutProgress, facts: Partial<Rollout>): RolloutProgress => ({
+  ...progress,
+  rollout: { ...progress.rollout, ...facts },
+})
+
+const finalStatuses: ReadonlySet<RolloutStatus> = new Set(['finished', 'aborted', 'superseded'])
+
 /** Nothing more will be started, ever. Nodes may still be at work. */
 export function isFinalRollout({ status }: Pick<Rollout, 'status'>): boolean {
-  return status === 'finished' || status === 'aborted' || status === 'superseded'
+  return finalStatuses.has(status)
 }
 
-function abort<NodeId extends string>(rollout: Rollout<NodeId>): RolloutTransition<NodeId> {
-  if (isFinalRollout(rollout)) return { rollout, effects: [] }
-  const effects: RolloutEffect<NodeId>[] =
-    rollout.running.length === 0 ? [] : [{ kind: 'cancel', nodeIds: rollout.running }]
-  return { rollout: { ...rollout, status: 'aborted' }, effects }
+/** Nodes whose turn is still to come: nobody else brings them what this rollout holds back. */
+export function nodesAhead(rollout: Pick<Rollout, 'status' | 'nodes' | 'started'>): readonly NodeId[] {
+  return isFinalRollout(rollout) ? [] : rollout.nodes.slice(rollout.started)
+}
+
+function resume(progress: RolloutProgress): RolloutTransition {
+  const { status, waveFailures } = progress.rollout
+  if (status !== 'paused' && status !== 'stopped') return unchanged(progress)
+  return startMore(withFacts(progress, { status: 'running', waveFailures: status === 'stopped' ? 0 : waveFailures }))
+}
+
+function abort(progress: RolloutProgress): RolloutTransition {
+  const { rollout, running } = progress
+  if (isFinalRollout(rollout)) return unchanged(progress)
+  const effects: RolloutEffect[] = running.size === 0 ? [] : [{ kind: 'cancel', nodeIds: [...running] }]
+  return { progress: withFacts(progress, { status: 'aborted' }), effects }
 }
 
 /**
- * A canary that does not answer says nothing about the change: the next node takes its place in the first wave, so
- * that neither the wave waits for it nor the rest goes on without any proof.
+ * A canary that does not answer, or whose run somebody canceled, says nothing about the change: the next node takes its
+ * place in the first wave, so that neither the wave waits for it nor the rest goes on without any proof.
  */
-function settle<NodeId extends string>(
-  rollout: Rollout<NodeId>,
-  { nodeId, outcome }: Extract<RolloutEvent<NodeId>, { kind: 'settled' }>,
-): Rollout<NodeId> {
-  if (!rollout.running.includes(nodeId)) return rollout
-  const { canaryEnd, started, nodes, counts, waveFailures } = rollout
-  const inCanary = started <= canaryEnd
-  const settled = {
-    ...rollout,
-    running: rollout.running.filter((running) => running !== nodeId),
-    counts: { ...counts, [outcome]: counts[outcome] + 1 },
-    canaryEnd: inCanary && outcome === 'unreachable' ? Math.min(nodes.length, canaryEnd + 1) : canaryEnd,
-    waveFailures: waveFailures + (outcome === 'failed' ? 1 : 0),
+function settle(progress: RolloutProgress, outcomes: ReadonlyMap<NodeId, NodeOutcome>): RolloutProgress {
+  const { rollout } = progress
+  const settled = [...outcomes].filter(([nodeId]) => progress.running.has(nodeId))
+  if (settled.length === 0) return progress
+  const running = new Set(progress.running)
+  const counts = { ...rollout.counts }
+  let { canaryEnd, waveFailures } = rollout
+  const inCanary = rollout.started <= canaryEnd
+  for (const [nodeId, outcome] of settled) {
+    running.delete(nodeId)
+    counts[outcome] += 1
+    if (outcome === 'failed') waveFailures += 1
+    if (inCanary && saysNothing(outcome)) canaryEnd = Math.min(rollout.nodes.length, canaryEnd + 1)
   }
-  if (isFinalRollout(rollout)) return settled
-  if (settled.running.length === 0 && started === nodes.length && settled.canaryEnd <= started)
-    return { ...settled, status: 'finished' }
-  return settled.waveFailures >= failuresToStop(settled) ? { ...settled, status: 'stopped' } : settled
+  return { rollout: withVerdict({ ...rollout, counts, canaryEnd, waveFailures }, running), running }
 }
 
-/** In a wave smaller than the limit, as many failures as it has nodes; canaries that did not answer do not count. */
+const saysNothing = (outcome: NodeOutcome): boolean => outcome === 'unreachable' || outcome === 'canceled'
+
+function withVerdict(rollout: Rollout, running: ReadonlySet<NodeId>): Rollout {
+  if (isFinalRollout(rollout)) return rollout
+  const allStarted = rollout.started === rollout.nodes.length
+  if (allStarted && running.size === 0) return { ...rollout, status: 'finished' }
+  return rollout.waveFailures >= failuresToStop(rollout) ? { ...rollout, status: 'stopped' } : rollout
+}
+
+/** In a wave smaller than the limit, as many failures as it has nodes; canaries that say nothing do not count. */
 function failuresToStop({ settings, nodes, canaryEnd, started, counts }: Rollout): number {
   if (settings.failureLimit === null) return Number.POSITIVE_INFINITY
-  const waveSize = started <= canaryEnd ? canaryEnd - counts.unreachable : nodes.length - canaryEnd
+  const canaries = canaryEnd - counts.unreachable - counts.canceled
+  const waveSize = started <= canaryEnd ? canaries : nodes.length - canaryEnd
   return sizeOf(settings.failureLimit, Math.max(1, waveSize))
 }
 
 /** Starts what may be started now; a rollout without nodes is finished at once. */
-function startMore<NodeId extends string>(rollout: Rollout<NodeId>): RolloutTransition<NodeId> {
-  if (rollout.status !== 'running') return { rollout, effects: [] }
-  const { nodes, started, running, canaryEnd, settings } = rollout
+function startMore(progress: RolloutProgress): RolloutTransition {
+  const { rollout, running } = progress
+  if (rollout.status !== 'running') return unchanged(progress)
+  const { nodes, started, canaryEnd, settings } = rollout
   if (started === nodes.length)
-    return { rollout: running.length === 0 ? { ...rollout, status: 'finished' } : rollout, effects: [] }
+    return unchanged(running.size === 0 ? withFacts(progress, { status: 'finished' }) : progress)
   const nextWave = started === canaryEnd
-  if (nextWave && running.length > 0) return { rollout, effects: [] }
+  if (nextWave && running.size > 0) return unchanged(progress)
   const waveEnd = started < canaryEnd ? canaryEnd : nodes.length
-  const free = Math.max(0, Math.max(1, settings.maxParallel) - running.length)
+  const free = Math.max(0, (settings.maxParallel ?? Number.POSITIVE_INFINITY) - running.size)
   const nodeIds = nodes.slice(started, Math.min(waveEnd, started + free))
-  if (nodeIds.length === 0) return { rollout, effects: [] }
-  const next = { ...rollout, started: started + nodeIds.length, running: [...running, ...nodeIds] }
+  if (nodeIds.length === 0) return unchanged(progress)
+  const waveFailures = nextWave ? 0 : rollout.waveFailures
   return {
-    rollout: nextWave ? { ...next, waveFailures: 0 } : next,
+    progress: {
+      rollout: { ...rollout, started: started + nodeIds.length, waveFailures },
+      running: new Set([...running, ...nodeIds]),
+    },
     effects: [{ kind: 'start', nodeIds }],
   }
 }

@@ -6,6 +6,7 @@ type Registration = Pick<
   | 'id'
   | 'idempotencyKey'
   | 'batchId'
+  | 'rolloutId'
   | 'planId'
   | 'planName'
   | 'planKind'
@@ -15,7 +16,8 @@ type Registration = Pick<
   | 'trigger'
   | 'requestedBy'
   | 'createdAt'
->
+> &
+  Partial<Pick<Run, 'rolloutId'>>
 
 /** A run that was asked for and has done nothing yet. */
 export function newRun(registration: Registration): Run {

@@ -2,7 +2,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { PushTargets } from '../../shared/contract/runs.ts'
-import type { IdempotencyKey, RolloutId, RunId } from '../../shared/model/ids.ts'
+import type { IdempotencyKey, NodeId, RolloutId, RunId } from '../../shared/model/ids.ts'
 import type { RunProgress, RunTrigger } from '../../shared/model/run.ts'
 import type {
   Authorities,
@@ -58,7 +58,8 @@ export interface PushRequest {
   readonly idempotencyKey: IdempotencyKey
   /** Ids or names; none means every plan. */
   readonly plans: readonly string[]
-  readonly targets: PushTargets
+  /** `ready`: those of these nodes that can be pushed to, with those of the plans that select them; never refused. */
+  readonly targets: PushTargets | { readonly kind: 'ready'; readonly nodeIds: readonly NodeId[] }
   /** The change these runs are part of. */
   readonly rolloutId?: RolloutId
   readonly trigger: RunTrigger

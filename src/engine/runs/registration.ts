@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { selects } from '../../core/fleet/assignment.ts'
 import { matchesFilter, parseFilter } from '../../core/fleet/filter.ts'
+import { nodesAhead } from '../../core/rollout/plan.ts'
 import { newRun } from '../../core/run/newRun.ts'
 import { AppError } from '../../shared/errors.ts'
 import { BatchId, IdempotencyKey, NodeId, PlanId, RunId } from '../../shared/model/ids.ts'
@@ -12,7 +13,8 @@ import type { PushRequest, RunServiceDependencies } from './dependencies.ts'
 
 type Registration = Pick<RunServiceDependencies, 'store' | 'clock' | 'ids'>
 
-interface Assignment {
+/** A plan, and a node it selects. */
+export interface Assignment {
   readonly plan: Plan
   readonly node: FleetNode
 }
@@ -70,7 +72,8 @@ async function recordPush(
   request: PushRequest,
   { batchId, runs, nowMs }: { readonly batchId: BatchId; readonly runs: number; readonly nowMs: number },
 ): Promise<void> {
-  if (request.trigger !== 'operator') return
+  // A rollout has its own entry, and pushes in waves.
+  if (request.trigger !== 'operator' || request.rolloutId !== undefined) return
   await transaction.setSetting(requestSetting(batchId), requestHash(request))
   const { plans, targets, requestedBy: actor } = request
   await transaction.appendAudit([
@@ -95,6 +98,8 @@ function batchOf(key: IdempotencyKey): BatchId {
   )
 }
 
+const mostOpenRollouts = 100
+
 interface Registered extends Assignment {
   readonly request: PushRequest
   readonly batchId: BatchId
@@ -116,28 +121,59 @@ function registeredRun({ plan, node, request, batchId, id, nowMs }: Registered):
     trigger: request.trigger,
     requestedBy: request.requestedBy,
     createdAt: nowMs,
+    ...(request.rolloutId === undefined ? {} : { rolloutId: request.rolloutId }),
   })
 }
 
-/** Reconcile does not queue behind a run that is already open, and never behind one that waits for a person. */
+/**
+ * Reconcile does not queue behind a run that is already open, and never behind one that waits for a person; nor does it
+ * overtake a rollout, whose canaries, pause or failures would mean nothing then. A rollout has its own run on each node.
+ */
 async function withoutOpenRuns(
   store: StoreReader,
   assignments: readonly Assignment[],
   request: PushRequest,
 ): Promise<readonly Assignment[]> {
-  if (request.trigger === 'operator') return assignments
-  const open = new Set((await store.listOpenRuns()).map((run) => `${run.planId} ${run.nodeId}`))
-  return assignments.filter(({ plan, node }) => !open.has(`${plan.id} ${node.id}`))
+  if (request.trigger === 'operator' || request.rolloutId !== undefined) return assignments
+  const taken = new Set((await store.listOpenRuns()).map((run) => `${run.planId} ${run.nodeId}`))
+  for (const rollout of await store.listRollouts({ open: true, limit: mostOpenRollouts }))
+    for (const { planId } of rollout.plans) for (const nodeId of nodesAhead(rollout)) taken.add(`${planId} ${nodeId}`)
+  return assignments.filter(({ plan, node }) => !taken.has(`${plan.id} ${node.id}`))
 }
 
-async function resolveTargets(store: StoreReader, request: PushRequest, nowMs: number): Promise<Assignment[]> {
-  const plans = await resolvePlans(store, request.plans)
+/**
+ * The plans and nodes a request means, each plan with the nodes it selects.
+ * @throws NOT_FOUND, INVALID_INPUT, PRECONDITION_FAILED, UNSUPPORTED
+ */
+export async function resolveTargets(
+  store: StoreReader,
+  request: Pick<PushRequest, 'plans' | 'targets'>,
+  nowMs: number,
+): Promise<Assignment[]> {
   const { targets } = request
+  if (targets.kind === 'ready') return readyAssignments(store, request.plans, new Set(targets.nodeIds))
+  const plans = await resolvePlans(store, request.plans)
   if (targets.kind === 'nodes') return namedAssignments(plans, await resolveNodes(store, targets.nodes), request)
   const nodes = await store.listNodes()
-  const chosen = targets.kind === 'all' ? nodes : filtered(nodes, targets.filter, nowMs)
-  const ready = chosen.filter((node) => !node.maintenance && node.transport === 'push')
+  return assigned(plans, targets.kind === 'all' ? nodes : filtered(nodes, targets.filter, nowMs))
+}
+
+function assigned(plans: readonly Plan[], nodes: readonly FleetNode[]): Assignment[] {
+  const ready = nodes.filter((node) => !node.maintenance && node.transport === 'push')
   return plans.flatMap((plan) => ready.filter((node) => selects(plan, node)).map((node) => ({ plan, node })))
+}
+
+/** What was removed or taken out of service since is left out. */
+async function readyAssignments(
+  store: StoreReader,
+  planIds: readonly string[],
+  nodeIds: ReadonlySet<NodeId>,
+): Promise<Assignment[]> {
+  const plans = (await store.listPlans()).filter(({ id }) => planIds.includes(id))
+  return assigned(
+    plans,
+    (await store.listNodes()).filter(({ id }) => nodeIds.has(id)),
+  )
 }
 
 async function resolvePlans(store: StoreReader, references: readonly string[]): Promise<Plan[]> {
@@ -185,7 +221,11 @@ function filtered(nodes: readonly FleetNode[], filter: string, nowMs: number): F
 }
 
 /** Who names a node means it: what cannot be done for it is said, not left out. */
-function namedAssignments(plans: readonly Plan[], nodes: readonly FleetNode[], request: PushRequest): Assignment[] {
+function namedAssignments(
+  plans: readonly Plan[],
+  nodes: readonly FleetNode[],
+  request: Pick<PushRequest, 'plans'>,
+): Assignment[] {
   const assignments: Assignment[] = []
   for (const node of nodes) {
     refuseUnready(node)
