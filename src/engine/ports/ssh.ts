@@ -53,6 +53,8 @@ export interface SshPool {
    */
   onLost(listener: (nodeId: NodeId) => void): () => void
   openConnections(): number
+  /** A connection to the node stands now: what is asked of it begins at once. */
+  isOpen(nodeId: NodeId): boolean
   close(): Promise<void>
 }
 

@@ -98,11 +98,12 @@ export interface StoreReader {
   findRunByKey(key: IdempotencyKey): Promise<Run | null>
   /** Newest first. */
   listRuns(query: RunQuery): Promise<Run[]>
-  /** All runs that are queued, running or halted, oldest first. */
-  listOpenRuns(): Promise<Run[]>
+  /** All runs that are queued, running or halted, of one node or of all; oldest first. */
+  listOpenRuns(nodeId?: NodeId): Promise<Run[]>
   /** Share of files deleted (0 to 1) by the newest successful runs of this plan on this node. */
   recentDeleteShares(planId: PlanId, nodeId: NodeId, limit: number): Promise<number[]>
-  listLocks(): Promise<HeldLock[]>
+  /** Oldest first; those of one node only, where one is given. */
+  listLocks(nodeId?: NodeId): Promise<HeldLock[]>
   /** Newest first. */
   listCertificates(query: CertificateQuery): Promise<IssuedCertificate[]>
   countExpiries(span: { readonly from: number; readonly to: number; readonly stepMs: number }): Promise<ExpiryBucket[]>

@@ -126,6 +126,10 @@ class WarmPool implements SshPool {
     return this.#connections.size + this.#retiring.size
   }
 
+  isOpen(nodeId: NodeId): boolean {
+    return this.#connections.get(nodeId)?.ssh.closed === false
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new AppError('CANCELED', 'the connection pool was closed'))
     const all = [...this.#connections.values(), ...this.#retiring]

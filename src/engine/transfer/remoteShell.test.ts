@@ -38,6 +38,7 @@ function localPool(shell: string): SshPool {
     login: () => Promise.reject(new Error('not here')),
     drop: () => undefined,
     openConnections: () => 0,
+    isOpen: () => false,
     onLost: () => () => undefined,
     close: async () => undefined,
   }
