@@ -2,8 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { aService } from '../../../test/fakes/aRegistry.ts'
 import { RegistryService } from '../../shared/model/registry.ts'
-import { mergeRegistries, registryChanges } from './changes.ts'
+import { entryChanges, mergeEntries, serviceModel } from './changes.ts'
 import { registryDigestText } from './serviceRegistry.ts'
+
+type Services = readonly RegistryService[]
+const registryChanges = (before: Services, after: Services) => entryChanges(before, after, serviceModel)
+const mergeRegistries = (base: Services, mine: Services, theirs: Services) =>
+  mergeEntries({ base, mine, theirs }, serviceModel)
 
 const [a, b, c] = ['a', 'b', 'c'].map((name) => aService({ name, subdomain: name })) as [
   RegistryService,
@@ -34,28 +39,40 @@ const same = (one: readonly RegistryService[], two: readonly RegistryService[]):
 describe('difference of two revisions', () => {
   it('S1.32 names what was added, removed and changed, by name, field by field', () => {
     const after = [c, { ...withNote(b, '"x"'), port: 81, public: false }]
-    expect(registryChanges([b, a], after)).toEqual({
-      added: [c],
-      removed: [a],
-      changed: [
-        {
-          name: 'b',
-          fields: [
-            { field: 'port', before: '80', after: '81' },
-            { field: 'public', before: 'true', after: 'false' },
-            { field: 'note', before: null, after: '"x"' },
-          ],
-        },
-      ],
-    })
+    const whole = (name: string) => [
+      { field: 'subdomain', value: JSON.stringify(name) },
+      { field: 'ip', value: '"100.64.0.7"' },
+      { field: 'port', value: '80' },
+      { field: 'public', value: 'true' },
+    ]
+    expect(registryChanges([b, a], after)).toEqual([
+      {
+        name: 'a',
+        kind: 'removed',
+        fields: whole('a').map(({ field, value }) => ({ field, before: value, after: null })),
+      },
+      {
+        name: 'b',
+        kind: 'changed',
+        fields: [
+          { field: 'port', before: '80', after: '81' },
+          { field: 'public', before: 'true', after: 'false' },
+          { field: 'note', before: null, after: '"x"' },
+        ],
+      },
+      {
+        name: 'c',
+        kind: 'added',
+        fields: whole('c').map(({ field, value }) => ({ field, before: null, after: value })),
+      },
+    ])
   })
 
   it('S1.32 is empty exactly when the digest is the same', () => {
     fc.assert(
       fc.property(someServices, someServices, (before, after) => {
-        const { added, removed, changed } = registryChanges(before, after)
         const isSame = registryDigestText(before) === registryDigestText(after)
-        expect(added.length + removed.length + changed.length === 0).toBe(isSame)
+        expect(registryChanges(before, after).length === 0).toBe(isSame)
       }),
     )
   })
@@ -66,7 +83,7 @@ describe('two editors at once', () => {
     const mine = [{ ...a, port: 81 }, b, c]
     const theirs = [withNote({ ...a, ip: '10.0.0.9' }, '1')]
     expect(mergeRegistries([a, b], mine, theirs)).toEqual({
-      services: [withNote({ ...a, ip: '10.0.0.9', port: 81 }, '1'), c],
+      entries: [withNote({ ...a, ip: '10.0.0.9', port: 81 }, '1'), c],
       conflicts: [],
     })
   })
@@ -80,7 +97,7 @@ describe('two editors at once', () => {
       ],
       [{ ...a, port: 82 }, b],
     )
-    expect(merge.services).toEqual([{ ...a, port: 82 }, b])
+    expect(merge.entries).toEqual([{ ...a, port: 82 }, b])
     expect(merge.conflicts).toEqual([
       { name: 'a', field: 'port', base: '80', mine: '81', theirs: '82' },
       { name: 'b', field: 'port', base: null, mine: '1', theirs: '80' },
@@ -92,24 +109,24 @@ describe('two editors at once', () => {
     const text = (port: number): string => `{"subdomain":"a","ip":"100.64.0.7","port":${port},"public":true}`
     const conflict = { name: 'a', field: null, base: text(80) }
     expect(mergeRegistries([a, b], [changed], [b])).toEqual({
-      services: [changed],
+      entries: [changed],
       conflicts: [{ ...conflict, mine: text(81), theirs: null }],
     })
     expect(mergeRegistries([a], [], [changed])).toEqual({
-      services: [changed],
+      entries: [changed],
       conflicts: [{ ...conflict, mine: null, theirs: text(81) }],
     })
-    expect(mergeRegistries([a, b], [], [b])).toEqual({ services: [], conflicts: [] })
+    expect(mergeRegistries([a, b], [], [b])).toEqual({ entries: [], conflicts: [] })
   })
 
   it('S1F.6 is theirs when I changed nothing, mine when they changed nothing', () => {
     fc.assert(
       fc.property(someServices, someServices, (base, other) => {
-        expect(mergeRegistries(base, base, other)).toEqual({ services: other, conflicts: [] })
+        expect(mergeRegistries(base, base, other)).toEqual({ entries: other, conflicts: [] })
         const mine = mergeRegistries(base, other, base)
         expect(mine.conflicts).toEqual([])
-        same(mine.services, other)
-        same(mergeRegistries(base, other, other).services, other)
+        same(mine.entries, other)
+        same(mergeRegistries(base, other, other).entries, other)
       }),
     )
   })
@@ -126,8 +143,8 @@ describe('two editors at once', () => {
         const sorted = (list: readonly unknown[]): string[] =>
           list.map((item) => JSON.stringify(item, fieldOrder)).sort()
         expect(sorted(here.conflicts)).toEqual(sorted(turned))
-        if (here.conflicts.length === 0) same(here.services, there.services)
-        for (const service of here.services) expect(RegistryService.safeParse(service).error).toBeUndefined()
+        if (here.conflicts.length === 0) same(here.entries, there.entries)
+        for (const service of here.entries) expect(RegistryService.safeParse(service).error).toBeUndefined()
       }),
     )
   })

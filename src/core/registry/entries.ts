@@ -113,3 +113,11 @@ export function fieldNodes<Key extends string>(
 ): Map<string, SourceNode> {
   return new Map(keys.map((key) => [key, scalarNode(value[key])]))
 }
+
+/** What counts of preserved keys when content is compared: not their order, and not where the usual ones stand. */
+export function extraKeys(preserved: readonly PreservedKey[]): PreservedKey[] {
+  return preserved.filter(({ json }) => json !== null).sort(byKey)
+}
+
+const byKey = (left: PreservedKey, right: PreservedKey): number =>
+  left.key < right.key ? -1 : left.key > right.key ? 1 : 0

@@ -6,7 +6,17 @@ import {
   nodeLists,
   type PreservedKey,
 } from '../../shared/model/registry.ts'
-import { entryNode, fieldNodes, memberOf, preservedKeys, readEntry, readSource, wrongKind } from './entries.ts'
+import { canonicalJson } from '../canonicalJson.ts'
+import {
+  entryNode,
+  extraKeys,
+  fieldNodes,
+  memberOf,
+  preservedKeys,
+  readEntry,
+  readSource,
+  wrongKind,
+} from './entries.ts'
 import { formatTree, locate, type Mistake, type SourceNode, type SourceProblem } from './sourceTree.ts'
 
 export type NodesRead =
@@ -55,15 +65,36 @@ function readList(list: NodeList, root: SourceNode, { nodes, names }: Collected)
   })
 }
 
+const nodeNode = (node: NodeRegistryEntry): SourceNode => entryNode(fieldNodes(nodeKeys, node), node.preserved)
+
+/** One node on one line, as its sources write it. */
+export function formatNodeEntry(node: NodeRegistryEntry): string {
+  return formatTree(nodeNode(node), 0)
+}
+
 /** The form the sources read, with every key that was read: same registry in, same object out. */
 export function formatNodeRegistry({ nodes, preserved }: NodeRegistry, indent = 2): string {
   const fields = new Map(
     lists.map((list): [string, SourceNode] => {
-      const items = nodes
-        .filter((node) => node.list === list)
-        .map((node) => entryNode(fieldNodes(nodeKeys, node), node.preserved))
+      const items = nodes.filter((node) => node.list === list).map(nodeNode)
       return [list, { kind: 'array', start: 0, items }]
     }),
   )
   return formatTree(entryNode(fields, preserved), indent)
+}
+
+/**
+ * The text whose SHA-256 is the digest of a revision. Status and times do not count: they are what the fleet tells (S1.19-21),
+ * and a source that we write them back to must not change by that.
+ */
+export function nodeDigestText({ nodes, preserved }: Pick<NodeRegistry, 'nodes' | 'preserved'>): string {
+  const entries = nodes.map(({ name, list, ip, ssh_user, preserved: keys }) => ({
+    name,
+    list,
+    ip,
+    ssh_user,
+    extra: extraKeys(keys),
+  }))
+  entries.sort((left, right) => (left.name < right.name ? -1 : 1))
+  return canonicalJson({ nodes: entries, extra: extraKeys(preserved) })
 }

@@ -61,6 +61,7 @@ function routerLines(name: string, host: string, { entryPoints, tls, certResolve
   ]
 }
 
-function serverUrl({ ip, port }: RegistryService): string {
+/** Where Traefik reaches a service. */
+export function serverUrl({ ip, port }: RegistryService): string {
   return ip.includes(':') ? `http://[${ip}]:${port}` : `http://${ip}:${port}`
 }

@@ -1,7 +1,14 @@
 import { RegistryService, serviceKeys } from '../../shared/model/registry.ts'
 import { canonicalJson } from '../canonicalJson.ts'
-import { entryNode, fieldNodes, memberOf, readEntry, readSource, wrongKind } from './entries.ts'
-import { formatTree, locate, type Mistake, type SourceMember, type SourceProblem } from './sourceTree.ts'
+import { entryNode, extraKeys, fieldNodes, memberOf, readEntry, readSource, wrongKind } from './entries.ts'
+import {
+  formatTree,
+  locate,
+  type Mistake,
+  type SourceMember,
+  type SourceNode,
+  type SourceProblem,
+} from './sourceTree.ts'
 
 export type ServicesRead =
   | { readonly ok: true; readonly services: readonly RegistryService[] }
@@ -82,12 +89,20 @@ export function serviceClashes(services: readonly RegistryService[]): ServiceCla
 const takenBy = ({ name }: RegistryService, subdomain: string): string =>
   `${JSON.stringify(subdomain)} belongs to ${JSON.stringify(name)} already`
 
+const serviceNode = (service: RegistryService): SourceNode =>
+  entryNode(fieldNodes(serviceKeys, service), service.preserved)
+
+/** One service on one line, without its name, as its sources write it. */
+export function formatService(service: RegistryService): string {
+  return formatTree(serviceNode(service), 0)
+}
+
 /** The form the sources read, with every key that was read: same services in, same object out. */
 export function formatServiceRegistry(services: readonly RegistryService[], indent = 2): string {
   const members = services.map((service) => ({
     key: service.name,
     keyStart: 0,
-    node: entryNode(fieldNodes(serviceKeys, service), service.preserved),
+    node: serviceNode(service),
   }))
   return formatTree({ kind: 'object', start: 0, members }, indent)
 }
@@ -100,10 +115,7 @@ export function registryDigestText(services: readonly RegistryService[]): string
   const entries = services.map(({ name, preserved, ...fields }) => ({
     name,
     ...fields,
-    extra: preserved.filter(({ json }) => json !== null).sort(byKey),
+    extra: extraKeys(preserved),
   }))
   return canonicalJson(entries.sort((left, right) => (left.name < right.name ? -1 : 1)))
 }
-
-const byKey = (left: { readonly key: string }, right: { readonly key: string }): number =>
-  left.key < right.key ? -1 : left.key > right.key ? 1 : 0
