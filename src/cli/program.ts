@@ -11,6 +11,7 @@ import { addPlanCommands } from './commands/plans.ts'
 import { addPushCommand } from './commands/push.ts'
 import { addRunCommands } from './commands/runs.ts'
 import { addServeCommands } from './commands/serve.ts'
+import { addServiceCommands } from './commands/service.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addStorageCommands } from './commands/storage.ts'
 import type { Runner } from './context.ts'
@@ -28,6 +29,7 @@ export function buildProgram(version: string, run: Runner): Command {
     .helpCommand('help [command]', 'what a command does')
   const parts = [
     addServeCommands,
+    addServiceCommands,
     addDemoCommands,
     addNodeCommands,
     addPlanCommands,

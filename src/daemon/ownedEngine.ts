@@ -3,6 +3,7 @@ import { createEngine, type Engine } from '../engine/engine.ts'
 import { systemClock } from '../platform/clock.ts'
 import { Config, readConfig } from '../platform/config.ts'
 import { acquireHomeLock, type HomeLock } from '../platform/homeLock.ts'
+import { writeToJournal } from '../platform/journal.ts'
 import { createLogging, type Logging } from '../platform/logger.ts'
 import { type HomePaths, prepareHome } from '../platform/paths.ts'
 import type { EngineHost } from '../shared/model/system.ts'
@@ -14,12 +15,15 @@ export interface OwnedEngineOptions {
   readonly passphrase: PassphraseSource
   readonly version: string
   readonly configOverrides?: Partial<Config>
+  /** Lines for journald on standard error, beside the log file. */
+  readonly journal?: boolean
 }
 
 /** An engine in this process, together with the home it owns. */
 export interface OwnedEngine {
   readonly engine: Engine
   readonly logging: Logging
+  readonly config: Config
   /** Stops the engine and gives the home back. Safe to repeat. */
   close(): Promise<void>
 }
@@ -44,7 +48,11 @@ export async function openOwnedEngine(options: OwnedEngineOptions): Promise<Owne
 async function withLock(options: OwnedEngineOptions, lock: HomeLock): Promise<OwnedEngine> {
   const { home, host, version } = options
   const config = Config.parse({ ...(await readConfig(home.configFile)), ...options.configOverrides })
-  const logging = createLogging({ level: config.logLevel, file: home.engineLogFile })
+  const logging = createLogging({
+    level: config.logLevel,
+    file: home.engineLogFile,
+    sinks: options.journal ? [writeToJournal] : [],
+  })
   const engine = await createEngine({
     home,
     host,
@@ -66,6 +74,7 @@ async function withLock(options: OwnedEngineOptions, lock: HomeLock): Promise<Ow
   return {
     engine,
     logging,
+    config,
     close: () => {
       closing ??= closeOnce()
       return closing

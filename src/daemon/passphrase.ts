@@ -9,6 +9,7 @@ import {
   createSystemdCredentialVault,
   type KeyVault,
   readVaultKind,
+  vaultCredentialName,
 } from '../platform/keyVault.ts'
 import { type HomePaths, prepareHome } from '../platform/paths.ts'
 import { AppError } from '../shared/errors.ts'
@@ -26,6 +27,9 @@ export interface HostVault {
   /** Takes a passphrase that came through the contract, null forgets it; absent when the vault asks for none. */
   readonly acceptPassphrase?: (passphrase: string | null) => void
 }
+
+const hasCredential = (directory: string | undefined): boolean =>
+  directory !== undefined && directory !== '' && existsSync(join(directory, vaultCredentialName))
 
 const demoPassphraseFile = (home: HomePaths): string => join(home.home, 'demo-passphrase')
 
@@ -50,8 +54,8 @@ const lockedMessage =
   'provide the systemd credential lockstep-vault-key, or unlock it in the console.'
 
 /**
- * The key vault of a host that runs without a keyring: the systemd credential where the service manager brings one,
- * otherwise a passphrase. Nothing is asked before a key is needed.
+ * The key vault of a host that runs without a keyring: the systemd credential where the service manager brings one (the
+ * unit asks for it, and a machine may have none), otherwise a passphrase. Nothing is asked before a key is needed.
  */
 export function hostVault(
   home: HomePaths,
@@ -59,7 +63,7 @@ export function hostVault(
   environment: NodeJS.ProcessEnv = process.env,
 ): HostVault {
   const credentialsDirectory = environment.CREDENTIALS_DIRECTORY
-  if (credentialsDirectory !== undefined && credentialsDirectory !== '') {
+  if (hasCredential(credentialsDirectory)) {
     return { keyVault: createSystemdCredentialVault({ file: home.vaultFile, credentialsDirectory }) }
   }
   let accepted: string | null = null
@@ -95,7 +99,7 @@ export async function provideDemoPassphrase(
   home: HomePaths,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<void> {
-  if (environment.LOCKSTEP_PASSPHRASE_FILE || environment.CREDENTIALS_DIRECTORY) return
+  if (environment.LOCKSTEP_PASSPHRASE_FILE || hasCredential(environment.CREDENTIALS_DIRECTORY)) return
   await prepareHome(home)
   if ((await readVaultKind(home.vaultFile)) !== undefined) return
   await createFileAtomic(demoPassphraseFile(home), `${randomBytes(24).toString('base64url')}\n`)

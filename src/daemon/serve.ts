@@ -23,6 +23,8 @@ export interface ServeOptions {
   readonly version: string
   /** Brings a demo fleet of this size up before anything is served. */
   readonly demoNodes?: number
+  /** See {@link OwnedEngineOptions}. */
+  readonly journal?: boolean
 }
 
 export interface RunningDaemon {
@@ -65,6 +67,7 @@ export async function serve(options: ServeOptions): Promise<RunningDaemon> {
     host: 'daemon',
     version,
     passphrase: options.passphrase,
+    journal: options.journal ?? false,
     ...(options.configOverrides === undefined ? {} : { configOverrides: options.configOverrides }),
   })
   try {

@@ -5,7 +5,7 @@ import { createRedactor } from './redactor.ts'
 import { RotatingFile } from './rotatingFile.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
-/** An error goes under `err`: its code, message, stack and causes are kept. */
+/** An error goes under `err`: its code, message, stack and causes are kept. `success: true` marks what went well (S1.101). */
 export type LogFields = Readonly<Record<string, unknown>>
 
 export interface Logger {

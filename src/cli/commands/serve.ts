@@ -1,6 +1,7 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { RunningDaemon } from '../../daemon/serve.ts'
 import { requestLoginLink } from '../../daemon/socketClient.ts'
+import { isStderrJournal } from '../../platform/journal.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { CliContext, Runner } from '../context.ts'
 import { integerBetween, secondsAtLeast } from '../input/options.ts'
@@ -13,6 +14,7 @@ interface ServeCommandOptions {
   readonly openLink?: boolean
   readonly demo?: boolean
   readonly nodes?: number
+  readonly logFormat: 'file' | 'journal'
 }
 
 const defaultDemoNodes = 12
@@ -24,6 +26,14 @@ export function addServeCommands(program: Command, run: Runner): void {
     .option('--port <n>', 'of the console; 0 is any free one', integerBetween(0, 65_535), 0)
     .option('--reconcile-seconds <n>', 'how often the whole fleet is brought in step', secondsAtLeast(1_000))
     .option('--probe-seconds <n>', 'how often a node that cannot be reached is tried', secondsAtLeast(100))
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        'journal: lines for journald on standard error, too; file: the log file alone',
+      )
+        .choices(['file', 'journal'])
+        .default(isStderrJournal() ? 'journal' : 'file'),
+    )
     .option('--open-link', 'open the console in the browser, where there is a screen')
     .option('--demo', 'bring the demo fleet up first')
     .option('--nodes <n>', 'how many nodes the demo fleet has', integerBetween(1, 1000))
@@ -58,18 +68,23 @@ async function serveUntilStopped(context: CliContext, options: ServeCommandOptio
     version,
     passphrase,
     port: options.port,
+    journal: options.logFormat === 'journal',
     configOverrides: overridesOf(options),
     ...(options.demo ? { demoNodes: options.nodes ?? defaultDemoNodes } : {}),
   })
   try {
-    const link = daemon.newLoginLink()
-    output.value({ home: home.home, url: daemon.url, link }, () => `Lockstep serves ${home.home}\n${link}\n`)
+    // A journal is read by many and kept for long: no link that logs in goes there.
+    if (options.logFormat === 'journal') output.value({ home: home.home, url: daemon.url }, servesWords)
+    else output.value({ home: home.home, url: daemon.url, link: daemon.newLoginLink() }, servesWords)
     if (options.openLink) await openInBrowser(daemon.newLoginLink(), home)
     await untilStopped(daemon, signal)
   } finally {
     await daemon.stop()
   }
 }
+
+const servesWords = ({ home, link }: { readonly home: string; readonly link?: string }): string =>
+  `Lockstep serves ${home}\n${link === undefined ? '' : `${link}\n`}`
 
 function untilStopped(daemon: RunningDaemon, signal: AbortSignal): Promise<void> {
   const asked = new Promise<void>((resolve) => {
