@@ -3,10 +3,12 @@ import type { PreservedKey } from '../../shared/model/registry.ts'
 import { readJsonSource } from './jsonSource.ts'
 import {
   formatTree,
+  locate,
   type Mistake,
   type SourceMember,
   type SourceNode,
   type SourcePath,
+  type SourceProblem,
   type SourceTree,
   scalarNode,
 } from './sourceTree.ts'
@@ -15,6 +17,29 @@ import { readYamlSource } from './yamlSource.ts'
 /** A registry text: JSON when it begins as JSON does, YAML otherwise. */
 export function readSource(text: string): SourceTree {
   return /^\ufeff?\s*[{[]/.test(text) ? readJsonSource(text) : readYamlSource(text)
+}
+
+/** What is wrong at a place of a text that was read: for mistakes that show only when the text meets something else. */
+export function problemsAt(
+  text: string,
+  mistakes: readonly { readonly path: SourcePath; readonly message: string }[],
+): SourceProblem[] {
+  if (mistakes.length === 0) return []
+  const { root } = readSource(text)
+  const offsetOf = (path: SourcePath): number => {
+    let [node, offset] = [root, root?.start ?? 0]
+    for (const step of path) {
+      const member = node !== null && typeof step === 'string' ? memberOf(node, step) : undefined
+      const item = node?.kind === 'array' && typeof step === 'number' ? node.items[step] : undefined
+      node = member?.node ?? item ?? null
+      offset = member?.keyStart ?? item?.start ?? offset
+    }
+    return offset
+  }
+  return locate(
+    text,
+    mistakes.map((mistake) => ({ ...mistake, offset: offsetOf(mistake.path) })),
+  )
 }
 
 /** An object as a model knows it: the fields it has words for, and the rest. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { nodeLists } from '../../shared/model/registry.ts'
 import { formatNodeRegistry, readNodeRegistry } from './nodeRegistry.ts'
+import { jsonPath } from './sourceTree.ts'
 
 const usual = `{
   "management_laptops": [
@@ -36,12 +37,12 @@ const usual = `{
 
 function registryOf(text: string) {
   const read = readNodeRegistry(text)
-  if (!read.ok) throw new Error(read.problems.map(({ path, message }) => `${path} ${message}`).join('\n'))
+  if (!read.ok) throw new Error(read.problems.map(({ path, message }) => `${jsonPath(path)} ${message}`).join('\n'))
   return read.registry
 }
 function said(text: string): string[] {
   const read = readNodeRegistry(text)
-  return read.ok ? [] : read.problems.map(({ path, line, message }) => `${path} ${line} ${message}`)
+  return read.ok ? [] : read.problems.map(({ path, line, message }) => `${jsonPath(path)} ${line} ${message}`)
 }
 
 describe('node registry', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyRegistryText, aService } from '../../../test/fakes/aRegistry.ts'
 import { formatServiceRegistry, readServiceRegistry, registryDigestText, serviceClashes } from './serviceRegistry.ts'
-import type { SourceProblem } from './sourceTree.ts'
+import { jsonPath, type SourceProblem } from './sourceTree.ts'
 
 const usual = `{
   "demo": {
@@ -18,10 +18,10 @@ function problemsOf(text: string): readonly SourceProblem[] {
   return read.ok ? [] : read.problems
 }
 const said = (text: string): string[] =>
-  problemsOf(text).map(({ path, line, column, message }) => `${path} ${line}:${column} ${message}`)
+  problemsOf(text).map(({ path, line, column, message }) => `${jsonPath(path)} ${line}:${column} ${message}`)
 function servicesOf(text: string) {
   const read = readServiceRegistry(text)
-  if (!read.ok) throw new Error(read.problems.map(({ path, message }) => `${path} ${message}`).join('\n'))
+  if (!read.ok) throw new Error(read.problems.map(({ path, message }) => `${jsonPath(path)} ${message}`).join('\n'))
   return read.services
 }
 /** The usual service with one field written another way. */
@@ -174,7 +174,7 @@ describe('service registry', () => {
   it.each(['Demo', 'bücher', 'a.b', 'a_b', '-a', 'a-', 'ab--c', 'xn---', 'a b', 'a`', 'a\n', '*', 'x'.repeat(64)])(
     'S1.23 refuses the subdomain %j',
     (name) => {
-      expect(problemsOf(withField('subdomain', JSON.stringify(name))).map(({ path }) => path)).toEqual([
+      expect(problemsOf(withField('subdomain', JSON.stringify(name))).map(({ path }) => jsonPath(path))).toEqual([
         '$.demo.subdomain',
       ])
     },
@@ -221,11 +221,11 @@ describe('service registry', () => {
   })
 
   it.each(['0', '65536', '-1', '80.5', '"80"', 'null', '1e999', '[80]'])('S1.25 refuses the port %s', (json) => {
-    expect(problemsOf(withField('port', json)).map(({ path }) => path)).toEqual(['$.demo.port'])
+    expect(problemsOf(withField('port', json)).map(({ path }) => jsonPath(path))).toEqual(['$.demo.port'])
   })
 
   it.each(['"true"', '1', 'null', '{}'])('S1.26 refuses %s for public', (json) => {
-    expect(problemsOf(withField('public', json)).map(({ path }) => path)).toEqual(['$.demo.public'])
+    expect(problemsOf(withField('public', json)).map(({ path }) => jsonPath(path))).toEqual(['$.demo.public'])
   })
 
   it.each(['""', '"a/b"', '"-x"', '"a\\nb"', '" a"'])('S1.22 refuses the name %s', (name) => {

@@ -25,8 +25,8 @@ export type SourcePath = readonly (string | number)[]
 
 /** A mistake, where a person can find it. */
 export interface SourceProblem {
-  /** JSONPath, e.g. `$.demo.port`; `$` for the document itself. */
-  readonly path: string
+  /** E.g. `["demo", "port"]`; empty for the document itself. */
+  readonly path: SourcePath
   /** From 1, as is `column`. */
   readonly line: number
   readonly column: number
@@ -67,7 +67,7 @@ export function locate(text: string, mistakes: readonly Mistake[]): SourceProble
       line += 1
       lineStart = next + 1
     }
-    problems.push({ path: jsonPath(path), line, column: offset - lineStart + 1, message })
+    problems.push({ path, line, column: offset - lineStart + 1, message })
   }
   return problems
 }
