@@ -4,6 +4,7 @@ import { addAuditCommands } from './commands/audit.ts'
 import { addAuthorityCommands } from './commands/authority.ts'
 import { addCertificateCommands } from './commands/certificates.ts'
 import { addDemoCommands } from './commands/demo.ts'
+import { addDiagnoseCommand } from './commands/diagnose.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addHealthCommand } from './commands/health.ts'
 import { addNodeCommands } from './commands/nodes.ts'
@@ -42,6 +43,7 @@ export function buildProgram(version: string, run: Runner): Command {
     addAgentCommands,
     addGatewayCommands,
     addDoctorCommand,
+    addDiagnoseCommand,
     addAuditCommands,
     addStatusCommand,
   ]

@@ -6,6 +6,7 @@ import { createIdSource } from '../platform/ids.ts'
 import type { KeyVault } from '../platform/keyVault.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { HomePaths } from '../platform/paths.ts'
+import type { PushTargets } from '../shared/contract/runs.ts'
 import { AppError } from '../shared/errors.ts'
 import { IdempotencyKey, type RunId, type TerminalId } from '../shared/model/ids.ts'
 import { isFinal } from '../shared/model/run.ts'
@@ -16,6 +17,7 @@ import { createRouter, type EngineRouter } from './api/router.ts'
 import { createRunLogs } from './api/runLogs.ts'
 import { createCertificateService } from './fleet/certificateService.ts'
 import { createDemoService } from './fleet/demoService.ts'
+import { createGuideService } from './fleet/guideService.ts'
 import { createLossWatch } from './fleet/lossWatch.ts'
 import { type ContentDigest, refreshMadePlans } from './fleet/madePlans.ts'
 import { createNodeService } from './fleet/nodeService.ts'
@@ -23,6 +25,7 @@ import { createPlanService } from './fleet/planService.ts'
 import { createStepCaService } from './fleet/stepCaService.ts'
 import { createStorageService } from './fleet/storageService.ts'
 import { createTrustService } from './fleet/trustService.ts'
+import type { EngineMeasures } from './metrics/measures.ts'
 import { createDoctorIdentities } from './pki/doctorIdentities.ts'
 import { createIdentities } from './pki/identities.ts'
 import { createLoginIdentities } from './pki/loginIdentities.ts'
@@ -72,6 +75,7 @@ export interface Engine {
   attachTerminal(terminalId: TerminalId, duplex: TerminalDuplex): void
   /** The machine woke up or the network came back: look at the fleet now. */
   wake(): void
+  readonly measures: EngineMeasures
 }
 
 const dayMs = 86_400_000
@@ -328,7 +332,35 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     agentSide.wake()
   }
 
+  const guides = createGuideService({
+    store,
+    clock,
+    nodes,
+    channels,
+    content,
+    sources: registrySide.sources,
+    status,
+    acts: {
+      reconcile: async () => `A reconcile cycle began: ${(await scheduler.reconcileNow()).runs} runs.`,
+      resync: async ({ id, name }, operator) => {
+        const idempotencyKey = IdempotencyKey.parse(`guide.${ids()}`)
+        const targets: PushTargets = { kind: 'nodes', nodes: [id] }
+        const request = { idempotencyKey, plans: [], targets, trigger: 'operator', requestedBy: operator } as const
+        return `${(await runs.push(request)).runs.length} runs began on ${name}.`
+      },
+      renew: async (node, operator) => {
+        const [renewal] = await certificates.renewNodes([node], { requestedBy: operator, reason: 'guided diagnosis' })
+        return renewal?.accepted === true
+          ? `${node.name} accepted certificate ${renewal.serial}.`
+          : `A certificate was issued, and ${node.name} has not accepted it.`
+      },
+      resumeRollout: async (id, operator) =>
+        `The rollout is ${(await registrySide.rollouts.resume(id, operator)).status}.`,
+    },
+  })
+
   const router = createRouter({
+    guides,
     ...registrySide,
     store,
     events,
@@ -416,6 +448,14 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     wake: () => {
       scheduler.wake()
       renewal.wake()
+    },
+    measures: {
+      store,
+      clock,
+      status,
+      connections: () => sshPool.openConnections(),
+      channels: () => channels.openChannels(),
+      sources: registrySide.sources,
     },
   }
 }

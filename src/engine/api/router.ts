@@ -7,6 +7,7 @@ import type { EngineStatus } from '../../shared/model/system.ts'
 import type { AgentService } from '../fleet/agentService.ts'
 import type { CertificateService } from '../fleet/certificateService.ts'
 import type { DemoService } from '../fleet/demoService.ts'
+import type { GuideService } from '../fleet/guideService.ts'
 import type { NodeService } from '../fleet/nodeService.ts'
 import type { PlanService } from '../fleet/planService.ts'
 import { resolveNode, resolvePlan } from '../fleet/resolve.ts'
@@ -19,6 +20,7 @@ import type { TerminalService } from '../terminals/terminalService.ts'
 import { agentsRouter, gatewayRouter } from './agentsRouter.ts'
 import { certificatesRouter, stepCaRouter, storageRouter } from './certificatesRouter.ts'
 import type { EventHub } from './eventHub.ts'
+import { guidesRouter } from './guidesRouter.ts'
 import { os } from './procedures.ts'
 import { type RegistryServices, registryRouter, rolloutsRouter, sourcesRouter } from './registryRouter.ts'
 import type { RunLogs } from './runLogs.ts'
@@ -28,6 +30,7 @@ export interface ApiServices extends RegistryServices {
   readonly store: Store
   readonly events: EventHub
   readonly nodes: NodeService
+  readonly guides: GuideService
   readonly plans: PlanService
   readonly runs: RunService
   readonly runLogs: RunLogs
@@ -210,6 +213,7 @@ export function createRouter(services: ApiServices) {
   return os.router({
     system: systemRouter(services),
     nodes: nodesRouter(services),
+    guides: guidesRouter(services),
     plans: plansRouter(services),
     runs: runsRouter(services),
     registry: registryRouter(services),

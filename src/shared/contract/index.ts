@@ -3,6 +3,7 @@ import { agentsContract, gatewayContract } from './agents.ts'
 import { auditContract } from './audit.ts'
 import { certificatesContract } from './certificates.ts'
 import { demoContract } from './demo.ts'
+import { guidesContract } from './guides.ts'
 import { nodesContract } from './nodes.ts'
 import { plansContract } from './plans.ts'
 import { registryContract, sourcesContract } from './registry.ts'
@@ -17,6 +18,7 @@ import { terminalsContract } from './terminals.ts'
 export const contract = {
   system: systemContract,
   nodes: nodesContract,
+  guides: guidesContract,
   plans: plansContract,
   runs: runsContract,
   registry: registryContract,
