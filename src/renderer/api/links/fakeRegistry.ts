@@ -1,15 +1,22 @@
 import { implement } from '@orpc/server'
 import { assignPlans } from '../../../core/fleet/assignment.ts'
-import { type EntryModel, entryChanges, mergeEntries, nodeModel, serviceModel } from '../../../core/registry/changes.ts'
 import { renderHosts } from '../../../core/registry/hosts.ts'
-import { formatNodeRegistry, readNodeRegistry } from '../../../core/registry/nodeRegistry.ts'
+import {
+  changesBetween,
+  formatEntries,
+  mergeContents,
+  nodesIn,
+  noEntries,
+  type RegistryEntries,
+  readEntries,
+  servicesIn,
+  showEntries,
+} from '../../../core/registry/registryEntries.ts'
 import { renderRoutes } from '../../../core/registry/routes.ts'
-import { formatServiceRegistry, readServiceRegistry } from '../../../core/registry/serviceRegistry.ts'
-import type { SourceProblem } from '../../../core/registry/sourceTree.ts'
+import { formatYaml } from '../../../core/registry/yamlFormat.ts'
 import { contract } from '../../../shared/contract/index.ts'
 import type {
   EffectGroup,
-  EntryChange,
   FleetEffect,
   RegistryCheck,
   RegistryProblem,
@@ -19,7 +26,7 @@ import { AppError } from '../../../shared/errors.ts'
 import type { SourceId } from '../../../shared/model/ids.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type {
-  NodeRegistry,
+  NodeRegistryEntry,
   RegistryKind,
   RegistryRevision,
   RegistryService,
@@ -35,42 +42,21 @@ interface FakeRevision {
   readonly text: string
 }
 
-interface SaveRequest {
-  readonly registry: RegistryKind
-  readonly text: string
-  readonly baseNumber: number
+/** Who says what about a revision. */
+interface Signed {
   readonly comment: string
   readonly author?: string
   readonly source?: RevisionSource
 }
 
-type ThreeTexts = Readonly<Record<'base' | 'ours' | 'theirs', string>>
-
-type Read = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly problems: RegistryProblem[] }
-
-const emptyText: Readonly<Record<RegistryKind, string>> = {
-  services: '{}',
-  nodes: '{"management_laptops":[],"vps_nodes":[],"worker_nodes":[]}',
+interface SaveRequest extends Signed {
+  readonly registry: RegistryKind
+  readonly text: string
+  readonly baseNumber: number
 }
 
-/** `$.demo.port` as its steps; names of the fake are plain words or stand in quotes. */
-const pathOf = (path: string): (string | number)[] =>
-  [...path.matchAll(/\.([A-Za-z_]\w*)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g)].map(([, word, index, quoted]) =>
-    index === undefined ? (word ?? (JSON.parse(quoted ?? '""') as string)) : Number(index),
-  )
-
-const problemsOf = (problems: readonly SourceProblem[]): RegistryProblem[] =>
-  problems.map((problem) => ({ ...problem, path: pathOf(problem.path) }))
-
-const servicesOf = (text: string): readonly RegistryService[] => {
-  const read = readServiceRegistry(text)
-  return read.ok ? read.services : []
-}
-
-const nodesOf = (text: string): NodeRegistry => {
-  const read = readNodeRegistry(text)
-  return read.ok ? read.registry : { nodes: [], preserved: [] }
-}
+const problemsOf = (problems: readonly { readonly path: readonly (string | number)[] }[]): RegistryProblem[] =>
+  problems.map((problem) => ({ ...(problem as RegistryProblem), path: [...problem.path] }))
 
 /** Revisions, sources and the webhook of the engine that exists in this page only. */
 export class FakeRegistry {
@@ -101,52 +87,30 @@ export class FakeRegistry {
       .slice(0, limit)
   }
 
-  #text(registry: RegistryKind, number?: number): string {
-    if (number === 0) return emptyText[registry]
-    return this.get(registry, number)?.text ?? emptyText[registry]
-  }
-
-  #read(registry: RegistryKind, text: string): Read {
-    if (registry === 'services') {
-      const read = readServiceRegistry(text)
-      return read.ok
-        ? { ok: true, text: formatServiceRegistry(read.services) }
-        : { ok: false, problems: problemsOf(read.problems) }
-    }
-    const read = readNodeRegistry(text)
-    return read.ok
-      ? { ok: true, text: formatNodeRegistry(read.registry) }
-      : { ok: false, problems: problemsOf(read.problems) }
+  #content(registry: RegistryKind, number?: number): RegistryEntries {
+    const text = number === 0 ? undefined : this.get(registry, number)?.text
+    const read = text === undefined ? null : readEntries(registry, text)
+    return read?.ok === true ? read.content : noEntries(registry)
   }
 
   check(registry: RegistryKind, text: string): RegistryCheck {
-    const read = this.#read(registry, text)
-    if (!read.ok) return { status: 'invalid', problems: read.problems }
-    const before = this.#text(registry)
+    const read = readEntries(registry, text)
+    if (!read.ok) return { status: 'invalid', problems: problemsOf(read.problems) }
     return {
       status: 'valid',
-      entries: this.#entries(registry, read.text),
-      ...this.#difference(registry, before, read.text),
-      fleet: registry === 'nodes' ? this.#fleetEffects(nodesOf(read.text)) : [],
+      entries: read.content.entries.length,
+      ...this.#difference(this.#content(registry), read.content),
+      fleet: this.#fleetEffects(nodesIn(read.content)),
       warnings: [],
     }
   }
 
   compare(registry: RegistryKind, from: number, to: number) {
-    return this.#difference(registry, this.#text(registry, from), this.#text(registry, to))
+    return this.#difference(this.#content(registry, from), this.#content(registry, to))
   }
 
-  #difference(registry: RegistryKind, before: string, after: string) {
-    return registry === 'services'
-      ? {
-          changes: changesOf(servicesOf(before), servicesOf(after), serviceModel),
-          effects: this.#effects(servicesOf(before), servicesOf(after)),
-        }
-      : { changes: changesOf(nodesOf(before).nodes, nodesOf(after).nodes, nodeModel), effects: [] }
-  }
-
-  #entries(registry: RegistryKind, text: string): number {
-    return registry === 'services' ? servicesOf(text).length : nodesOf(text).nodes.length
+  #difference(before: RegistryEntries, after: RegistryEntries) {
+    return { changes: changesBetween(before, after), effects: this.#effects(servicesIn(before), servicesIn(after)) }
   }
 
   /** Of a plan's nodes all get the same text. */
@@ -162,7 +126,7 @@ export class FakeRegistry {
     })
   }
 
-  #fleetEffects({ nodes }: NodeRegistry): FleetEffect[] {
+  #fleetEffects(nodes: readonly NodeRegistryEntry[]): FleetEffect[] {
     const inFleet = new Map([...this.#engine.nodes.values()].map((node) => [node.name, node]))
     return nodes.flatMap(({ name, ip }): FleetEffect[] => {
       const node = inFleet.get(name)
@@ -171,47 +135,33 @@ export class FakeRegistry {
     })
   }
 
-  save({ registry, text, baseNumber, comment, author = 'ana@desk', source }: SaveRequest): RegistrySave {
-    const read = this.#read(registry, text)
+  save({ registry, text, baseNumber, ...rest }: SaveRequest): RegistrySave {
+    const read = readEntries(registry, text)
     if (!read.ok)
       throw new AppError('REGISTRY_INVALID', `The text has ${read.problems.length} mistakes; nothing was saved.`, {
-        data: { problems: read.problems },
+        data: { problems: problemsOf(read.problems) },
       })
     const current = this.get(registry)
-    if (current !== null && current.text === read.text) return { status: 'unchanged', revision: current.revision }
+    const theirs = this.#content(registry)
+    if (current !== null && changesBetween(theirs, read.content).length === 0)
+      return { status: 'unchanged', revision: current.revision }
     if (current !== null && current.revision.number !== baseNumber) {
-      const merge = this.#merge(registry, {
-        base: this.#text(registry, baseNumber),
-        ours: read.text,
-        theirs: current.text,
-      })
-      return { status: 'conflict', current: current.revision, ...merge }
+      const merge = mergeContents({ base: this.#content(registry, baseNumber), ours: read.content, theirs })
+      return {
+        status: 'conflict',
+        current: current.revision,
+        merged: showEntries(merge.merged, 'json'),
+        conflicts: merge.conflicts,
+      }
     }
-    return {
-      status: 'saved',
-      revision: this.#append({ registry, text: read.text, baseNumber, comment, author, ...(source && { source }) }),
-    }
+    return { status: 'saved', revision: this.#append(read.content, rest) }
   }
 
-  #merge(registry: RegistryKind, texts: ThreeTexts) {
-    if (registry === 'nodes') {
-      const registries = { base: nodesOf(texts.base), mine: nodesOf(texts.ours), theirs: nodesOf(texts.theirs) }
-      const { base, mine, theirs } = registries
-      const merge = mergeOf({ base: base.nodes, mine: mine.nodes, theirs: theirs.nodes }, nodeModel)
-      return { merged: formatNodeRegistry({ ...theirs, nodes: [...merge.entries] }), conflicts: merge.conflicts }
-    }
-    const { base, ours, theirs } = texts
-    const merge = mergeOf({ base: servicesOf(base), mine: servicesOf(ours), theirs: servicesOf(theirs) }, serviceModel)
-    return { merged: formatServiceRegistry(merge.entries), conflicts: merge.conflicts }
-  }
-
-  #append({
-    registry,
-    text,
-    comment,
-    author = 'ana@desk',
-    source = { kind: 'console' },
-  }: SaveRequest): RegistryRevision {
+  #append(
+    content: RegistryEntries,
+    { comment, author = 'ana@desk', source = { kind: 'console' } }: Signed,
+  ): RegistryRevision {
+    const { registry } = content
     const number = this.#revisions[registry].length + 1
     const revision: RegistryRevision = {
       registry,
@@ -221,9 +171,9 @@ export class FakeRegistry {
       at: this.#engine.now(),
       comment,
       source,
-      entries: this.#entries(registry, text),
+      entries: content.entries.length,
     }
-    this.#revisions[registry].push({ revision, text })
+    this.#revisions[registry].push({ revision, text: formatEntries(content, 2) })
     this.#engine.commit({ kind: 'registry.saved', revision })
     if (registry === 'services') this.onSaved(revision, this.#refreshPlans(number))
     return revision
@@ -231,7 +181,8 @@ export class FakeRegistry {
 
   /** Plans whose text is another one now get a new revision. */
   #refreshPlans(number: number): Plan[] {
-    const [before, after] = [servicesOf(this.#text('services', number - 1)), servicesOf(this.#text('services', number))]
+    const before = servicesIn(this.#content('services', number - 1))
+    const after = servicesIn(this.#content('services', number))
     return [...this.#engine.plans.values()].flatMap((plan) => {
       if (plan.kind !== 'routes' && plan.kind !== 'hosts') return []
       if (rendered(plan, before) === rendered(plan, after)) return []
@@ -242,7 +193,7 @@ export class FakeRegistry {
 
   return(registry: RegistryKind, toNumber: number, comment: string): RegistryRevision {
     const source: RevisionSource = { kind: 'return', toNumber }
-    return this.#append({ registry, text: this.#text(registry, toNumber), baseNumber: 0, comment, source })
+    return this.#append(this.#content(registry, toNumber), { comment, source })
   }
 
   addSource(input: SourceInput): RegistrySource {
@@ -274,63 +225,22 @@ function rendered(plan: Extract<Plan, { kind: 'routes' | 'hosts' }>, services: r
   return plan.kind === 'routes' ? renderRoutes(services, plan.spec.routes) : renderHosts(services, plan.spec.hosts)
 }
 
-type AnyEntry = RegistryService | NodeRegistry['nodes'][number]
-
-const fieldsOf = <E extends AnyEntry>(entry: E, { fields }: EntryModel<E>): [string, string][] => [
-  ...fields.map((field): [string, string] => [field, JSON.stringify(entry[field])]),
-  ...entry.preserved.flatMap(({ key, json }): [string, string][] => (json === null ? [] : [[key, json]])),
-]
-
-function changesOf<E extends AnyEntry>(before: readonly E[], after: readonly E[], model: EntryModel<E>): EntryChange[] {
-  const { added, removed, changed } = entryChanges(before, after, model)
-  const whole = (entry: E) => fieldsOf(entry, model)
-  return [
-    ...added.map((entry): EntryChange => {
-      const fields = whole(entry).map(([field, json]) => ({ field, before: null, after: json }))
-      return { name: entry.name, kind: 'added', fields }
-    }),
-    ...removed.map((entry): EntryChange => {
-      const fields = whole(entry).map(([field, json]) => ({ field, before: json, after: null }))
-      return { name: entry.name, kind: 'removed', fields }
-    }),
-    ...changed.map(({ name, fields }): EntryChange => ({ name, kind: 'changed', fields: [...fields] })),
-  ]
-}
-
-function mergeOf<E extends AnyEntry>(
-  input: { readonly base: readonly E[]; readonly mine: readonly E[]; readonly theirs: readonly E[] },
-  model: EntryModel<E>,
-) {
-  const { entries, conflicts } = mergeEntries(input, model)
-  const textIn = (list: readonly E[], name: string): string | null => {
-    const entry = list.find((each) => each.name === name)
-    return entry === undefined ? null : `{${fieldsOf(entry, model).map(([key, json]) => `"${key}":${json}`)}}`
-  }
-  const names = [...new Set(conflicts.map(({ name }) => name))]
-  return {
-    entries,
-    conflicts: names.map((name) => ({
-      name,
-      base: textIn(input.base, name),
-      ours: textIn(input.mine, name),
-      theirs: textIn(input.theirs, name),
-    })),
-  }
-}
-
 /** Procedures about registries and where they come from. */
 export function registryRoutes(engine: FakeEngine, fake: FakeRegistry = new FakeRegistry(engine)) {
   const os = implement(contract)
   return {
     registry: {
-      get: os.registry.get.handler(({ input }) => fake.get(input.registry, input.number)),
+      get: os.registry.get.handler(({ input }) => {
+        const found = fake.get(input.registry, input.number)
+        return found && { ...found, text: input.format === 'json' ? `${found.text}\n` : formatYaml(found.text) }
+      }),
       history: os.registry.history.handler(({ input }) => fake.history(input.registry, input.before, input.limit)),
       check: os.registry.check.handler(({ input }) => fake.check(input.registry, input.text)),
       compare: os.registry.compare.handler(({ input }) => fake.compare(input.registry, input.from, input.to)),
       save: os.registry.save.handler(({ input }) => fake.save(input)),
       return: os.registry.return.handler(({ input }) => fake.return(input.registry, input.toNumber, input.comment)),
       export: os.registry.export.handler(({ input }) => ({
-        text: fake.get(input.registry)?.text ?? emptyText[input.registry],
+        text: fake.get(input.registry)?.text ?? formatEntries(noEntries(input.registry), 2),
         sealedValues: 0,
         leftOut: 0,
       })),
