@@ -1,0 +1,157 @@
+import type { Agent } from 'node:http'
+import type { RequestOptions } from 'node:https'
+import type { Clock } from '../../../platform/clock.ts'
+import { AppError } from '../../../shared/errors.ts'
+import { type Credentials, createCredentials } from './credentials.ts'
+import { type ChosenContext, type ConfigMapPlace, chooseContext } from './kubeconfig.ts'
+
+/** One API server, and as whom we talk to it. */
+export interface ClusterAccess {
+  readonly contextName: string
+  readonly clusterName: string
+  /** Without a slash at the end. */
+  readonly server: URL
+  /** Trust, credentials and proxy of the kubeconfig, for one request. Secrets are in here: never to be logged. */
+  requestOptions(): Promise<RequestOptions>
+  /** Takes everything secret that we know out of a text of somebody else's. */
+  redact(text: string): string
+  /** The credentials were refused: the next request gets new ones where a plugin can make some. */
+  forget(): void
+  /** Ends connections that are kept for the next request. */
+  close(): void
+}
+
+interface AccessOptions {
+  readonly clock: Clock
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Reads the kubeconfig of a place. It is read again for every look at the cluster, so that one that was corrected, or
+ * certificates that were renewed, count at once; what a plugin gave is kept in `before`.
+ *
+ * @throws AppError INVALID_INPUT
+ */
+export async function openCluster(
+  place: ConfigMapPlace,
+  { clock, environment }: AccessOptions,
+  before: ClusterAccess | null = null,
+): Promise<ClusterAccess> {
+  const context = await chooseContext(place, environment)
+  const server = serverOf(context)
+  before?.close()
+  const credentials = keptCredentials(before, context) ?? createCredentials(context, { clock })
+  return new KubeconfigAccess(context, server, credentials)
+}
+
+function keptCredentials(before: ClusterAccess | null, context: ChosenContext): Credentials | null {
+  if (!(before instanceof KubeconfigAccess)) return null
+  return JSON.stringify(before.context) === JSON.stringify(context) ? before.credentials : null
+}
+
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
+
+function serverOf({ cluster, clusterName }: ChosenContext): URL {
+  const server = new URL(cluster.server)
+  if (server.protocol === 'http:' && !loopback.test(server.hostname))
+    throw new AppError(
+      'INVALID_INPUT',
+      `The cluster "${clusterName}" is reached over http, which shows everybody the credentials. Use https, or kubectl proxy on this machine.`,
+    )
+  return server
+}
+
+class KubeconfigAccess implements ClusterAccess {
+  readonly context: ChosenContext
+  readonly credentials: Credentials
+  readonly server: URL
+  #agent: Agent | null = null
+  #client: { readonly user: string; readonly applyTo: (options: RequestOptions) => Promise<void> } | null = null
+
+  constructor(context: ChosenContext, server: URL, credentials: Credentials) {
+    this.context = context
+    this.server = server
+    this.credentials = credentials
+  }
+
+  get contextName(): string {
+    return this.context.contextName
+  }
+
+  get clusterName(): string {
+    return this.context.clusterName
+  }
+
+  async requestOptions(): Promise<RequestOptions> {
+    const options: RequestOptions = {
+      headers: {},
+      minVersion: 'TLSv1.2',
+      // Without this the library would leave it to NODE_TLS_REJECT_UNAUTHORIZED.
+      rejectUnauthorized: this.context.cluster['insecure-skip-tls-verify'] !== true,
+    }
+    const applyTo = await this.#applyTo()
+    await applyTo(options).catch((thrown: unknown) => {
+      throw unusable(thrown)
+    })
+    if (typeof options.agent === 'object') this.#agent = options.agent
+    return options
+  }
+
+  /** Anew for other credentials: the library binds certificates to the connections it keeps. */
+  async #applyTo(): Promise<(options: RequestOptions) => Promise<void>> {
+    const fields = await this.credentials.current()
+    const user = JSON.stringify(fields)
+    if (this.#client?.user === user) return this.#client.applyTo
+    this.close()
+    const applyTo = await loadClient(this.context, fields, { server: this.server })
+    this.#client = { user, applyTo }
+    return applyTo
+  }
+
+  redact(text: string): string {
+    return this.credentials.secrets().reduce((masked, secret) => masked.replaceAll(secret, '[secret]'), text)
+  }
+
+  forget(): void {
+    this.credentials.forget()
+  }
+
+  close(): void {
+    this.#agent?.destroy()
+    this.#agent = null
+    this.#client = null
+  }
+}
+
+/** Messages of the library may quote what it was given; the path of a file is all that is taken from them. */
+function unusable(thrown: unknown): AppError {
+  const { code, path } = thrown as { readonly code?: unknown; readonly path?: unknown }
+  const cause =
+    typeof path === 'string'
+      ? `${path} cannot be read (${String(code)})`
+      : 'a certificate, key or token in it is damaged'
+  return new AppError('INVALID_INPUT', `The kubeconfig cannot be used: ${cause}. Try kubectl with the same file.`)
+}
+
+/** Loading the library takes seconds, which only those pay who have such a source. */
+async function loadClient(
+  { cluster, clusterName, contextName }: ChosenContext,
+  user: ChosenContext['user'],
+  { server }: { readonly server: URL },
+): Promise<(options: RequestOptions) => Promise<void>> {
+  const { KubeConfig } = await import('@kubernetes/client-node')
+  const { exec: _plugin, tokenFile: _file, ...plain } = user
+  // The library refuses http unless told that nothing is to be verified; there is nothing to verify.
+  const overHttp = server.protocol === 'http:' ? { 'insecure-skip-tls-verify': true } : {}
+  const config = new KubeConfig()
+  // JSON, since it is YAML too; the user is always there, because the library ignores the authority without one.
+  config.loadFromString(
+    JSON.stringify({
+      clusters: [{ name: clusterName, cluster: { ...cluster, ...overHttp } }],
+      users: [{ name: 'user', user: plain }],
+      contexts: [{ name: contextName, context: { cluster: clusterName, user: 'user' } }],
+      'current-context': contextName,
+    }),
+  )
+  return (options) => config.applyToHTTPSOptions(options)
+}
