@@ -8,6 +8,7 @@ import type { PushRequest, RunServiceDependencies } from './dependencies.ts'
 import { createExecutors } from './executors/index.ts'
 import { recoverRuns } from './recovery.ts'
 import { registerRuns } from './registration.ts'
+import { withdrawRuns } from './withdrawal.ts'
 
 /** Registers runs, works on them and brings them through crashes. */
 export interface RunService {
@@ -22,6 +23,8 @@ export interface RunService {
   push(request: PushRequest): Promise<{ batchId: BatchId; runs: Run[] }>
   /** Resolves once the remote side is proven to be gone or the proof has failed. Canceling twice does no harm. */
   cancel(runId: RunId, by: string): Promise<Run>
+  /** Cancels those of these runs that nobody has begun to work on. @returns the canceled ones */
+  withdraw(runIds: readonly RunId[], by: string): Promise<Run[]>
   /** @throws PRECONDITION_FAILED when the run does not wait for this. */
   approve(runId: RunId, reason: HaltReason, by: string): Promise<Run>
 }
@@ -61,6 +64,11 @@ export function createRunService(dependencies: RunServiceDependencies): RunServi
       return registered
     },
     cancel: (runId, by) => cancellations.cancel(runId, by),
+    withdraw: async (runIds, by) => {
+      const withdrawn = await withdrawRuns(dependencies, runIds, by)
+      await Promise.all(withdrawn.map(({ id }) => coordinator.cut(id)))
+      return withdrawn
+    },
     approve: async (runId, reason, by) => {
       const { run, effects } = await commitEvent(dependencies, runId, async (_transaction, halted) => {
         if (halted.planKind === 'agent') throw approvedByItsAgent(halted)
