@@ -7,6 +7,7 @@ import type { HomePaths } from '../platform/paths.ts'
 import { AppError } from '../shared/errors.ts'
 import type { RegistryServices } from './api/registryRouter.ts'
 import type { NodeChannels, Store, StoreTransaction } from './ports.ts'
+import { createRollouts } from './rollouts/rollouts.ts'
 import type { RunService } from './runs/runService.ts'
 
 export interface RegistrySideDependencies {
@@ -29,7 +30,8 @@ export interface RegistrySide extends RegistryServices {
   stop(): Promise<void>
 }
 
-export function createRegistrySide(_dependencies: RegistrySideDependencies): RegistrySide {
+export function createRegistrySide(dependencies: RegistrySideDependencies): RegistrySide {
+  const rollouts = createRollouts(dependencies)
   const notYet = async (): Promise<never> => {
     throw new AppError('UNSUPPORTED', 'not there yet')
   }
@@ -54,21 +56,8 @@ export function createRegistrySide(_dependencies: RegistrySideDependencies): Reg
       refreshAll: notYet,
     },
     webhook: { describe: notYet, enable: notYet, disable: notYet, receive: notYet },
-    rollouts: {
-      start: notYet,
-      stop: notYet,
-      list: notYet,
-      get: notYet,
-      begin: notYet,
-      registryChanged: async () => undefined,
-      pause: notYet,
-      resume: notYet,
-      abort: notYet,
-      retryFailed: notYet,
-      settings: notYet,
-      setSettings: notYet,
-    },
-    start: async () => undefined,
-    stop: async () => undefined,
+    rollouts,
+    start: () => rollouts.start(),
+    stop: () => rollouts.stop(),
   }
 }

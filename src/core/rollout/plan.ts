@@ -67,6 +67,54 @@ function sizeOf(portion: Portion, total: number): number {
 }
 
 /**
+ * Where a rollout stands after a crash: what was kept of it may be older than its runs, which say how far it has come.
+ * Nodes that were passed over without a run are started once more, so that they are looked at again.
+ *
+ * @param outcomes of every node with a run of this rollout; null while one works
+ */
+export function recoverRollout(
+  kept: Rollout,
+  outcomes: ReadonlyMap<NodeId, NodeOutcome | null>,
+  { nowMs }: Context,
+): RolloutTransition {
+  const started = kept.nodes.findLastIndex((nodeId) => outcomes.has(nodeId)) + 1
+  const final = isFinalRollout(kept)
+  const again = final ? [] : kept.nodes.slice(0, started).filter((nodeId) => !outcomes.has(nodeId))
+  const running = new Set(again)
+  const counts = { succeeded: 0, failed: 0, unreachable: 0, canceled: 0 }
+  for (const nodeId of kept.nodes.slice(0, started)) {
+    const outcome = outcomes.has(nodeId) ? (outcomes.get(nodeId) ?? null) : final ? 'canceled' : null
+    if (outcome === null) running.add(nodeId)
+    else counts[outcome] += 1
+  }
+  const canaryEnd = canariesWithin(kept, outcomes)
+  const sameWave = kept.started <= canaryEnd === started <= canaryEnd
+  const failuresBefore = sameWave ? kept.waveFailures - kept.counts.failed : -failuresWithin(kept, canaryEnd, outcomes)
+  const waveFailures = Math.max(0, failuresBefore + counts.failed)
+  const rollout = withVerdict({ ...kept, started, counts, canaryEnd, waveFailures }, running)
+  const next = startMore({ rollout, running })
+  const effects: RolloutEffect[] = again.length === 0 ? [] : [{ kind: 'start', nodeIds: again }]
+  return stamped({ progress: next.progress, effects: [...effects, ...next.effects] }, nowMs)
+}
+
+/** Where the canary wave ends, with one more node for each that says nothing. */
+function canariesWithin({ nodes, settings }: Rollout, outcomes: ReadonlyMap<NodeId, NodeOutcome | null>): number {
+  if (settings.canary === null) return 0
+  const planned = sizeOf(settings.canary, nodes.length)
+  let end = 0
+  let proving = 0
+  for (; end < nodes.length && proving < planned; end += 1) {
+    const outcome = outcomes.get(nodes[end] as NodeId) ?? null
+    if (outcome === null || !saysNothing(outcome)) proving += 1
+  }
+  return end
+}
+
+function failuresWithin({ nodes }: Rollout, end: number, outcomes: ReadonlyMap<NodeId, NodeOutcome | null>): number {
+  return nodes.slice(0, end).filter((nodeId) => outcomes.get(nodeId) === 'failed').length
+}
+
+/**
  * Decides what a rollout becomes. Pure: the caller keeps the rollout, then does the effects. An event that does not fit
  * (the answer of a node that is not running, anything but an answer to a final rollout) changes nothing.
  */
@@ -76,11 +124,13 @@ export function rolloutTransition(
   { nowMs }: Context,
 ): RolloutTransition {
   const next = decide(progress, event)
-  if (next.progress === progress) return next
-  const { rollout, running } = next.progress
+  return next.progress === progress ? next : stamped(next, nowMs)
+}
+
+function stamped({ progress: { rollout, running }, effects }: RolloutTransition, nowMs: number): RolloutTransition {
   const over = isFinalRollout(rollout) && running.size === 0
   const finishedAt = over ? (rollout.finishedAt ?? nowMs) : null
-  return { progress: { rollout: { ...rollout, updatedAt: nowMs, finishedAt }, running }, effects: next.effects }
+  return { progress: { rollout: { ...rollout, updatedAt: nowMs, finishedAt }, running }, effects }
 }
 
 function decide(progress: RolloutProgress, event: RolloutEvent): RolloutTransition {
