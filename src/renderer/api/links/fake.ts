@@ -13,6 +13,7 @@ import { createDuplex } from './duplex.ts'
 import { agentRoutes, FakeAgents } from './fakeAgents.ts'
 import { FakeEngine, type FakeEngineOptions } from './fakeEngine.ts'
 import { fakeId, fakeNode, fakePlan } from './fakeFleet.ts'
+import { guideRoutes } from './fakeGuides.ts'
 import { FakeRegistry, registryRoutes } from './fakeRegistry.ts'
 import { FakeRollouts, rolloutRoutes } from './fakeRollouts.ts'
 import { FakeTrust, trustRoutes } from './fakeTrust.ts'
@@ -283,6 +284,7 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
     ...agentRoutes(engine, agents),
     ...registryRoutes(engine, registry),
     ...rolloutRoutes(engine, rollouts),
+    ...guideRoutes(engine),
     audit: {
       list: os.audit.list.handler(({ input }) =>
         audit()

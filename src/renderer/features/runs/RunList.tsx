@@ -16,6 +16,7 @@ import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { useNow } from '../../stores/clock.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route, runHash, updateQuery } from '../../stores/route.ts'
+import { RunsTabs } from './RunsTabs.tsx'
 import { matchesRun, type RunListFilter, readFilter, timeRanges } from './runFilter.ts'
 import { isAgentRun, runDurationMs, runReason } from './runWords.ts'
 
@@ -32,7 +33,15 @@ export function RunList({ route }: { readonly route: Route }) {
   if (total === 0 && !older.hasMore && older.error === null) return <NoRuns />
   return (
     <div className="flex h-full flex-col">
-      <ViewHeader title="Runs" summary={<Counts runs={runs} />} />
+      <ViewHeader
+        title="Runs"
+        summary={
+          <>
+            <RunsTabs current="runs" />
+            <Counts runs={runs} />
+          </>
+        }
+      />
       <FilterBar filter={filter} since={route.query.since ?? ''} />
       <div className={classNames('min-h-0 flex-1', stale && 'stale')}>
         <DataTable
@@ -247,7 +256,13 @@ function useColumns(): readonly Column<Run>[] {
 }
 
 const askedBy = (run: Run): string =>
-  run.trigger === 'operator' ? run.requestedBy : isAgentRun(run) ? 'its agent' : 'reconcile'
+  run.trigger === 'operator'
+    ? run.requestedBy
+    : isAgentRun(run)
+      ? 'its agent'
+      : run.trigger === 'registry'
+        ? 'the registry'
+        : 'reconcile'
 
 function Took({ run }: { readonly run: Run }) {
   if (run.finishedAt === null) return <TookUntilNow run={run} />
