@@ -241,6 +241,8 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     config,
     logger,
     channels,
+    sshPool,
+    identities,
     home,
   })
   const certificates = createCertificateService({ store, clock, identities, sshPool })

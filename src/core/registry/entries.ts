@@ -16,8 +16,10 @@ import { readYamlSource } from './yamlSource.ts'
 
 /** A registry text: JSON when it begins as JSON does, YAML otherwise. */
 export function readSource(text: string): SourceTree {
-  return /^\ufeff?\s*[{[]/.test(text) ? readJsonSource(text) : readYamlSource(text)
+  return isJsonText(text) ? readJsonSource(text) : readYamlSource(text)
 }
+
+export const isJsonText = (text: string): boolean => /^\ufeff?\s*[{[]/.test(text)
 
 /** What is wrong at a place of a text that was read: for mistakes that show only when the text meets something else. */
 export function problemsAt(

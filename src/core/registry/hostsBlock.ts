@@ -185,9 +185,9 @@ export interface ShadowedName {
  * with a name counts (hosts(5)). To be shown as a warning; the line is somebody's, and stays.
  */
 export function shadowedNames(text: string): ShadowedName[] {
-  const own = new Map(entriesOf(readHostsBlock(text) ?? '').flatMap(({ ip, names }) => names.map((name) => [name, ip])))
+  const own = new Map(hostsEntries(readHostsBlock(text) ?? '').flatMap(({ ip, names }) => names.map((name) => [name, ip])))
   const [begin] = marks(text, [hostsBegin, hostsBeginBelow])
-  return entriesOf(text.slice(0, begin?.start ?? 0)).flatMap(({ ip, names, line }) =>
+  return hostsEntries(text.slice(0, begin?.start ?? 0)).flatMap(({ ip, names, line }) =>
     names.filter((name) => own.has(name) && own.get(name) !== ip).map((name) => ({ name, ip, line })),
   )
 }
@@ -198,7 +198,8 @@ interface HostsEntry {
   readonly line: number
 }
 
-function entriesOf(text: string): HostsEntry[] {
+/** Addresses with their names, in small letters, as programs read them (hosts(5)). */
+export function hostsEntries(text: string): HostsEntry[] {
   return text.split('\n').flatMap((content, index): HostsEntry[] => {
     const [ip = '', ...names] = (content.split('#', 1)[0] ?? '')
       .toLowerCase()

@@ -8,6 +8,9 @@ import type { RegistryService, RoutesSettings } from '../../shared/model/registr
 
 const header = '# Written by Lockstep from the service registry. Changes are overwritten.\n'
 
+/** Is it a routes file of ours, of whatever revision? */
+export const writtenByUs = (text: string): boolean => text.startsWith(header)
+
 /** Before every name of ours, so that it meets no name of another file in the same directory. */
 const namePrefix = 'lockstep-'
 

@@ -68,8 +68,13 @@ function changeMember({ key, node }: SourceMember, path: SourcePath, change: Cha
   if (envelope !== null) return changed(node, change({ path: here, value: envelope }))
   const isNothing = node.kind === 'scalar' && node.value === null
   if (isSensitiveKey(key) && !isNothing)
-    return changed(node, change({ path: here, value: { kind: 'open', json: formatTree(node, 0) } }))
+    return changed(node, change({ path: here, value: openValue(formatTree(node, 0)) }))
   return changeBelow(node, here, change)
+}
+
+/** An envelope inside of a value that is sealed as a whole could never be opened again. */
+function openValue(json: string): SensitivePlace['value'] {
+  return json.includes(`${JSON.stringify(envelopeKey)}:`) ? { kind: 'broken' } : { kind: 'open', json }
 }
 
 function changeBelow(node: SourceNode, path: SourcePath, change: Change): SourceNode | null {

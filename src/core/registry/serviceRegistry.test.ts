@@ -139,7 +139,7 @@ describe('service registry', () => {
     ['{"a": "\\q"}', '$ 1:7 is no JSON: a text holds a backslash that means nothing'],
     ['{} {}', '$ 1:4 there is more text behind the end of the document'],
     ['{"a', '$ 1:2 is no JSON: a text in quotes has no end'],
-    ['a: *nowhere', '$ 1:4 there is no anchor "nowhere" before this'],
+    ['a: *nowhere', '$ 1:4 there is no anchor of this name before this'],
     ['a: 1\n---\nb: 2', '$ 2:1 is a second document; a registry is one'],
     ['a: .nan', '$ 1:4 is .nan, which JSON has no word for'],
     ['? [a]\n: 1', '$ 1:1 has a key that is not a plain text'],

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { assertNever } from '../../shared/errors.ts'
 import type { TraefikCheck } from '../../shared/model/plan.ts'
 import { shellRemoteDirectory } from '../transfer/paths.ts'
@@ -65,7 +64,7 @@ look() {
 }`
 
 /**
- * The name the kernel keeps, which has 15 letters at most; as \`pgrep -x\`, without starting a program. A process that
+ * The name the kernel keeps, which has 15 letters at most; as `pgrep -x`, without starting a program. A process that
  * has ended and was not waited for is none.
  */
 const processLook = (name: string): string => `
@@ -145,120 +144,95 @@ const providerSuffix = '@file'
 const mostRouters = 100_000
 
 const routersUrl = (api: string): string =>
-  `${api.replace(/\/+$/, '')}/api/http/routers?search=lockstep-&per_page=${mostRouters}`
+  `${api.replace(/\/+$/, '')}/api/http/routers?search=${traefikName('')}&per_page=${mostRouters}`
 
-const noFetcher = 6
+/** Exit codes of {@link traefikListScript}. */
+const listExit = { answered: 0, noFetcher: 6, noAnswer: 7 } as const
 
-const fetching = (api: string): string => `
-if command -v curl >/dev/null 2>&1; then fetch() { curl -fsS -m 3 ${shellQuote(routersUrl(api))}; }
-elif command -v wget >/dev/null 2>&1; then fetch() { wget -q -T 3 -O - ${shellQuote(routersUrl(api))}; }
-else echo "neither curl nor wget is there" >&2; exit ${noFetcher}
-fi`
-
-/** How often Traefik is asked whether it has taken a change; it looks for changes itself every two seconds at most. */
+/** How often Traefik is asked whether it has taken a change: some seconds; it looks for changes every two at most. */
 const askings = 24
 
+/** How many routers that should be there, or should not, are named. */
+const mostNamed = 20
+
 /**
- * Waits until Traefik lists what standard input names, one name a line, sorted by bytes, and nothing else of ours; for
- * some seconds at most. Says nothing: {@link traefikListScript} does.
+ * Asks Traefik's API which of our routers it has, and compares them on the node with what standard input names, one a
+ * line: of thousands of routers only what differs travels. In an answer of Traefik the status of a router stands before
+ * its name, and the list is one line of JSON without spaces.
+ *
+ * @param waits true: asks again, for some seconds at most, until nothing differs
  */
-export const traefikWaitScript = (api: string): string => `${fetching(api)}
-LC_ALL=C
-export LC_ALL
+export const traefikListScript = (api: string, { waits }: { readonly waits: boolean }): string => `
+if command -v curl >/dev/null 2>&1; then fetch() { curl -fsS -m 3 ${shellQuote(routersUrl(api))}; }
+elif command -v wget >/dev/null 2>&1; then fetch() { wget -q -T 3 -O - ${shellQuote(routersUrl(api))}; }
+else exit ${listExit.noFetcher}
+fi
 want=$(cat)
 n=0
-while [ $n -lt ${askings} ]; do
-  got=$(fetch 2>/dev/null | tr ',{' '\\n\\n' | sed -n 's/^"name":"\\(lockstep-[^"]*${providerSuffix}\\)".*/\\1/p' | sort)
-  [ "$got" = "$want" ] && exit 0
+while :; do
+  if json=$(fetch 2>&1); then
+    code=${listExit.answered}
+    out=$({ printf '%s\\n--\\n' "$want"; printf '%s\\n' "$json" | tr ',{' '\\n\\n'; } | awk -F '"' '
+      function tell(kind, name) { if (++count[kind] <= ${mostNamed}) lines = lines kind " " name "\\n" }
+      !body { if ($0 == "--") body = 1; else if ($0 != "") want[$0] = 1; next }
+      /^"status":/ { status = $4 }
+      /^"error":/ { error = ": " $4 }
+      /^"name":/ {
+        if ($4 ~ /^lockstep-.*${providerSuffix}$/) {
+          listed++
+          if (!($4 in want)) tell("surplus", $4)
+          else if (status == "disabled" || status == "warning") tell(status, $4 error)
+          delete want[$4]
+        }
+        status = error = ""
+      }
+      END {
+        for (name in want) tell("missing", name)
+        printf "listed %d missing %d surplus %d disabled %d warning %d\\n%s", listed, count["missing"], count["surplus"], count["disabled"], count["warning"], lines
+      }')
+    case $json in
+      '['*']') case $out in *" missing 0 surplus 0 "*) break;; esac;;
+      *) code=${listExit.noAnswer} out="it answers with no list";;
+    esac
+  else
+    code=${listExit.noAnswer} out=$json
+  fi
   n=$((n + 1))
+  [ $n -lt ${waits ? askings : 1} ] || break
   sleep 0.25 2>/dev/null || { sleep 1; n=$((n + 3)); }
 done
-exit 0
+printf '%s\\n' "$out"
+exit $code
 `
 
-/** What Traefik says of its routers, as it says it. */
-export const traefikListScript = (api: string): string => `${fetching(api)}
-fetch
-`
-
-/** Standard input of {@link traefikWaitScript}. */
+/** Standard input of {@link traefikListScript}. */
 export function routerNames(services: readonly { readonly name: string; readonly public: boolean }[]): string[] {
-  return services
-    .filter((service) => service.public)
-    .map((service) => `${traefikName(service.name)}${providerSuffix}`)
-    .sort()
+  return services.filter((service) => service.public).map(({ name }) => `${traefikName(name)}${providerSuffix}`)
 }
 
-const Router = z.object({
-  name: z.string(),
-  status: z.string().optional(),
-  /** Entry points it listens at. */
-  using: z.array(z.string()).optional(),
-  error: z.array(z.string()).optional(),
-})
-
+/** What a node said about the routers of ours that its Traefik has. */
 export type RoutersFinding =
   | { readonly kind: 'listed'; readonly routers: number; readonly warnings: readonly string[] }
   /** `what` completes "Traefik has not taken the routes: …". */
   | { readonly kind: 'not-listed'; readonly what: string; readonly evidence: readonly string[] }
   | { readonly kind: 'no-fetcher' }
 
-interface RoutersAnswer {
-  readonly exitCode: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Compares what {@link traefikListScript} brought with the routers that should be there. */
-export function readRouters(answer: RoutersAnswer, wanted: readonly string[]): RoutersFinding {
-  if (answer.exitCode === noFetcher) return { kind: 'no-fetcher' }
-  const complaint = answer.stderr.split('\n').filter((line) => line.trim() !== '')
-  if (answer.exitCode !== 0) return { kind: 'not-listed', what: 'its API does not answer', evidence: complaint }
-  const parsed = z.array(Router).safeParse(jsonOf(answer.stdout))
-  if (!parsed.success)
-    return {
-      kind: 'not-listed',
-      what: 'its API answers with no list of routers',
-      evidence: [answer.stdout.slice(0, 200)],
-    }
-  const ours = new Map(
-    parsed.data
-      .filter(({ name }) => name.startsWith(traefikName('')) && name.endsWith(providerSuffix))
-      .map((router) => [router.name, router]),
-  )
-  const missing = wanted.filter((name) => !ours.has(name))
-  if (missing.length > 0) return notListed(`${missing.length} of ${wanted.length} routers are missing`, missing)
-  const known = new Set(wanted)
-  const surplus = [...ours.keys()].filter((name) => !known.has(name))
-  if (surplus.length > 0) return notListed(`${surplus.length} routers that were removed are still served`, surplus)
-  return (
-    brokenAmong([...ours.values()]) ?? { kind: 'listed', routers: ours.size, warnings: warningsOf([...ours.values()]) }
-  )
-}
-
-const notListed = (what: string, evidence: readonly string[]): RoutersFinding => ({
-  kind: 'not-listed',
-  what,
-  evidence,
-})
-
-/** Listed, but serving nobody. */
-function brokenAmong(routers: readonly z.infer<typeof Router>[]): RoutersFinding | null {
-  const broken = routers.filter(({ status, using }) => status === 'disabled' || using?.length === 0)
-  if (broken.length === 0) return null
-  return notListed(`${broken.length} routers are switched off by an error`, broken.map(wordsOf))
-}
-
-const warningsOf = (routers: readonly z.infer<typeof Router>[]): string[] =>
-  routers.filter(({ status }) => status === 'warning').map(wordsOf)
-
-const wordsOf = ({ name, error }: z.infer<typeof Router>): string =>
-  `${name}: ${error?.join('; ') ?? 'Traefik gave no reason'}`
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
+/** @param stdout of {@link traefikListScript} */
+export function readRouters(exitCode: number, stdout: string): RoutersFinding {
+  const [head = '', ...lines] = stdout.split('\n').filter((line) => line.trim() !== '')
+  if (exitCode === listExit.noFetcher) return { kind: 'no-fetcher' }
+  const counts = /^listed (\d+) missing (\d+) surplus (\d+) disabled (\d+) warning (\d+)$/
+    .exec(head)
+    ?.slice(1)
+    .map(Number)
+  if (exitCode !== listExit.answered || counts === undefined)
+    return { kind: 'not-listed', what: 'its API does not answer as it should', evidence: [head, ...lines] }
+  const [listed = 0, missing = 0, surplus = 0, disabled = 0] = counts
+  const flaws = [
+    missing === 0 ? [] : [`${missing} routers are missing`],
+    surplus === 0 ? [] : [`${surplus} that were removed are still served`],
+    disabled === 0 ? [] : [`${disabled} are switched off by an error`],
+  ].flat()
+  if (flaws.length > 0) return { kind: 'not-listed', what: flaws.join(', '), evidence: lines }
+  return { kind: 'listed', routers: listed, warnings: lines.filter((line) => line.startsWith('warning ')) }
 }

@@ -25,7 +25,7 @@ export function readYamlSource(text: string): SourceTree {
   const parsed = parseAllDocuments(text, { prettyErrors: false, uniqueKeys: false })
   const documents = Array.isArray(parsed) ? parsed : []
   const mistakes: Mistake[] = documents.flatMap(({ errors }) =>
-    errors.map(({ pos, message }) => ({ path: [], offset: pos[0], message: `is no YAML: ${message}` })),
+    errors.map(({ pos, message }) => ({ path: [], offset: pos[0], message: `is no YAML: ${withoutContent(message)}` })),
   )
   const [document, second] = documents
   if (second !== undefined)
@@ -35,6 +35,11 @@ export function readYamlSource(text: string): SourceTree {
     mistakes.push({ path: [], offset: 0, message: 'is empty; write {} for a registry without services' })
   if (document === undefined || mistakes.length > 0) return { root: null, mistakes }
   return asTree(document)
+}
+
+/** What stands in the text may be sensitive; the place of the mistake says where to look. */
+function withoutContent(message: string): string {
+  return message.includes('!') ? 'a tag that means nothing here' : message.replace(/(?:: | sequence ).*/s, '')
 }
 
 function asTree(document: Document): SourceTree {
@@ -62,7 +67,7 @@ class Converter {
       this.#aliases += 1
       const start = node.range?.[0] ?? near
       const target = node.resolve(this.#document)
-      if (target === undefined) throw new Unreadable(start, `there is no anchor "${node.source}" before this`)
+      if (target === undefined) throw new Unreadable(start, `there is no anchor of this name before this`)
       if (this.#aliases > maxAliasCount) throw new Unreadable(start, `more than ${maxAliasCount} aliases`)
       return this.convert(target, start, depth + 1)
     }

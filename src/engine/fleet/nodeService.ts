@@ -131,7 +131,7 @@ async function refuseWhileOpen(transaction: StoreTransaction, node: FleetNode): 
 }
 
 /** Another machine, or another home on it: nothing that was read back speaks for it. */
-function meansAnotherPlace(before: FleetNode, after: FleetNode): boolean {
+export function meansAnotherPlace(before: FleetNode, after: FleetNode): boolean {
   return before.address !== after.address || before.port !== after.port || before.user !== after.user
 }
 
@@ -139,7 +139,7 @@ function meansAnotherPlace(before: FleetNode, after: FleetNode): boolean {
 const withoutStaleCertificate = (node: FleetNode): FleetNode =>
   node.login.kind === 'static-key' ? { ...node, certificate: null } : node
 
-function withoutObservations(node: FleetNode): FleetNode {
+export function withoutObservations(node: FleetNode): FleetNode {
   return {
     ...node,
     status: 'pending_sync',
@@ -155,7 +155,7 @@ function withoutObservations(node: FleetNode): FleetNode {
 }
 
 /** A run that proved one machine must not make another one green. */
-async function refuseWhileWorking(transaction: StoreTransaction, node: FleetNode): Promise<void> {
+export async function refuseWhileWorking(transaction: StoreTransaction, node: FleetNode): Promise<void> {
   const working = (await transaction.listOpenRuns()).filter((run) => run.nodeId === node.id && run.status !== 'halted')
   if (working.length === 0) return
   throw new AppError(

@@ -1,16 +1,20 @@
 import { renderHosts } from '../../core/registry/hosts.ts'
 import { renderRoutes } from '../../core/registry/routes.ts'
-import { formatServiceRegistry, readServiceRegistry } from '../../core/registry/serviceRegistry.ts'
+import { formatServiceRegistry } from '../../core/registry/serviceRegistry.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { RegistryService } from '../../shared/model/registry.ts'
 import type { RegistryContent, StoredRevision, StoreReader } from '../ports.ts'
 
+type DeliveryPlan = Parameters<RegistryContent['of']>[0]
+
 interface InForce {
+  readonly digest: string
   readonly number: number
   readonly services: readonly RegistryService[]
+  readonly json: string
 }
 
-const nothing: InForce = { number: 0, services: [] }
+const nothing: InForce = { digest: '', number: 0, services: [], json: '{}' }
 
 /** What the service registry makes of a plan. Nothing that is rendered is sensitive, so the vault may stay shut. */
 export function createRegistryContent(store: Pick<StoreReader, 'getRevision'>): RegistryContent {
@@ -19,31 +23,45 @@ export function createRegistryContent(store: Pick<StoreReader, 'getRevision'>): 
   async function inForce(reader: Pick<StoreReader, 'getRevision'>): Promise<InForce> {
     const stored = await reader.getRevision('services')
     if (stored === null) return nothing
-    // Revisions never change: a number stands for its content.
-    if (stored.revision.number !== parsed.number) parsed = servicesOf(stored)
+    // The number alone would not do: what a transaction read here may never have been committed.
+    if (stored.revision.digest !== parsed.digest || stored.revision.number !== parsed.number)
+      parsed = readStored(stored)
     return parsed
   }
 
   return {
     of: async (plan, reader = store) => {
-      const { number, services } = await inForce(reader)
-      return {
-        text: textFor(plan, services),
-        registryJson: formatServiceRegistry(services.map((service) => ({ ...service, preserved: [] }))),
-        registryRevision: number,
-        services,
-      }
+      const { number, services, json } = await inForce(reader)
+      return { text: textFor(plan, services), registryJson: json, registryRevision: number, services }
     },
   }
 }
 
-function textFor(plan: Parameters<RegistryContent['of']>[0], services: readonly RegistryService[]): string {
+/** What lies on a node after a run of this plan with these services. */
+export function textFor(plan: DeliveryPlan, services: readonly RegistryService[]): string {
   return plan.kind === 'routes' ? renderRoutes(services, plan.spec.routes) : renderHosts(services, plan.spec.hosts)
 }
 
-function servicesOf({ revision, text }: StoredRevision): InForce {
-  const read = readServiceRegistry(text)
-  if (!read.ok)
-    throw new AppError('DATABASE_CORRUPT', `Revision ${revision.number} of the service registry does not read.`)
-  return { number: revision.number, services: read.services }
+/**
+ * The services of a revision with the fields that nodes are told of. The text was checked before it was stored, and is
+ * in the form we write: reading it again as carefully as somebody else's would cost twenty times as much.
+ */
+function readStored({ revision, text }: StoredRevision): InForce {
+  const { number, digest } = revision
+  try {
+    const entries = Object.entries(JSON.parse(text) as Record<string, RegistryService>)
+    const services = entries.map(
+      ([name, { subdomain, ip, port, public: isPublic }]): RegistryService => ({
+        name,
+        subdomain,
+        ip,
+        port,
+        public: isPublic,
+        preserved: [],
+      }),
+    )
+    return { digest, number, services, json: formatServiceRegistry(services) }
+  } catch (cause) {
+    throw new AppError('DATABASE_CORRUPT', `Revision ${number} of the service registry does not read.`, { cause })
+  }
 }

@@ -1,0 +1,219 @@
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import type { RegistryEntries } from '../../core/registry/registryEntries.ts'
+import { changeSensitive, type SensitivePlace } from '../../core/registry/sensitive.ts'
+import type { SourcePath } from '../../core/registry/sourceTree.ts'
+import { KeyEncryptionKey } from '../../platform/keyVault.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { Store } from '../ports.ts'
+import { passphraseMark } from './passphraseValues.ts'
+
+/** Seals with the key vault of this engine. */
+export interface ValueVault {
+  /** @returns base64 @throws AppError VAULT_… while the vault is shut */
+  seal(secret: Uint8Array, context: string): Promise<string>
+  /** The caller wipes the result. */
+  unseal(sealed: string, context: string): Promise<Buffer>
+}
+
+export interface ValueMistake {
+  readonly path: SourcePath
+  readonly message: string
+}
+
+export interface SealedContent {
+  readonly content: RegistryEntries
+  /** Envelopes that are none of ours. When there are any, the content is of no use. */
+  readonly mistakes: readonly ValueMistake[]
+}
+
+/**
+ * Sensitive values of registries at rest: `{"$sealed": "s1.<mark>.<ciphertext>"}`. The mark is a keyed hash of the value:
+ * equal values have equal marks, so that revisions are compared without opening anything, and nobody without the vault can
+ * test a guess.
+ */
+export interface SealedValues {
+  /**
+   * Every sensitive value sealed, every envelope checked. The vault is opened only for what is new.
+   *
+   * @param known revisions whose envelopes are trusted, and used again for equal values
+   */
+  seal(content: RegistryEntries, known: readonly RegistryEntries[]): Promise<SealedContent>
+  /** The content as it was written, for an export. */
+  open(content: RegistryEntries): Promise<RegistryEntries>
+}
+
+const keySetting = 'registry.value-key'
+const keyContext = 'registry/value-key'
+const valueContext = 'registry/value'
+const keySizeBytes = 32
+const markLength = 22
+const envelopeForm = /^s1\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]+)$/
+
+const markIn = (envelope: string): string | null => envelopeForm.exec(envelope)?.[1] ?? null
+
+/** The content with marks in the places of envelopes: equal texts for equal values, however often they were sealed. */
+export function comparable(content: RegistryEntries): RegistryEntries {
+  return changeSensitive(content, ({ value }) => {
+    const mark = value.kind === 'sealed' ? markIn(value.envelope) : null
+    return { kind: 'envelope', envelope: mark ?? 'unknown' }
+  })
+}
+
+export function createSealedValues({
+  store,
+  vault,
+}: {
+  readonly store: Pick<Store, 'getSetting' | 'transact'>
+  readonly vault: ValueVault
+}): SealedValues {
+  /** Made once; of two that are made at the same time the first one stays. */
+  async function sealedKey(): Promise<string> {
+    const stored = await store.getSetting(keySetting)
+    if (stored !== null) return stored
+    const fresh = randomBytes(keySizeBytes)
+    const sealed = await vault.seal(fresh, keyContext).finally(() => fresh.fill(0))
+    return store.transact(async (transaction) => {
+      const other = await transaction.getSetting(keySetting)
+      if (other === null) await transaction.setSetting(keySetting, sealed)
+      return other ?? sealed
+    })
+  }
+
+  let opened: Promise<ValueKeys> | null = null
+
+  async function openKeys(): Promise<ValueKeys> {
+    const key = await vault.unseal(await sealedKey(), keyContext)
+    const keys = new ValueKeys(key)
+    key.fill(0)
+    return keys
+  }
+
+  /** Kept once they are open, as those of the authorities are: a check runs with every word somebody types. */
+  async function withKeys<T>(use: (keys: ValueKeys) => T): Promise<T> {
+    opened ??= openKeys()
+    try {
+      return use(await opened)
+    } catch (error) {
+      // A vault that was shut may be opened later.
+      if (error instanceof AppError && error.code.startsWith('VAULT_')) opened = null
+      throw error
+    }
+  }
+
+  return {
+    seal: async (content, known) => {
+      const trusted = envelopesIn(known)
+      return needsKeys(content, trusted)
+        ? withKeys((keys) => sealAll(content, trusted, keys))
+        : sealAll(content, trusted, null)
+    },
+    open: (content) =>
+      needsKeys(content, noEnvelopes) ? withKeys((keys) => openAll(content, keys)) : Promise.resolve(content),
+  }
+}
+
+/** Envelopes by their marks. */
+type Envelopes = ReadonlyMap<string, string>
+const noEnvelopes: Envelopes = new Map()
+
+function envelopesIn(contents: readonly RegistryEntries[]): Envelopes {
+  const envelopes = new Map<string, string>()
+  for (const content of contents)
+    visit(content, ({ value }) => {
+      const mark = value.kind === 'sealed' ? markIn(value.envelope) : null
+      if (mark !== null && value.kind === 'sealed') envelopes.set(mark, value.envelope)
+    })
+  return envelopes
+}
+
+function visit(content: RegistryEntries, look: (place: SensitivePlace) => void): void {
+  changeSensitive(content, (place) => {
+    look(place)
+    return { kind: 'nothing' }
+  })
+}
+
+const isTrusted = (envelope: string, trusted: Envelopes): boolean => {
+  const mark = markIn(envelope)
+  return mark !== null && trusted.get(mark) === envelope
+}
+
+function needsKeys(content: RegistryEntries, trusted: Envelopes): boolean {
+  let needed = false
+  visit(content, ({ value }) => {
+    if (value.kind === 'open') needed = true
+    if (value.kind === 'sealed' && envelopeForm.test(value.envelope) && !isTrusted(value.envelope, trusted))
+      needed = true
+  })
+  return needed
+}
+
+function sealAll(content: RegistryEntries, trusted: Envelopes, keys: ValueKeys | null): SealedContent {
+  const mistakes: ValueMistake[] = []
+  const sealed = changeSensitive(content, ({ path, value }) => {
+    if (value.kind === 'open') {
+      const mark = keys?.markOf(value.json)
+      const envelope = mark === undefined ? undefined : (trusted.get(mark) ?? keys?.seal(value.json))
+      if (envelope === undefined) throw new AppError('INTERNAL', 'a sensitive value would have been kept open')
+      return { kind: 'envelope', envelope }
+    }
+    const message = value.kind === 'broken' ? brokenEnvelope : flawOf(value.envelope, trusted, keys)
+    if (message !== null) mistakes.push({ path, message })
+    return { kind: 'envelope', envelope: value.kind === 'sealed' ? value.envelope : '' }
+  })
+  return { content: sealed, mistakes }
+}
+
+const brokenEnvelope = 'holds "$sealed" beside or inside of something else; a sealed value is {"$sealed": "…"} alone'
+
+function flawOf(envelope: string, trusted: Envelopes, keys: ValueKeys | null): string | null {
+  if (isTrusted(envelope, trusted)) return null
+  if (envelope.startsWith(passphraseMark))
+    return 'was sealed with a passphrase; import the text with that passphrase (lockstep registry import)'
+  if (keys?.open(envelope) != null) return null
+  return 'is no value that was sealed here; write the value itself, or import the text with its passphrase'
+}
+
+function openAll(content: RegistryEntries, keys: ValueKeys): RegistryEntries {
+  return changeSensitive(content, ({ value }) => {
+    const json = value.kind === 'sealed' ? keys.open(value.envelope) : null
+    if (json === null) throw new AppError('VAULT_TAMPERED', 'A sealed value of the registry cannot be opened.')
+    return { kind: 'json', json }
+  })
+}
+
+/** The two keys that come out of the one in the settings. */
+class ValueKeys {
+  readonly #sealing: KeyEncryptionKey
+  readonly #marking: Buffer
+
+  constructor(key: Uint8Array) {
+    const derive = (purpose: string): Buffer =>
+      Buffer.from(hkdfSync('sha256', key, '', `lockstep registry ${purpose}`, keySizeBytes))
+    const sealing = derive('seal')
+    this.#sealing = new KeyEncryptionKey(sealing)
+    sealing.fill(0)
+    this.#marking = derive('mark')
+  }
+
+  markOf(json: string): string {
+    return createHmac('sha256', this.#marking).update(json).digest('base64url').slice(0, markLength)
+  }
+
+  seal(json: string): string {
+    const sealed = this.#sealing.seal(Buffer.from(json, 'utf8'), valueContext)
+    return `s1.${this.markOf(json)}.${sealed.toString('base64url')}`
+  }
+
+  /** Null for what was not sealed with this key, or carries the mark of another value. */
+  open(envelope: string): string | null {
+    const [, mark, sealed] = envelopeForm.exec(envelope) ?? []
+    if (mark === undefined || sealed === undefined) return null
+    try {
+      const json = this.#sealing.open(Buffer.from(sealed, 'base64url'), valueContext).toString('utf8')
+      return this.markOf(json) === mark ? json : null
+    } catch {
+      return null
+    }
+  }
+}
