@@ -79,7 +79,8 @@ export function serviceClashes(services: readonly RegistryService[]): ServiceCla
     const elsewhere = first.get(subdomain)
     const other =
       elsewhere !== undefined && elsewhere.ip !== ip ? elsewhere : service.public && firstPublic.get(subdomain)
-    if (other) clashes.push({ name, field: 'subdomain', message: takenBy(other, subdomain) })
+    // The same name twice is one mistake, not two.
+    if (other && other.name !== name) clashes.push({ name, field: 'subdomain', message: takenBy(other, subdomain) })
     if (elsewhere === undefined) first.set(subdomain, service)
     if (service.public && !firstPublic.has(subdomain)) firstPublic.set(subdomain, service)
   }
