@@ -68,33 +68,38 @@ function sizeOf(portion: Portion, total: number): number {
 
 /**
  * Where a rollout stands after a crash: what was kept of it may be older than its runs, which say how far it has come.
- * Nodes that were passed over without a run are started once more, so that they are looked at again.
  *
- * @param outcomes of every node with a run of this rollout; null while one works
+ * @param outcomes of every node with a run of this rollout, null while one works; and of nodes that were passed over
+ *   without one. A node before them that is not named is counted as canceled.
  */
 export function recoverRollout(
   kept: Rollout,
   outcomes: ReadonlyMap<NodeId, NodeOutcome | null>,
   { nowMs }: Context,
 ): RolloutTransition {
-  const started = kept.nodes.findLastIndex((nodeId) => outcomes.has(nodeId)) + 1
-  const final = isFinalRollout(kept)
-  const again = final ? [] : kept.nodes.slice(0, started).filter((nodeId) => !outcomes.has(nodeId))
-  const running = new Set(again)
+  if (kept.finishedAt !== null) return unchanged({ rollout: kept, running: new Set() })
+  const started = startedWithin(kept, outcomes)
+  const running = new Set<NodeId>()
   const counts = { succeeded: 0, failed: 0, unreachable: 0, canceled: 0 }
   for (const nodeId of kept.nodes.slice(0, started)) {
-    const outcome = outcomes.has(nodeId) ? (outcomes.get(nodeId) ?? null) : final ? 'canceled' : null
+    const outcome = outcomes.get(nodeId)
     if (outcome === null) running.add(nodeId)
-    else counts[outcome] += 1
+    else counts[outcome ?? 'canceled'] += 1
   }
   const canaryEnd = canariesWithin(kept, outcomes)
   const sameWave = kept.started <= canaryEnd === started <= canaryEnd
-  const failuresBefore = sameWave ? kept.waveFailures - kept.counts.failed : -failuresWithin(kept, canaryEnd, outcomes)
-  const waveFailures = Math.max(0, failuresBefore + counts.failed)
+  const failedBefore = sameWave ? kept.counts.failed - kept.waveFailures : failuresWithin(kept, canaryEnd, outcomes)
+  const waveFailures = Math.max(0, counts.failed - failedBefore)
   const rollout = withVerdict({ ...kept, started, counts, canaryEnd, waveFailures }, running)
-  const next = startMore({ rollout, running })
-  const effects: RolloutEffect[] = again.length === 0 ? [] : [{ kind: 'start', nodeIds: again }]
-  return stamped({ progress: next.progress, effects: [...effects, ...next.effects] }, nowMs)
+  return stamped(startMore({ rollout, running }), nowMs)
+}
+
+/** How many nodes have had their turn: they come in order, so all before the last one that is known to. */
+export function startedWithin(
+  { nodes }: Pick<Rollout, 'nodes'>,
+  outcomes: ReadonlyMap<NodeId, NodeOutcome | null>,
+): number {
+  return nodes.findLastIndex((nodeId) => outcomes.has(nodeId)) + 1
 }
 
 /** Where the canary wave ends, with one more node for each that says nothing. */

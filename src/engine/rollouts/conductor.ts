@@ -5,6 +5,7 @@ import {
   type RolloutProgress,
   recoverRollout,
   rolloutTransition,
+  startedWithin,
 } from '../../core/rollout/plan.ts'
 import { AppError, toAppError } from '../../shared/errors.ts'
 import type { EngineEvent } from '../../shared/model/event.ts'
@@ -134,7 +135,8 @@ export class Conductor {
     const { store, clock } = this.#dependencies
     const runs = await store.listRuns({ rolloutId: rollout.id, limit: mostRuns })
     active.add(runs)
-    const { progress, effects } = recoverRollout(rollout, outcomesByNode(runs), { nowMs: clock.nowMs() })
+    const outcomes = await this.#withPassedOver(rollout, outcomesByNode(runs))
+    const { progress, effects } = recoverRollout(rollout, outcomes, { nowMs: clock.nowMs() })
     await this.#keep(active, progress)
     active.progress = progress
     if (progress.rollout.status === 'aborted') this.#cancel(active)
@@ -143,6 +145,19 @@ export class Conductor {
     await this.#follow(active, effects)
     this.#settleSoon()
     return active
+  }
+
+  /** A node without a run among those that had their turn needed none then. What it lacks now is not for this rollout. */
+  async #withPassedOver(
+    rollout: Rollout,
+    outcomes: ReadonlyMap<NodeId, NodeOutcome | null>,
+  ): Promise<ReadonlyMap<NodeId, NodeOutcome | null>> {
+    const passedOver = rollout.nodes
+      .slice(0, startedWithin(rollout, outcomes))
+      .filter((nodeId) => !outcomes.has(nodeId))
+    if (passedOver.length === 0) return outcomes
+    const { passed } = await this.#sort(rollout, passedOver)
+    return new Map([...outcomes, ...passed])
   }
 
   #hear(events: readonly EngineEvent[]): void {
