@@ -95,6 +95,14 @@ export const hostsFileUnreadable = (node: Named, path: string, flaw: string): Di
     nextAction: terminal,
   })
 
+/** A new one would hold our lines alone, which no machine can live with; more likely the path is wrong. */
+export const hostsFileMissing = (node: Named, path: string): Diagnosis =>
+  runCause('REMOTE_PATH_INVALID', {
+    sentence: `${path} is not there on ${node.name}. Correct the path in the plan, or make the file there with the lines the node needs for itself.`,
+    short: 'no hosts file',
+    nextAction: editPlan,
+  })
+
 /** The file is in its place, and is of no use: nobody serves it (S1.76). */
 export const traefikNotRunning = (node: Named, why: string, evidence: readonly string[]): Diagnosis =>
   runCause('TRAEFIK_NOT_RUNNING', {

@@ -185,7 +185,9 @@ export interface ShadowedName {
  * with a name counts (hosts(5)). To be shown as a warning; the line is somebody's, and stays.
  */
 export function shadowedNames(text: string): ShadowedName[] {
-  const own = new Map(hostsEntries(readHostsBlock(text) ?? '').flatMap(({ ip, names }) => names.map((name) => [name, ip])))
+  const own = new Map(
+    hostsEntries(readHostsBlock(text) ?? '').flatMap(({ ip, names }) => names.map((name) => [name, ip])),
+  )
   const [begin] = marks(text, [hostsBegin, hostsBeginBelow])
   return hostsEntries(text.slice(0, begin?.start ?? 0)).flatMap(({ ip, names, line }) =>
     names.filter((name) => own.has(name) && own.get(name) !== ip).map((name) => ({ name, ip, line })),

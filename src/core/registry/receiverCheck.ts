@@ -81,7 +81,12 @@ export function receivedHostsDifferences(
     if (found === ip) return []
     return [found === undefined ? `${name} is not there` : `${name} leads to ${found}, not to ${ip}`]
   })
-  return [...wrong, ...staleNames(text, domain).filter((name) => !wanted.has(name)).map((name) => `${name} is still there`)]
+  return [
+    ...wrong,
+    ...staleNames(text, domain)
+      .filter((name) => !wanted.has(name))
+      .map((name) => `${name} is still there`),
+  ]
 }
 
 /** Names below the domain in the block of the script: those were its own (S1.54: old entries are removed). */
@@ -89,7 +94,9 @@ function staleNames(text: string, domain: string): string[] {
   const start = `\n${text}`.indexOf(`\n${syncDnsBlock.begin}`)
   if (start === -1) return []
   const block = text.slice(start).split(/\r?\n[ \t]*\r?\n/, 1)[0] ?? ''
-  return hostsEntries(block).flatMap(({ names }) => names.filter((name) => name === domain || name.endsWith(`.${domain}`)))
+  return hostsEntries(block).flatMap(({ names }) =>
+    names.filter((name) => name === domain || name.endsWith(`.${domain}`)),
+  )
 }
 
 /** The lines that were read back, in one form whatever the script's: what is digested to prove them. */

@@ -18,6 +18,10 @@ const severities: Partial<Record<ErrorCode, CauseSeverity>> = {
   TRANSFER_INCOMPLETE: 'retryable',
   SOURCE_CHANGED: 'retryable',
   VERIFY_MISMATCH: 'retryable',
+  // Somebody who writes now may have finished in five seconds; a script that failed is a command that failed (S1.74).
+  REMOTE_FILE_CHANGED: 'retryable',
+  RECEIVER_FAILED: 'retryable',
+  REGISTRY_SOURCE_UNREACHABLE: 'retryable',
   HOST_KEY_CHANGED: 'halt',
 }
 

@@ -12,6 +12,9 @@ import type { SshPool } from '../ports.ts'
 
 const markName = 'LOCKSTEP_RUN'
 
+/** Begins a script of `sh` whose programs {@link stopRemoteProcesses} shall find. */
+export const runMark = (runId: RunId): string => `${markName}=${runId}\nexport ${markName}\n`
+
 /**
  * What rsync is told to run over there. Read by the login shell, so: one line, no single quote, backslash or
  * exclamation mark inside the quotes. rsync appends its own arguments.

@@ -25,7 +25,8 @@ export async function login(
   return proof
 }
 
-function isOfRun(proof: LoginProof, { certificateSerial, staticKey }: Run): boolean {
+/** Was it made with what this run logs in with? */
+export function isOfRun(proof: LoginProof, { certificateSerial, staticKey }: Run): boolean {
   if (staticKey !== undefined) return proof.staticKey === staticKey
   return certificateSerial === null || proof.certificateSerial === certificateSerial
 }

@@ -1,25 +1,150 @@
-import { AppError } from '../../../../shared/errors.ts'
+import {
+  deliveredDiffers,
+  deliveryRefused,
+  fileKeepsChanging,
+  renderedWrong,
+} from '../../../../core/registry/deliveryCauses.ts'
+import { writtenByUs } from '../../../../core/registry/routes.ts'
+import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import type { PlanOf } from '../../../../shared/model/plan.ts'
-import type { NodeChannels, RegistryContent } from '../../../ports.ts'
-import type { PlanExecutor } from '../../executor.ts'
+import type { Run } from '../../../../shared/model/run.ts'
+import type { FileState, NodeAnswer, NodeOrder } from '../../../ports.ts'
+import type { PlanExecutor, StepContext } from '../../executor.ts'
+import { ranOf } from '../delivery/answers.ts'
+import { createDeliveryExecutor, type Delivered, type DeliveryMemory } from '../delivery/deliveryExecutor.ts'
+import { driftWarning, lineDifferences, observedOf } from '../delivery/drift.ts'
+import { type DeliveryDependencies, DeliveryFailed, type DeliverySession, mostRounds } from '../delivery/session.ts'
+import { type RoutesPayload, RoutesPayloads } from './payload.ts'
+import { deliverByScript } from './receiver.ts'
+import { exchangeTimeoutMs, type TraefikOrders, traefikOrders, traefikProof } from './traefik.ts'
 
-export interface RoutesDependencies {
-  readonly channels: NodeChannels
-  readonly content: RegistryContent
+export type RoutesContext = StepContext<PlanOf<'routes'>>
+
+/**
+ * The public services as a file of Traefik's file provider (S1.42-50). Green only when the file was read back and
+ * Traefik runs, and has taken it where its API can be asked (S1.46, S1.47, S1.76).
+ */
+export function createRoutesExecutor(
+  dependencies: DeliveryDependencies,
+): PlanExecutor<DeliveryMemory, PlanOf<'routes'>> {
+  const payloads = new RoutesPayloads(dependencies.content)
+  return createDeliveryExecutor<PlanOf<'routes'>>(dependencies, async (context, session) => {
+    const payload = await payloads.of(context.plan)
+    if (context.plan.spec.receiver.kind === 'script') return deliverByScript(context, session, payload)
+    if (payload.flaw !== null)
+      throw new DeliveryFailed('PRE_FLIGHT_CHECK', renderedWrong(context.plan.name, payload.flaw))
+    return deliverFile(context, session, payload)
+  })
 }
 
-export function createRoutesExecutor(_dependencies: RoutesDependencies): PlanExecutor<null, PlanOf<'routes'>> {
-  const notYet = async (): Promise<never> => {
-    throw new AppError('UNSUPPORTED', 'not there yet')
+async function deliverFile(
+  context: RoutesContext,
+  session: DeliverySession,
+  payload: RoutesPayload,
+): Promise<Delivered> {
+  const { node, plan, log } = context
+  const orders = traefikOrders(context, payload)
+  const placed = await place(context, session, { payload, orders })
+  if (placed.state !== payload.state) {
+    const evidence = [`read back ${placed.state}`, `sent ${payload.state}`]
+    throw new DeliveryFailed('PUSH_SYNC', deliveredDiffers(node, plan.spec.file, evidence))
   }
+  log(`${plan.spec.file}: ${placed.how}, ${payload.bytes.length} bytes`)
+  const proof = await traefikProof(context, session, { asked: placed, again: orders.again })
   return {
-    createMemory: () => null,
-    lockTargets: notYet,
-    preflight: notYet,
-    push: notYet,
-    pull: notYet,
-    verify: notYet,
-    cleanUp: notYet,
-    stop: notYet,
+    ...proof,
+    written: placed.how !== 'nothing to send',
+    size: payload.bytes.length,
+    digest: placed.state,
+    warnings: [...placed.warnings, ...proof.warnings],
   }
+}
+
+/** The file in its place, and what Traefik said in the same exchange. */
+interface Placed {
+  readonly how: 'renamed' | 'in-place' | 'nothing to send'
+  readonly state: FileState
+  readonly orders: TraefikOrders['afterRead']
+  readonly answers: readonly NodeAnswer[]
+  readonly warnings: Run['warnings']
+}
+
+interface Placing {
+  readonly payload: RoutesPayload
+  readonly orders: TraefikOrders
+}
+
+/**
+ * Puts the file in the place of what was last read back there; of anything else the node gives the content first, so that
+ * nothing is lost or changed in silence.
+ */
+async function place(context: RoutesContext, session: DeliverySession, placing: Placing): Promise<Placed> {
+  const { payload, orders } = placing
+  const path = context.plan.spec.file
+  const known = observedOf(context)?.digest ?? 'missing'
+  const replace = (ifState: FileState): NodeOrder => ({ kind: 'replace', path, ifState, content: payload.bytes })
+  const looksFirst = known === payload.state || orders.mustRestart
+  let next: NodeOrder = looksFirst ? { kind: 'read', path, unlessState: payload.state } : replace(known)
+  const warnings: Run['warnings'] = []
+  for (let round = 1; round <= mostRounds; round += 1) {
+    const others = next.kind === 'read' ? orders.afterRead : orders.afterReplace
+    const asked = [next, ...others.map(({ order }) => order)]
+    const [head, ...answers] = await session.ask(asked, { timeoutMs: exchangeTimeoutMs })
+    const found = { orders: others, answers, warnings }
+    switch (head?.kind) {
+      case 'replaced':
+        return { ...found, how: head.how, state: head.state }
+      case 'same':
+        if (next.kind === 'replace' || !orders.mustRestart)
+          return { ...found, how: 'nothing to send', state: head.state }
+        next = replace(head.state)
+        break
+      case 'content':
+        if (head.state !== known) warnings.push(...(await surprises(context, session, head, payload)))
+        next = replace(head.state)
+        break
+      case 'refused':
+        throw new DeliveryFailed('PUSH_SYNC', deliveryRefused(context.node, { kind: 'routes', path }, head))
+      default:
+        throw new Error(`a file was answered with ${head?.kind}`)
+    }
+  }
+  throw new DeliveryFailed('PUSH_SYNC', fileKeepsChanging(context.node, path, mostRounds))
+}
+
+/** What lies there is not what was last read back, or was never ours. */
+async function surprises(
+  context: RoutesContext,
+  session: DeliverySession,
+  { state, content }: Extract<NodeAnswer, { kind: 'content' }>,
+  payload: RoutesPayload,
+): Promise<Run['warnings']> {
+  const observed = observedOf(context)
+  const text = content === null ? '' : new TextDecoder().decode(content)
+  if (observed !== null && content === null) return [driftWarning(context, observed, { how: 'removed', evidence: [] })]
+  if (observed !== null)
+    return [driftWarning(context, observed, { how: 'changed', evidence: lineDifferences(text, payload.text) })]
+  return content === null || content.length === 0 || writtenByUs(text) ? [] : [await setAside(context, session, state)]
+}
+
+/** The first time, the file may be anybody's: it is kept under a name that Traefik does not read. */
+async function setAside(
+  context: RoutesContext,
+  session: DeliverySession,
+  state: FileState,
+): Promise<Run['warnings'][number]> {
+  const { node, plan, log } = context
+  const kept = `${plan.spec.file}.before-lockstep-${state.slice(0, 8)}`
+  const [from, to] = [shellRemoteDirectory(plan.spec.file), shellRemoteDirectory(kept)]
+  const script = `[ -e ${to} ] || cp -p ${from} ${to}`
+  const [answer] = await session.ask([{ kind: 'run', script }], { timeoutMs: exchangeTimeoutMs })
+  const ran =
+    answer.kind === 'ran' ? ranOf(answer) : { exitCode: 1, lines: answer.kind === 'refused' ? answer.evidence : [] }
+  if (ran.exitCode !== 0) {
+    const refusal = { code: 'REMOTE_COMMAND_FAILED', evidence: ran.lines } as const
+    throw new DeliveryFailed('PUSH_SYNC', deliveryRefused(node, { kind: 'routes', path: kept }, refusal))
+  }
+  const message = `${plan.spec.file} on ${node.name} was there before and was not written by Lockstep. What it held is kept in ${kept}.`
+  log(message)
+  return { code: 'PRECONDITION_FAILED', message, evidence: [] }
 }
