@@ -10,7 +10,9 @@ import { createPki, type Pki } from '../../src/engine/pki/pki.ts'
 import { createStaticKeys } from '../../src/engine/pki/staticKeys.ts'
 import type { Authorities, DiagnoseFailure, Identities, LoginProbe, LogStore, Store } from '../../src/engine/ports.ts'
 import { createRegistryContent } from '../../src/engine/registry/content.ts'
-import type { RunConfig } from '../../src/engine/runs/dependencies.ts'
+import type { RunConfig, RunServiceDependencies } from '../../src/engine/runs/dependencies.ts'
+import type { PlanExecutors } from '../../src/engine/runs/executor.ts'
+import { createExecutors } from '../../src/engine/runs/executors/index.ts'
 import { createRunService, type RunService } from '../../src/engine/runs/runService.ts'
 import { createNodeChannels } from '../../src/engine/ssh/channels/nodeChannels.ts'
 import { createLoginProbe } from '../../src/engine/ssh/loginProbe.ts'
@@ -49,7 +51,7 @@ export interface RunRig {
   /** Saves a plan for the rig's nodes; the same name again makes a new revision. */
   plan(spec: z.input<typeof TreeSpec>, name?: string): Promise<Plan>
   /** The same for a plan of any kind; its name is its kind. */
-  planOf(kind: 'krl' | 'trust' | 'host-certificate', spec?: object): Promise<Plan>
+  planOf(kind: 'krl' | 'trust' | 'host-certificate' | 'routes' | 'hosts', spec?: object): Promise<Plan>
   addNode(overrides?: Partial<Record<keyof FleetNode, unknown>>): Promise<FleetNode>
   push(options?: { readonly plan?: string; readonly key?: string; readonly node?: string }): Promise<Run>
   /** The run once it satisfies `accept`; by default once it is final or halted. */
@@ -68,6 +70,8 @@ export interface RunRig {
 export interface ServiceChanges {
   readonly authorities?: Authorities
   readonly clockAheadMs?: number
+  /** In the place of the real ones. */
+  readonly executors?: Partial<PlanExecutors>
 }
 
 export interface RigOptions {
@@ -134,8 +138,11 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
   const diagnose: DiagnoseFailure = (node, { certificate: _certificate, ...failure }) =>
     diagnoseProgram(node, { ...failure, nowMs: Date.now() })
   const progress: { runId: RunId; progress: RunProgress }[] = []
-  const makeService = (over: Store = store, { authorities, clockAheadMs = 0 }: ServiceChanges = {}): RunService =>
-    createRunService({
+  const makeService = (
+    over: Store = store,
+    { authorities, clockAheadMs = 0, executors = {} }: ServiceChanges = {},
+  ): RunService => {
+    const dependencies: RunServiceDependencies = {
       store: over,
       logs,
       clock: { ...systemClock, nowMs: () => systemClock.nowMs() + clockAheadMs },
@@ -154,7 +161,9 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
       config: { ...defaults, ...options.config },
       logger,
       publishProgress: (runId, value) => progress.push({ runId, progress: value }),
-    })
+    }
+    return createRunService(dependencies, { ...createExecutors(dependencies), ...executors })
+  }
   const addNode = async (overrides: Partial<Record<keyof FleetNode, unknown>> = {}): Promise<FleetNode> => {
     const added = assignPlans(nodeFor(sshd, overrides), await store.listPlans())
     await store.transact((transaction) => transaction.saveNode(added))

@@ -1,16 +1,18 @@
 import { type RunEvent, type Transition, transition } from '../../core/run/machine.ts'
+import { severityOf } from '../../core/run/severity.ts'
 import { normalizedRemoteDirectory, overlaps } from '../../core/transfer/paths.ts'
 import { AppError } from '../../shared/errors.ts'
+import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
-import { isFinal, type Run } from '../../shared/model/run.ts'
+import type { Run } from '../../shared/model/run.ts'
 import type { StoreTransaction } from '../ports.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
 import type { NodeLesson } from './executor.ts'
 import { settleNode, wrote } from './settle.ts'
 
-type CommitDependencies = Pick<RunServiceDependencies, 'store' | 'logs' | 'clock' | 'config'>
+export type CommitDependencies = Pick<RunServiceDependencies, 'store' | 'logs' | 'clock' | 'config'>
 
 export interface CommitOptions {
   readonly learned?: NodeLesson
@@ -66,30 +68,20 @@ export async function bringNodeUpToDate(update: Update): Promise<void> {
   const { transaction, run, effects, learned } = update
   if (effects.some((effect) => effect.kind === 'releaseLock')) await transaction.releaseLocks(run.id)
   const settles = effects.some((effect) => effect.kind === 'settle')
-  if (settles && (run.status === 'succeeded' || run.status === 'halted')) await replaceOlderHalts(update)
+  let open = await transaction.listOpenRuns(run.nodeId)
+  if (settles && (run.status === 'succeeded' || run.status === 'halted')) open = await replaceOlderHalts(update, open)
   const before = await transaction.getNode(run.nodeId)
   // A node can be removed while its last run ends.
   if (before === null) return
   let node = learned?.(before) ?? before
   if (settles) node = await settled(node, update)
-  node = await withLiveFacts(node, update)
+  node = await withLiveFacts(node, update, open)
   if (JSON.stringify(node) !== JSON.stringify(before))
     await transaction.saveNode({ ...node, updatedAt: before.updatedAt })
 }
 
-async function settled(node: FleetNode, { dependencies, transaction, run }: Update): Promise<FleetNode> {
-  const otherFailures = []
-  for (const plan of node.plans) {
-    if (plan.planId === run.planId || plan.lastRunId === null) continue
-    const last = await transaction.getRun(plan.lastRunId)
-    if (last?.status === 'failed' && last.failure !== null) otherFailures.push(last.failure)
-  }
-  const failedBefore = await transaction.listRuns({
-    nodeId: node.id,
-    batchId: run.batchId,
-    statuses: ['failed'],
-    limit: 2,
-  })
+async function settled(node: FleetNode, update: Update): Promise<FleetNode> {
+  const { dependencies, run, transaction } = update
   const overwritten = await plansOverwrittenBy(run, node, transaction)
   const nowMs = dependencies.clock.nowMs()
   const plans = node.plans.map((plan) =>
@@ -98,17 +90,36 @@ async function settled(node: FleetNode, { dependencies, transaction, run }: Upda
   return settleNode({ ...node, plans }, run, {
     nowMs,
     errorAfterFailures: dependencies.config.errorAfterFailures,
-    otherFailures,
-    cycleAlreadyFailed: failedBefore.some((other) => other.id !== run.id),
+    otherFailures: run.status === 'succeeded' ? await failuresOfOtherPlans(node, update) : [],
+    cycleAlreadyFailed: run.status === 'failed' && (await cycleAlreadyFailed(node, update)),
   })
+}
+
+async function failuresOfOtherPlans(node: FleetNode, { run, transaction }: Update): Promise<Diagnosis[]> {
+  const failures: Diagnosis[] = []
+  for (const plan of node.plans) {
+    if (plan.planId === run.planId || plan.lastRunId === null) continue
+    const last = await transaction.getRun(plan.lastRunId)
+    if (last?.status === 'failed' && last.failure !== null) failures.push(last.failure)
+  }
+  return failures
+}
+
+async function cycleAlreadyFailed({ id }: FleetNode, { run, transaction }: Update): Promise<boolean> {
+  // A node that was not reached is not counted, so nobody asks.
+  if (run.failure === null || severityOf(run.failure.code) === 'unreachable') return false
+  const query = { nodeId: id, batchId: run.batchId, statuses: ['failed'], limit: 2 } as const
+  return (await transaction.listRuns(query)).some((other) => other.id !== run.id)
 }
 
 /** Other plans of the node whose directory lies in, or around, the one this run has changed: their proof is void. */
 async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreTransaction): Promise<Set<PlanId>> {
   const { filesTransferred, filesDeleted } = run.summary ?? { filesTransferred: 1, filesDeleted: 0 }
-  const written = writtenDirectory(await transaction.getPlan(run.planId))
-  if (written === undefined || !wrote(run)) return new Set()
+  // Nothing but a tree takes a directory for itself.
+  if (run.planKind !== 'tree' || !wrote(run)) return new Set()
   if (run.status === 'succeeded' && filesTransferred + filesDeleted === 0) return new Set()
+  const written = writtenDirectory(await transaction.getPlan(run.planId))
+  if (written === undefined) return new Set()
   const overwritten = new Set<PlanId>()
   for (const { planId, observed } of node.plans) {
     if (planId === run.planId || observed === null) continue
@@ -128,33 +139,28 @@ const writtenDirectory = (plan: Plan | null): string | undefined =>
   plan?.kind === 'tree' ? plan.spec.push?.target : undefined
 
 /** Which run works on the node, which one waits for a person, and whether something is locked. */
-async function withLiveFacts(node: FleetNode, { dependencies, transaction, run }: Update): Promise<FleetNode> {
+async function withLiveFacts(
+  node: FleetNode,
+  { dependencies, transaction, run }: Update,
+  open: readonly Run[],
+): Promise<FleetNode> {
   const running = run.status === 'running' ? run.id : null
-  const [others, halted, locks] = await Promise.all([
-    transaction.listRuns({ nodeId: node.id, statuses: ['running'], limit: 2 }),
-    transaction.listRuns({ nodeId: node.id, statuses: ['halted'], limit: 1 }),
-    transaction.listLocks(),
-  ])
   return {
     ...node,
-    activeRunId: running ?? others.find((other) => other.id !== run.id)?.id ?? null,
-    haltedRunId: halted[0]?.id ?? null,
+    activeRunId: running ?? open.findLast((other) => other.status === 'running' && other.id !== run.id)?.id ?? null,
+    haltedRunId: open.findLast((other) => other.status === 'halted')?.id ?? null,
     // The lock of an agent lies on its own machine.
-    locked: node.transport === 'poll' ? node.locked : locks.some((lock) => lock.nodeId === node.id),
+    locked: node.transport === 'poll' ? node.locked : (await transaction.listLocks(node.id)).length > 0,
     lastAttemptAt: running === null || node.activeRunId === run.id ? node.lastAttemptAt : dependencies.clock.nowMs(),
   }
 }
 
-/** A later run of the same plan has answered the question an older one waits with. */
-async function replaceOlderHalts({ dependencies, transaction, run }: Update): Promise<void> {
-  const halted = await transaction.listRuns({
-    nodeId: run.nodeId,
-    planId: run.planId,
-    statuses: ['halted'],
-    limit: 100,
-  })
-  for (const older of halted) {
-    if (older.id === run.id || isFinal(older.status)) continue
+/** A later run of the same plan has answered the question an older one waits with. @returns those still open */
+async function replaceOlderHalts({ dependencies, transaction, run }: Update, open: readonly Run[]): Promise<Run[]> {
+  const replaced = open.filter(
+    (older) => older.status === 'halted' && older.planId === run.planId && older.id !== run.id,
+  )
+  for (const older of replaced) {
     const canceled = transition(
       older,
       { kind: 'cancelRequested', by: `engine: replaced by run ${run.id}` },
@@ -162,4 +168,5 @@ async function replaceOlderHalts({ dependencies, transaction, run }: Update): Pr
     )
     await transaction.saveRun(canceled.run)
   }
+  return open.filter((each) => !replaced.includes(each))
 }

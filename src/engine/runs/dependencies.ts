@@ -23,6 +23,8 @@ import type {
 /** The part of the settings that runs obey; `Config` of `platform/config.ts` fits. */
 export interface RunConfig {
   readonly maxParallelRuns: number
+  /** Runs of one round trip under way at once, at most; how many there are follows the machine. Default 256. */
+  readonly maxExpressRuns?: number
   /** Failed cycles in a row after which a node is `error` (D12). */
   readonly errorAfterFailures: number
   /** Between the tries of a run (S1.74). */

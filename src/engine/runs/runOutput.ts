@@ -17,11 +17,18 @@ export class RunOutput {
   #pendingBytes = 0
   #droppedBytes = 0
   #writing: Promise<void> | null = null
+  #gathers = false
+  #sizeBytes = 0
 
   constructor(runId: RunId, logs: LogStore, logger: Logger) {
     this.#runId = runId
     this.#logs = logs
     this.#logger = logger
+  }
+
+  /** Of the whole log, as of the last write that went through; 0 before it. */
+  get sizeBytes(): number {
+    return this.#sizeBytes
   }
 
   write(text: string): void {
@@ -32,19 +39,26 @@ export class RunOutput {
     }
     this.#pending.push(text)
     this.#pendingBytes += text.length
-    this.#writing ??= this.#drain()
+    if (!this.#gathers) this.#writing ??= this.#drain()
   }
 
-  /** Resolves when everything written so far is in the store or given up. */
-  async flush(): Promise<void> {
-    await this.#writing
+  /** Keeps what is written until the next flush: for runs that are over so soon that nobody can follow them. */
+  gather(): void {
+    this.#gathers = true
+  }
+
+  /** Resolves when everything written so far is in the store or given up; null when nothing was left. */
+  flush(): Promise<void> | null {
+    this.#gathers = false
+    if (this.#pending.length > 0) this.#writing ??= this.#drain()
+    return this.#writing
   }
 
   async #drain(): Promise<void> {
     while (this.#pending.length > 0) {
       const text = this.#take()
       try {
-        await this.#logs.append(this.#runId, new TextEncoder().encode(text))
+        this.#sizeBytes = await this.#logs.append(this.#runId, new TextEncoder().encode(text))
       } catch (error) {
         this.#logger.warn({ err: error, runId: this.#runId }, 'the output of a run could not be kept')
       }

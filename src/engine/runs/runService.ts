@@ -5,6 +5,7 @@ import { Cancellations } from './cancellation.ts'
 import { commitEvent } from './commit.ts'
 import { Coordinator } from './coordinator.ts'
 import type { PushRequest, RunServiceDependencies } from './dependencies.ts'
+import type { PlanExecutors } from './executor.ts'
 import { createExecutors } from './executors/index.ts'
 import { recoverRuns } from './recovery.ts'
 import { registerRuns } from './registration.ts'
@@ -37,9 +38,11 @@ function approvedByItsAgent({ id, nodeName }: Run): AppError {
   )
 }
 
-/** Nothing works before `start`; runs may be registered before. */
-export function createRunService(dependencies: RunServiceDependencies): RunService {
-  const executors = createExecutors(dependencies)
+/** Nothing works before `start`; runs may be registered before. @param executors by default those of all kinds */
+export function createRunService(
+  dependencies: RunServiceDependencies,
+  executors: PlanExecutors = createExecutors(dependencies),
+): RunService {
   const coordinator = new Coordinator(dependencies, executors)
   const cancellations = new Cancellations(dependencies, executors, coordinator)
 
@@ -47,7 +50,7 @@ export function createRunService(dependencies: RunServiceDependencies): RunServi
     start: async () => {
       const unfinishedCancels = await recoverRuns(dependencies)
       coordinator.enqueue(await dependencies.store.listOpenRuns())
-      coordinator.open()
+      await coordinator.open()
       for (const runId of unfinishedCancels) {
         cancellations
           .stop(runId)

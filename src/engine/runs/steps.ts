@@ -66,9 +66,15 @@ async function init({ run, plan, node, log }: StepContext): Promise<StepOutcome>
 
 /** A certificate that outlives what such a run usually takes, not only the moment of the login (S0.45, N2). */
 async function ensureCertificate({ dependencies, context }: Work): Promise<StepOutcome> {
-  const { identities, config } = dependencies
-  const { run, node, log } = context
-  const enoughMs = 2 * (await usualDurationMs(dependencies, run))
+  return haveCertificate(dependencies, context, 2 * (await usualDurationMs(dependencies, context.run)))
+}
+
+/** ENSURE_CERT for a run that takes up to `enoughMs`. */
+export async function haveCertificate(
+  { identities, config }: Pick<StepDependencies, 'identities' | 'config'>,
+  { run, node, log }: Pick<StepContext, 'node' | 'log'> & { readonly run: Pick<Run, 'id'> },
+  enoughMs: number,
+): Promise<StepOutcome> {
   const wantedMs = Math.max(config.certificate.minValidSeconds * 1000, enoughMs)
   const minValidMs = Math.min(wantedMs, config.certificate.lifetimeSeconds * 900)
   const identity = await identities.ensure(node, 'automation', { minValidMs, enoughMs, reason: `run ${run.id}` })
@@ -115,13 +121,17 @@ async function checkRegistration({ dependencies, context }: Work): Promise<StepO
 /** Times and volume (S0.76-78). */
 async function report({ dependencies, context }: Work): Promise<StepOutcome> {
   const { run, log } = context
-  const durationMs = Math.max(0, dependencies.clock.nowMs() - (run.startedAt ?? run.createdAt))
-  const nothing = { filesTotal: 0, filesTransferred: 0, filesDeleted: 0, bytesTotal: 0, bytesTransferred: 0 }
-  const summary = { ...(run.summary ?? nothing), durationMs }
+  const summary = summaryOf(run, dependencies.clock.nowMs())
   log(
-    `${summary.filesTransferred} of ${summary.filesTotal} files sent, ${summary.filesDeleted} deleted, ${summary.bytesTransferred} bytes on the wire, ${durationMs} ms`,
+    `${summary.filesTransferred} of ${summary.filesTotal} files sent, ${summary.filesDeleted} deleted, ${summary.bytesTransferred} bytes on the wire, ${summary.durationMs} ms`,
   )
   return { kind: 'done', patch: { summary } }
+}
+
+/** What the run has counted, and how long it has taken until now. */
+export function summaryOf(run: Run, nowMs: number): NonNullable<Run['summary']> {
+  const nothing = { filesTotal: 0, filesTransferred: 0, filesDeleted: 0, bytesTotal: 0, bytesTransferred: 0 }
+  return { ...(run.summary ?? nothing), durationMs: Math.max(0, nowMs - (run.startedAt ?? run.createdAt)) }
 }
 
 async function finalize({ executor, memory, context }: Work): Promise<StepOutcome> {
@@ -152,11 +162,12 @@ export async function takeLocks(
   { targets, nowMs, log }: LockRequest,
 ): Promise<RunEvent | null> {
   if (run.status !== 'running' || run.cancellation !== null) return null
-  const locks = await transaction.listLocks()
   const wanted = targets.map(({ where, directory }) => ({
     nodeId: where === 'here' ? hereId : run.nodeId,
     target: directory,
   }))
+  const places = [...new Set(wanted.map(({ nodeId }) => nodeId))]
+  const locks = (await Promise.all(places.map((nodeId) => transaction.listLocks(nodeId)))).flat()
   const inTheWay = locks.find(
     (lock) =>
       lock.runId !== run.id &&

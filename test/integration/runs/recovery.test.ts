@@ -2,47 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Store } from '../../../src/engine/ports.ts'
 import { IdempotencyKey } from '../../../src/shared/model/ids.ts'
 import { runStates } from '../../../src/shared/model/run.ts'
+import { dyingStore } from '../../support/dyingStore.ts'
 import { createRunRig, type RunRig, writeTree } from '../../support/runRig.ts'
 import { sshdMissing } from '../../support/sshd.ts'
 import { waitFor } from '../../support/waitFor.ts'
-
-interface DyingStore {
-  readonly store: Store
-  readonly isDead: () => boolean
-}
-
-/**
- * The store of a process that is killed at its n-th commit: `before` it, so that the effect of the one before has
- * happened; or right `after` it, so that the commit is durable and nobody acts on it.
- */
-function dyingStore(real: Store, commits: number, moment: 'before' | 'after'): DyingStore {
-  let done = 0
-  let dead = false
-  const die = (): never => {
-    dead = true
-    throw new Error('this process was killed')
-  }
-  const transact: Store['transact'] = async (body) => {
-    if (dead) return die()
-    done += 1
-    if (done === commits && moment === 'before') return die()
-    const result = await real.transact(body)
-    return done >= commits ? die() : result
-  }
-  const store = new Proxy(real, {
-    get: (target, name) => {
-      if (name === 'transact') return transact
-      const value = Reflect.get(target, name, target) as unknown
-      if (typeof value !== 'function') return value
-      return (...args: unknown[]) =>
-        dead ? Promise.reject(new Error('this process was killed')) : value.apply(target, args)
-    },
-  })
-  return { store, isDead: () => dead }
-}
 
 describe.skipIf(sshdMissing !== null)(
   `after a crash${sshdMissing === null ? '' : ` (skipped: ${sshdMissing})`}`,
