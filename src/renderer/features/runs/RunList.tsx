@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
-import { useMemo } from 'react'
+import { useMemo, useState } from 'react'
 import type { RunId } from '../../../shared/model/ids.ts'
 import { isFinal, type Run, RunStatus } from '../../../shared/model/run.ts'
 import { toErrorBody } from '../../api/errors.ts'
@@ -7,6 +7,7 @@ import { useLink } from '../../api/LinkContext.tsx'
 import { Button } from '../../components/Button.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { type Column, DataTable } from '../../components/DataTable.tsx'
+import { Drawer } from '../../components/Drawer.tsx'
 import { EmptyState } from '../../components/EmptyState.tsx'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
 import { formatBytes, formatCount, formatDuration, plural } from '../../components/format.ts'
@@ -16,6 +17,7 @@ import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { useNow } from '../../stores/clock.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route, runHash, updateQuery } from '../../stores/route.ts'
+import { Guide } from '../guides/Guide.tsx'
 import { RunsTabs } from './RunsTabs.tsx'
 import { matchesRun, type RunListFilter, readFilter, timeRanges } from './runFilter.ts'
 import { isAgentRun, runDurationMs, runReason } from './runWords.ts'
@@ -41,6 +43,7 @@ export function RunList({ route }: { readonly route: Route }) {
             <Counts runs={runs} />
           </>
         }
+        actions={<NothingIsSynced />}
       />
       <FilterBar filter={filter} since={route.query.since ?? ''} />
       <div className={classNames('min-h-0 flex-1', stale && 'stale')}>
@@ -66,6 +69,31 @@ export function RunList({ route }: { readonly route: Route }) {
         </div>
       )}
     </div>
+  )
+}
+
+/** For whoever waits for runs that do not come. */
+function NothingIsSynced() {
+  const [open, setOpen] = useState(false)
+  return (
+    <>
+      <Button size="small" variant="quiet" onClick={() => setOpen(true)}>
+        Nothing is synced?
+      </Button>
+      {open && (
+        <Drawer
+          label="Nothing is synced?"
+          header={<h2 className="text-18 font-semibold">Nothing is synced?</h2>}
+          onClose={() => setOpen(false)}
+          paneName="guide"
+          defaultWidth={440}
+        >
+          <div className="p-4">
+            <Guide guide="nothing-is-synced" label="Go through it" />
+          </div>
+        </Drawer>
+      )}
+    </>
   )
 }
 

@@ -13,6 +13,7 @@ import { useNow } from '../../../stores/clock.ts'
 import { startRenew, startResync, useRenewOperation } from '../../../stores/operations.ts'
 import { useNode, useStale } from '../../../stores/ReplicaContext.tsx'
 import { requestTerminal } from '../../../stores/terminalRequests.ts'
+import { Guide } from '../../guides/Guide.tsx'
 import { cli } from '../cliCommands.ts'
 import { AcceptHostKey } from './AcceptHostKey.tsx'
 import { DoctorSection } from './DoctorSection.tsx'
@@ -20,6 +21,7 @@ import { EditLogin } from './EditLogin.tsx'
 import { CertificateSection, NodeSection, PlansSection } from './FactSections.tsx'
 import { RenewNote, ResyncNote, useResyncState } from './OperationNote.tsx'
 import { RunsStrip } from './RunsStrip.tsx'
+import { Section } from './Section.tsx'
 import { StaticKeySection } from './StaticKeySection.tsx'
 import { StorageDrawer } from './storage/StorageDrawer.tsx'
 import { StorageSection } from './storage/StorageSection.tsx'
@@ -103,6 +105,21 @@ function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClo
             </>
           )}
           <NodeSection node={node} />
+          {isPush && (
+            <Section title="Guided diagnosis">
+              <div className="flex flex-col gap-2">
+                <Guide
+                  guide="node-stays-pending"
+                  label="Why does it stay pending?"
+                  node={node}
+                  onDecide={(where) => setDecision(where === 'host-key' ? 'accept-host-key' : 'edit-login')}
+                />
+                {node.kind === 'vps' && (
+                  <Guide guide="routes-not-updating" label="Why do routes not change?" node={node} />
+                )}
+              </div>
+            </Section>
+          )}
           <DoctorSection nodeId={node.id} asked={doctorAsked} onAsk={askDoctor} />
         </div>
         {decision === 'accept-host-key' && <AcceptHostKey node={node} onClose={() => setDecision(null)} />}

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { GuideReport } from '../../../src/shared/model/guide.ts'
+import type { IdempotencyKey } from '../../../src/shared/model/ids.ts'
+import { startTestEngine, type TestEngine } from '../../support/engine.ts'
+import { waitFor } from '../../support/waitFor.ts'
+
+let engine: TestEngine
+
+beforeAll(async () => {
+  engine = await startTestEngine()
+  await engine.client.demo.up({ nodes: 3 })
+  const idempotencyKey = 'guides-test-1' as IdempotencyKey
+  await engine.client.runs.push({ idempotencyKey, plans: [], targets: { kind: 'all' } })
+  await waitFor(
+    'a fleet in step',
+    async () => {
+      const nodes = await engine.client.nodes.list({ filter: '' })
+      return nodes.length === 3 && nodes.every(({ status }) => status === 'active')
+    },
+    { timeoutMs: 60_000 },
+  )
+})
+
+afterAll(() => engine.dispose())
+
+const vps = 'edge-fra-1'
+const failedSteps = ({ steps }: GuideReport): string[] =>
+  steps.filter(({ status }) => status === 'failed').map(({ question }) => question)
+
+describe('guides on real nodes', () => {
+  it('S1.105 nothing is wrong with an engine that keeps its fleet in step', async () => {
+    const report = await engine.client.guides.examine({ guide: 'nothing-is-synced' })
+    expect(failedSteps(report)).toEqual([])
+    expect(report.diagnosis).toBeNull()
+  })
+
+  it('S1.106 a node in step has nothing to be found', async () => {
+    const report = await engine.client.guides.examine({ guide: 'node-stays-pending', node: vps })
+    expect({ failed: failedSteps(report), diagnosis: report.diagnosis }).toEqual({ failed: [], diagnosis: null })
+    expect(report.steps.map(({ question }) => question)).toEqual(
+      expect.arrayContaining(['Connect?', 'Host key?', 'Login?', 'What became of the last try?']),
+    )
+  })
+
+  it('S1.71 S1.106 a node that refuses the connection: the cause with its evidence, and nothing was changed by looking', async () => {
+    await engine.client.demo.fault({ node: vps, fault: 'offline' })
+    const before = await engine.client.audit.list({ limit: 1 })
+    const report = await engine.client.guides.examine({ guide: 'node-stays-pending', node: vps })
+    expect(report.diagnosis?.code).toBe('CONNECTION_REFUSED')
+    expect(failedSteps(report)).toContain('Connect?')
+    const after = await engine.client.audit.list({ limit: 1 })
+    expect(after[0]?.action === before[0]?.action || after[0]?.action.startsWith('certificate')).toBe(true)
+    await engine.client.demo.heal({ node: vps })
+    await waitFor(
+      'the node is back',
+      async () => (await engine.client.nodes.check({ node: vps })).reachability.status === 'reachable',
+    )
+  })
+
+  it('S1.106 maintenance is found, ended by the button, and the node is synced', async () => {
+    await engine.client.nodes.update({ node: vps, patch: { maintenance: true } })
+    const { offer, diagnosis } = await engine.client.guides.examine({ guide: 'node-stays-pending', node: vps })
+    expect(diagnosis?.sentence).toContain('maintenance')
+    if (offer === null) throw new Error('nothing is offered')
+    expect((await engine.client.guides.fix({ fix: offer.fix })).done).toContain(vps)
+    expect((await engine.node(vps)).maintenance).toBe(false)
+    await engine.runOf(vps, (run) => run.status === 'succeeded')
+    const audit = await engine.client.audit.list({ limit: 20 })
+    expect(audit.find(({ action }) => action === 'guide.fix')).toMatchObject({ actor: 'tester@here', subject: vps })
+  })
+
+  it('S1.107 a node that no routes plan selects', async () => {
+    const report = await engine.client.guides.examine({ guide: 'routes-not-updating', node: 'ada-laptop' })
+    expect(report.diagnosis?.sentence).toContain('No plan of kind routes selects ada-laptop')
+  })
+
+  it('a guide of a node asks for one, and what only a person can do is refused with words', async () => {
+    await expect(engine.client.guides.examine({ guide: 'routes-not-updating' })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    })
+    const fix = { kind: 'by-hand', nodeId: null, command: 'x' } as const
+    await expect(engine.client.guides.fix({ fix })).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+  })
+})
