@@ -1,5 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
+import { parseTarget, type RemoteTarget } from '../daemon/remote/target.ts'
 import { homePaths, resolveHomeDirectory } from '../platform/paths.ts'
 import { AppError } from '../shared/errors.ts'
 import type { CliContext, Work } from './context.ts'
@@ -14,6 +15,8 @@ interface GlobalOptions {
   readonly home?: string
   readonly json?: boolean
   readonly passphraseFile?: string
+  readonly host?: string
+  readonly remoteHome?: string
 }
 
 /** Runs one command line to its end and leaves the process with its exit code. */
@@ -32,6 +35,7 @@ async function run(args: readonly string[], output: Output, signal: AbortSignal)
   const program: Command = buildProgram(packageJson.version, async (work: Work) => {
     code = (await work(contextFor(program.opts<GlobalOptions>(), output, signal))) ?? exitCodes.ok
   })
+  program.hook('preAction', (_, command) => refuseElsewhere(command, program.opts<GlobalOptions>()))
   try {
     await program.parseAsync(args, { from: 'user' })
     return code
@@ -49,6 +53,7 @@ function contextFor(options: GlobalOptions, output: Output, signal: AbortSignal)
     version: packageJson.version,
     passphrase: passphraseSource(options.passphraseFile),
     signal,
+    remote: remoteOf(options),
   }
   return {
     ...access,
@@ -58,6 +63,29 @@ function contextFor(options: GlobalOptions, output: Output, signal: AbortSignal)
     withEngine: (needs, work) => withEngine(access, needs, work),
   }
 }
+
+function remoteOf({ host, remoteHome }: GlobalOptions): RemoteTarget | null {
+  if (host !== undefined) return parseTarget(host, remoteHome ?? null)
+  if (remoteHome === undefined) return null
+  throw new AppError('INVALID_INPUT', '--remote-home goes with --host only.')
+}
+
+/** @throws AppError INVALID_INPUT for what can be done on its own machine only */
+function refuseElsewhere(command: Command, { host }: GlobalOptions): void {
+  const words = pathOf(command)
+  if (host === undefined || !isLocalOnly(words, command.args.length)) return
+  throw new AppError(
+    'INVALID_INPUT',
+    `"lockstep ${words.join(' ')}" is about the machine it runs on. Leave --host away, or run it there over ssh.`,
+  )
+}
+
+const pathOf = (command: Command): string[] =>
+  command.parent === null ? [] : [...pathOf(command.parent), command.name()]
+
+/** `doctor` without a node examines the machine. */
+const isLocalOnly = ([first = '']: readonly string[], argumentCount: number): boolean =>
+  ['serve', 'service', 'open-link', 'demo'].includes(first) || (first === 'doctor' && argumentCount === 0)
 
 const interrupted = (): AppError => new AppError('CANCELED', 'Interrupted.')
 

@@ -52,6 +52,7 @@ const groups: readonly (readonly [ExitCode, readonly ErrorCode[]])[] = [
       'LOCAL_DISK_FULL',
       'PROGRAM_MISSING',
       'ENGINE_UNAVAILABLE',
+      'CONTROL_PLANE_UNREACHABLE',
       'OUT_OF_SYNC',
     ],
   ],

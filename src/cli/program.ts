@@ -23,6 +23,11 @@ export function buildProgram(version: string, run: Runner): Command {
     .description('Keeps a fleet in step, and proves it.')
     .version(version)
     .option('--home <dir>', 'the directory that holds everything (default: LOCKSTEP_HOME, else the usual place)')
+    .option('--host <user@host>', 'the control plane of another machine, reached over ssh')
+    .option(
+      '--remote-home <dir>',
+      'its directory there (default: LOCKSTEP_HOME there, the usual place, /var/lib/lockstep)',
+    )
     .option('--json', 'print one JSON value; errors as one JSON object on standard error')
     .option('--passphrase-file <file>', 'where the passphrase of the key vault is (default: LOCKSTEP_PASSPHRASE_FILE)')
     .exitOverride()

@@ -3,6 +3,7 @@ import type { HomePaths } from '../platform/paths.ts'
 import type { EngineClient } from '../shared/contract/index.ts'
 import { AppError } from '../shared/errors.ts'
 import { localCaller } from './caller.ts'
+import { helloOf } from './hello.ts'
 import { type OwnedEngine, openOwnedEngine } from './ownedEngine.ts'
 import type { PassphraseSource } from './passphrase.ts'
 import { connectSocket } from './socketClient.ts'
@@ -59,9 +60,12 @@ async function takeHome(options: ConnectOptions): Promise<OwnedEngine | null> {
 }
 
 /** Other commands that come meanwhile find our socket, so that two at once do not shut each other out. */
-async function embed(owned: OwnedEngine, { home, work }: ConnectOptions): Promise<EngineConnection> {
+async function embed(owned: OwnedEngine, { home, work, version }: ConnectOptions): Promise<EngineConnection> {
   try {
-    const socket = await serveSocket(owned.engine, { path: home.engineSocket })
+    const socket = await serveSocket(owned.engine, {
+      path: home.engineSocket,
+      hello: helloOf({ version, home: home.home }),
+    })
     // A command does what it was asked, for as long as it takes: looking after the fleet is a daemon's work.
     if (work) await owned.engine.start({ watch: false })
     return {

@@ -39,8 +39,11 @@ function duplexOver(socket: WebSocket): TerminalDuplex {
   }
 }
 
-/** The engine over WebSockets, whatever carries them: the unix socket of the home, or loopback HTTP. */
-export function createEngineChannels(engine: Engine, caller: Caller): EngineChannels {
+/**
+ * The engine over WebSockets, whatever carries them: the unix socket of the home, or loopback HTTP.
+ * @param callerOf who has opened a channel, by its request
+ */
+export function createEngineChannels(engine: Engine, callerOf: (request: IncomingMessage) => Caller): EngineChannels {
   const handler = new RPCHandler(engine.router)
   const server = new WebSocketServer({ noServer: true, maxPayload: largestMessageBytes, perMessageDeflate: false })
   return {
@@ -52,7 +55,7 @@ export function createEngineChannels(engine: Engine, caller: Caller): EngineChan
       }
       server.handleUpgrade(request, socket, head, (client) => {
         client.on('error', () => client.terminate())
-        if (channel.kind === 'rpc') void handler.upgrade(client, { context: { caller } })
+        if (channel.kind === 'rpc') void handler.upgrade(client, { context: { caller: callerOf(request) } })
         else engine.attachTerminal(channel.terminalId, duplexOver(client))
       })
     },

@@ -3,13 +3,16 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { createRouterClient } from '@orpc/server'
 import type { Engine } from '../engine/engine.ts'
+import { logFleet } from '../engine/metrics/fleetLog.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import type { HomePaths } from '../platform/paths.ts'
 import { createAuth } from './auth.ts'
 import { localCaller } from './caller.ts'
 import { createEngineChannels } from './engineChannels.ts'
+import { helloOf } from './hello.ts'
 import { serveHttp } from './httpServer.ts'
+import { createObservation, type ObservationServer, serveObservation } from './observation.ts'
 import { type OwnedEngine, openOwnedEngine } from './ownedEngine.ts'
 import { type PassphraseSource, provideDemoPassphrase } from './passphrase.ts'
 import { serveSocket } from './socketServer.ts'
@@ -29,6 +32,8 @@ export interface ServeOptions {
 
 export interface RunningDaemon {
   readonly url: string
+  /** Of figures and probes without a session; null when only the socket has them. */
+  readonly metricsUrl: string | null
   /** Good once, for fifteen minutes. */
   newLoginLink(): string
   stop(): Promise<void>
@@ -78,8 +83,9 @@ export async function serve(options: ServeOptions): Promise<RunningDaemon> {
   }
 }
 
-async function serveOwned(owned: OwnedEngine, { home, port, demoNodes }: ServeOptions): Promise<RunningDaemon> {
-  const { engine, logging } = owned
+async function serveOwned(owned: OwnedEngine, options: ServeOptions): Promise<RunningDaemon> {
+  const { home, port, demoNodes, version } = options
+  const { engine, logging, config } = owned
   const auth = await createAuth({
     sessionsFile: join(home.keysDirectory, 'sessions.json'),
     clock: systemClock,
@@ -91,14 +97,24 @@ async function serveOwned(owned: OwnedEngine, { home, port, demoNodes }: ServeOp
     consoleDirectory: consoleDirectory(),
     cookieName: cookieNameFor(home),
     auth,
-    channels: createEngineChannels(engine, localCaller('web')),
+    channels: createEngineChannels(engine, () => localCaller('web')),
   })
   const newLoginLink = (): string => `${http.url}/login?token=${auth.newToken()}`
-  const socket = await serveSocket(engine, { path: home.engineSocket, newLoginLink })
-  const stopped = Promise.withResolvers<void>()
-  const stopOnce = async (): Promise<void> => {
+  const observation = await createObservation(engine, { version })
+  const stopLog = logFleet(engine.measures, logging.logger)
+  const hello = helloOf({ version, home: home.home })
+  const socket = await serveSocket(engine, { path: home.engineSocket, hello, newLoginLink, observation })
+  let figures: ObservationServer | null = null
+  const closeDoors = async (): Promise<void> => {
+    await figures?.close()
     await http.close()
     await socket.close()
+    observation.stop()
+    stopLog()
+  }
+  const stopped = Promise.withResolvers<void>()
+  const stopOnce = async (): Promise<void> => {
+    await closeDoors()
     await auth.saved()
     await owned.close()
   }
@@ -109,14 +125,14 @@ async function serveOwned(owned: OwnedEngine, { home, port, demoNodes }: ServeOp
     return stopping
   }
   try {
+    if (config.metrics !== null) figures = await serveObservation(observation, config.metrics)
     await engine.start()
     if (demoNodes !== undefined) await bringUpDemo(engine, demoNodes)
   } catch (error) {
-    await http.close()
-    await socket.close()
+    await closeDoors()
     throw error
   }
-  return { url: http.url, newLoginLink, stop, stopped: stopped.promise }
+  return { url: http.url, metricsUrl: figures?.url ?? null, newLoginLink, stop, stopped: stopped.promise }
 }
 
 /** A first look should find a fleet in step, so the new nodes are synced at once. */

@@ -5,6 +5,7 @@ import { WebSocket } from 'ws'
 import type { HomePaths } from '../platform/paths.ts'
 import type { EngineClient } from '../shared/contract/index.ts'
 import { AppError } from '../shared/errors.ts'
+import { operatorHeader } from './caller.ts'
 
 const handshakeTimeoutMs = 5_000
 /** Also where no socket can be at all, below a file or at too long a path: whoever takes the home says that better. */
@@ -15,11 +16,21 @@ export interface SocketClient {
   close(): Promise<void>
 }
 
-/** @returns null when nobody listens there; a socket file that a killed process left counts as nobody */
-export function connectSocket(home: HomePaths): Promise<SocketClient | null> {
+/** Where a socket is, and what to call whoever owns it. */
+export type SocketPlace = Pick<HomePaths, 'engineSocket' | 'home'>
+
+/**
+ * @param options.operator what whoever sits elsewhere is called there, see `socketCaller`; absent for this machine
+ * @returns null when nobody listens there; a socket file that a killed process left counts as nobody
+ */
+export function connectSocket(
+  home: SocketPlace,
+  options: { readonly operator?: string } = {},
+): Promise<SocketClient | null> {
   const socket = new WebSocket(`ws+unix:${home.engineSocket}:/rpc`, {
     handshakeTimeout: handshakeTimeoutMs,
     perMessageDeflate: false,
+    headers: options.operator === undefined ? {} : { [operatorHeader]: options.operator },
   })
   return new Promise((resolve, reject) => {
     socket.once('error', (error: NodeJS.ErrnoException) => {
@@ -44,7 +55,7 @@ function clientOver(socket: WebSocket): SocketClient {
   }
 }
 
-function noAnswer(home: HomePaths, cause: unknown): AppError {
+function noAnswer(home: SocketPlace, cause: unknown): AppError {
   return new AppError('ENGINE_UNAVAILABLE', `Whoever owns ${home.home} does not answer on its socket.`, {
     data: { socket: home.engineSocket },
     cause,

@@ -2,6 +2,7 @@ import { createRouterClient } from '@orpc/server'
 import { RPCHandler } from '@orpc/server/message-port'
 import type { MessagePortMain } from 'electron'
 import { localCaller } from '../daemon/caller.ts'
+import { helloOf } from '../daemon/hello.ts'
 import { type HostVault, hostVault, provideDemoPassphrase } from '../daemon/passphrase.ts'
 import { type SocketServer, serveSocket } from '../daemon/socketServer.ts'
 import { createDemoFleet } from '../demo/demoFleet.ts'
@@ -101,7 +102,7 @@ async function serveEngine({ paths, lock, version, demoNodes }: EngineOptions): 
   })
   await engine.start()
   if (demoNodes !== null) bringUpDemo(engine, { demoNodes, logging })
-  const socket = await serveSocket(engine, { path: paths.engineSocket })
+  const socket = await serveSocket(engine, { path: paths.engineSocket, hello: helloOf({ version, home: paths.home }) })
   return servedEngine(engine, { lock, logging, socket })
 }
 

@@ -20,6 +20,8 @@ const defaults = {
   errorAfterFailures: 3,
   retryDelayMs: 5_000,
   certificate: { lifetimeSeconds: 57_600, minValidSeconds: 3_600, principals: ['sync-agent'] },
+  registryPollIntervalMs: 10_000,
+  metrics: null,
   logLevel: 'info',
 }
 
@@ -39,6 +41,8 @@ it('S1.36 reads what is set and keeps the other defaults', async () => {
 })
 
 it.each([
+  ['metrics: { port: 1, adress: x }\n', /metrics\.adress: unknown key; allowed are address, port/],
+  ['metrics: { address: 127.0.0.1.evil, port: 1 }\n', /metrics\.address: an address of this machine only/],
   ['reconcileInterval: 5\n', /reconcileInterval: unknown key; allowed are reconcileIntervalMs, .*logLevel/],
   ['certificate:\n  lifetime: 5\n', /certificate\.lifetime: unknown key; allowed are lifetimeSeconds, minValidSeconds/],
   ['maxParallelRuns: many\n', /maxParallelRuns: /],

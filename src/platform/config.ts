@@ -14,6 +14,16 @@ const CertificateConfig = z.strictObject({
   principals: z.array(Principal).min(1).max(64).default(['sync-agent']),
 })
 
+const MetricsConfig = z.strictObject({
+  address: z
+    .string()
+    .regex(/^(127(\.\d{1,3}){3}|::1)$/, 'an address of this machine only: 127.0.0.0/8 or ::1')
+    .default('127.0.0.1'),
+  /** 0 takes any free one. */
+  port: z.number().int().min(0).max(65_535),
+})
+export type MetricsConfig = z.infer<typeof MetricsConfig>
+
 /** `<home>/config.yaml`. Every key is optional. */
 export const Config = z.strictObject({
   /** Full reconciliation of all nodes (S1.35, S1.36). */
@@ -30,6 +40,8 @@ export const Config = z.strictObject({
   /** Between the tries of one attempt (S1.74). */
   retryDelayMs: z.number().int().min(0).default(5_000),
   certificate: CertificateConfig.prefault({}),
+  /** Figures and probes for a monitoring system of this machine, without a session (S1F.3); null: on the socket alone. */
+  metrics: MetricsConfig.nullable().default(null),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 })
 export type Config = z.infer<typeof Config>
@@ -64,7 +76,11 @@ async function readOrEmpty(path: string): Promise<string> {
 function describe(issue: z.core.$ZodIssue): string[] {
   const where = issue.path.join('.')
   if (issue.code !== 'unrecognized_keys') return [`${where || '(top)'}: ${issue.message}`]
-  const allowed = Object.keys(where === 'certificate' ? CertificateConfig.shape : Config.shape).join(', ')
+  const shapes: Readonly<Record<string, object>> = {
+    certificate: CertificateConfig.shape,
+    metrics: MetricsConfig.shape,
+  }
+  const allowed = Object.keys(shapes[where] ?? Config.shape).join(', ')
   return issue.keys.map((key) => `${where === '' ? key : `${where}.${key}`}: unknown key; allowed are ${allowed}`)
 }
 

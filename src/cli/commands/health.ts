@@ -1,63 +1,34 @@
 import type { Command } from 'commander'
-import type { FleetNode, NodeKind } from '../../shared/model/node.ts'
-import type { Runner } from '../context.ts'
-import { printableLine } from '../output/printable.ts'
-import { paintNodeStatus } from '../output/style.ts'
-import { isoTimeOr } from '../output/words.ts'
+import type { CliContext, Runner } from '../context.ts'
+import { type ExitCode, exitCodes } from '../exitCodes.ts'
+import { healthOf, renderHealth } from '../output/health.ts'
+import { push } from './push.ts'
 
-const groups: readonly (readonly [NodeKind, string])[] = [
-  ['laptop', 'Management Laptops:'],
-  ['vps', 'VPS Edge Nodes:'],
-  ['worker', 'Worker Nodes:'],
-  ['storage', 'Storage Nodes:'],
-  ['vm', 'Virtual Machines:'],
-]
-
-interface HealthGroup {
-  readonly heading: string
-  readonly kind: NodeKind
-  readonly nodes: readonly { readonly name: string; readonly status: string; readonly lastSync: string | null }[]
-}
-
-const groupsOf = (nodes: readonly FleetNode[]): HealthGroup[] =>
-  groups.map(([kind, heading]) => ({
-    heading,
-    kind,
-    nodes: nodes
-      .filter((node) => node.kind === kind)
-      .map(({ name, status, lastSyncAt }) => ({
-        name,
-        status,
-        lastSync: lastSyncAt === null ? null : isoTimeOr(lastSyncAt, ''),
-      })),
-  }))
-
-/** The lines of S1.103: `• name: status (last sync: ISO time)`. */
-function render(nodes: readonly FleetNode[]): string {
-  const line = ({ name, status, lastSyncAt }: FleetNode): string =>
-    `• ${printableLine(name)}: ${paintNodeStatus(status)(status)} (last sync: ${isoTimeOr(lastSyncAt, 'never')})\n`
-  return groups
-    .map(
-      ([kind, heading]) =>
-        `${heading}\n${nodes
-          .filter((node) => node.kind === kind)
-          .map(line)
-          .join('')}`,
-    )
-    .join('\n')
-}
-
-/** S1.102, S1.103. */
+/** S1.102, S1.103; and both commands by the name that older scripts call them (S1.104). */
 export function addHealthCommand(program: Command, run: Runner): void {
+  const description = 'every node with its status and last sync, by kind; exit code 1 when one is not in step'
   program
     .command('health')
-    .description('every node with its status and last sync, by kind')
-    .action(() =>
-      run(({ withEngine, output }) =>
-        withEngine({}, async (client) => {
-          const nodes = await client.nodes.list({ filter: '' })
-          output.value({ groups: groupsOf(nodes) }, () => render(nodes))
-        }),
-      ),
-    )
+    .description(description)
+    .action(() => run(health))
+  const older = program
+    .command('sync-controller')
+    .description('the commands of sync-controller.sh: health, and push to all nodes')
+  older
+    .command('health')
+    .description(description)
+    .action(() => run(health))
+  older
+    .command('push')
+    .description('everything to every node now, and wait: push --all --wait')
+    .action(() => run((context) => push(context, [], { all: true, wait: true })))
+}
+
+function health({ withEngine, output }: CliContext): Promise<ExitCode> {
+  return withEngine({}, async (client) => {
+    const [nodes, status] = await Promise.all([client.nodes.list({ filter: '' }), client.system.status()])
+    const found = healthOf(nodes, status.now)
+    output.value(found, renderHealth)
+    return found.well ? exitCodes.ok : exitCodes.failed
+  })
 }

@@ -71,7 +71,8 @@ interface PushResult {
   readonly runs: readonly Run[]
 }
 
-async function push(context: CliContext, nodes: readonly string[], options: PushOptions): Promise<ExitCode> {
+/** @throws AppError as the contract says; a run that fails is an exit code */
+export async function push(context: CliContext, nodes: readonly string[], options: PushOptions): Promise<ExitCode> {
   const targets = targetsOf(nodes, options)
   const key = parseInput(IdempotencyKey, options.idempotencyKey ?? `cli.${randomUUID()}`, '--idempotency-key')
   if (options.idempotencyKey === undefined) context.output.note(`Idempotency key ${key}`)
@@ -94,6 +95,9 @@ async function withReconnect(push: Push): Promise<ExitCode> {
   const { context, signal } = push
   let lostAt: number | null = null
   let whenUnowned: 'embed' | 'fail' = 'embed'
+  // A control plane elsewhere that answered once comes back; one that never did is a mistake in the command.
+  const wasThere = ({ code, retry }: AppError): boolean =>
+    whenUnowned === 'fail' && code === 'CONTROL_PLANE_UNREACHABLE' && retry !== undefined
   for (;;) {
     try {
       const connection = await context.connect({ work: true, whenUnowned })
@@ -104,7 +108,8 @@ async function withReconnect(push: Push): Promise<ExitCode> {
     } catch (thrown) {
       const error = toCallError(thrown)
       lostAt ??= performance.now()
-      const mayComeBack = error.code === 'ENGINE_UNAVAILABLE' && performance.now() < lostAt + reconnectForMs
+      const mayComeBack =
+        (error.code === 'ENGINE_UNAVAILABLE' || wasThere(error)) && performance.now() < lostAt + reconnectForMs
       if (!mayComeBack || !push.wait || signal.aborted) throw withKey(error, push)
       await sleep(pauseMs)
     }

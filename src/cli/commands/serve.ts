@@ -73,9 +73,10 @@ async function serveUntilStopped(context: CliContext, options: ServeCommandOptio
     ...(options.demo ? { demoNodes: options.nodes ?? defaultDemoNodes } : {}),
   })
   try {
+    const served = { home: home.home, url: daemon.url, metricsUrl: daemon.metricsUrl }
     // A journal is read by many and kept for long: no link that logs in goes there.
-    if (options.logFormat === 'journal') output.value({ home: home.home, url: daemon.url }, servesWords)
-    else output.value({ home: home.home, url: daemon.url, link: daemon.newLoginLink() }, servesWords)
+    if (options.logFormat === 'journal') output.value(served, servesWords)
+    else output.value({ ...served, link: daemon.newLoginLink() }, servesWords)
     if (options.openLink) await openInBrowser(daemon.newLoginLink(), home)
     await untilStopped(daemon, signal)
   } finally {

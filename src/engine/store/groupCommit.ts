@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3'
+import { storeCommitChannel } from './commitChannel.ts'
 import type { Statements } from './statements.ts'
 
 /** One unit of work. `run` may await; `finish` is its last write, done before its savepoint is released. */
@@ -55,7 +56,9 @@ export class GroupCommit {
       for (let work = this.#next(group); work !== undefined; work = this.#next(group)) {
         if (await this.#runInSavepoint(work)) group.push(work)
       }
+      const beganMs = performance.now()
       this.#execute('COMMIT')
+      if (storeCommitChannel.hasSubscribers) storeCommitChannel.publish({ durationMs: performance.now() - beganMs })
     } catch (error) {
       this.#abandon(group, error)
       return

@@ -17,7 +17,7 @@ export const procedure = oc.errors(errorMap)
 
 /** Who asks, for the audit log; the host fills it in from the connection, a page cannot choose it. */
 export interface Caller {
-  /** `user@host`. */
+  /** `user@host`; of a remote one `user@laptop as user@host`: what it calls itself, and whom sshd let in there. */
   readonly operator: string
-  readonly via: 'desktop' | 'web' | 'socket' | 'embedded'
+  readonly via: 'desktop' | 'web' | 'socket' | 'embedded' | 'remote'
 }

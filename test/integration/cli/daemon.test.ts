@@ -124,10 +124,11 @@ describe('the command line beside a daemon', () => {
   it('S1.102 S1.103 health groups nodes and says status and last sync', async () => {
     const { stdout } = await say('health')
     const iso = '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ'
-    expect(stdout).toMatch(new RegExp(`^Management Laptops:\n• ada-laptop: active \\(last sync: ${iso}\\)\n`))
-    expect(stdout).toMatch(new RegExp(`\nVPS Edge Nodes:\n• edge-fra-1: active \\(last sync: ${iso}\\)\n`))
-    expect(stdout).toMatch(new RegExp(`\nWorker Nodes:\n• worker-01: active \\(last sync: ${iso}\\)\n`))
-    expect(stdout).toMatch(/\nStorage Nodes:\n\nVirtual Machines:\n$/)
+    expect(stdout).toMatch(new RegExp(`^Management Laptops:\n• ada-laptop: active \\(last sync: ${iso}\\) ✓\n`))
+    expect(stdout).toMatch(new RegExp(`\nVPS Edge Nodes:\n• edge-fra-1: active \\(last sync: ${iso}\\) ✓\n`))
+    expect(stdout).toMatch(new RegExp(`\nWorker Nodes:\n• worker-01: active \\(last sync: ${iso}\\) ✓\n`))
+    expect(stdout).not.toContain('Storage Nodes:')
+    expect(await say('sync-controller', 'health')).toMatchObject({ exitCode: 0, stdout })
     const { groups } = await cli(
       z.object({
         groups: z.array(

@@ -36,7 +36,7 @@ describe('lockstep service', () => {
       expect(await readlink(join(units, 'mynodeone-sync-controller.service'))).toMatch(/\/lockstep\.service$/)
       expect(await readlink(join(units, 'multi-user.target.wants/lockstep.service'))).toMatch(/\/lockstep\.service$/)
       expect(await readFile(join(root, 'etc/passwd'), 'utf8')).toContain(':/var/lib/lockstep:/bin/sh')
-      expect((await service('status', '--root', root)).stdout).toMatch(/unit +installed[^]*enabled +yes/)
+      expect((await service('status', '--root', root)).stdout).toMatch(/unit +installed[\s\S]*enabled +yes/)
 
       await writeFile(join(units, 'lockstep.service'), `${text}# edited\n`)
       expect(await service('status', '--root', root)).toMatchObject({
