@@ -14,18 +14,21 @@ import { engineNowMs } from '../../stores/clock.ts'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route } from '../../stores/route.ts'
 import { AgentPlanView } from './AgentPlanView.tsx'
+import { DriftView } from './drift/DriftView.tsx'
 import { PlanEditor, writableKinds } from './PlanEditor.tsx'
+import { PlansTabs } from './PlansTabs.tsx'
 import { kindWords, planLines } from './planWords.ts'
 
 const newKindOf = ({ query }: Route): Exclude<PlanKind, 'agent'> =>
   writableKinds.find((kind) => kind === query.kind) ?? 'tree'
 
-/** `#/plans`, `#/plans/new?kind=krl` and `#/plans/<id>`. */
+/** `#/plans`, `#/plans/drift`, `#/plans/new?kind=krl` and `#/plans/<id>`. */
 export function View({ route }: { readonly route: Route }) {
   const [first] = route.path
   const plan = useReplica((state) => state.plans.get(first as PlanId))
   const loaded = useReplica((state) => state.loaded)
   if (first === undefined) return <PlanList />
+  if (first === 'drift') return <DriftView route={route} />
   if (!loaded) return <ViewHeader title="Plans" summary="Loading" />
   if (first === 'new') return <PlanEditor key={route.query.kind} plan={null} kind={newKindOf(route)} />
   if (plan?.kind === 'agent') return <AgentPlanView plan={plan} />
@@ -65,7 +68,12 @@ function PlanList() {
     <div className="flex h-full flex-col">
       <ViewHeader
         title="Plans"
-        summary={plural(rows.length, 'plan')}
+        summary={
+          <>
+            <PlansTabs current="plans" />
+            {plural(rows.length, 'plan')}
+          </>
+        }
         actions={<Button onClick={openNew}>New plan</Button>}
       />
       <div className={classNames('min-h-0 flex-1', stale && 'stale')}>
