@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Engine } from '../engine/engine.ts'
 import { commonHeaders, consolePage, readConsole } from '../platform/consolePage.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Auth } from './auth.ts'
 import type { EngineChannels } from './engineChannels.ts'
 import { cookieOf, isForUs, isNavigation, isOurPage } from './requestChecks.ts'
+import { receiveWebhook, webhookPath } from './webhook.ts'
 
 export interface HttpServerOptions {
   /** 0 takes any free one. */
@@ -15,6 +17,7 @@ export interface HttpServerOptions {
   readonly cookieName: string
   readonly auth: Auth
   readonly channels: EngineChannels
+  readonly webhook: Engine['webhook']
 }
 
 export interface HttpServer {
@@ -60,6 +63,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     const url = new URL(request.url ?? '/', `http://${loopback}`)
     if (url.pathname === '/healthz')
       return void response.writeHead(200, { ...commonHeaders, 'content-type': 'text/plain' }).end('ok\n')
+    if (url.pathname === webhookPath) return receiveWebhook(request, response, options.webhook)
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
     if (url.pathname === '/login' && !isNavigation(request)) return refuse(response, 403)
     if (url.pathname === '/login') return login(response, url.searchParams.get('token') ?? '')

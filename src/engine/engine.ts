@@ -31,7 +31,7 @@ import { createIdentities } from './pki/identities.ts'
 import { createLoginIdentities } from './pki/loginIdentities.ts'
 import { createPki } from './pki/pki.ts'
 import { createStaticKeys } from './pki/staticKeys.ts'
-import type { DemoFleetControl, DiagnoseFailure, Store, StoreTransaction } from './ports.ts'
+import type { DemoFleetControl, DiagnoseFailure, RegistryWebhook, Store, StoreTransaction } from './ports.ts'
 import { createRegistryContent } from './registry/content.ts'
 import { createRegistrySide } from './registrySide.ts'
 import { createRunService } from './runs/runService.ts'
@@ -75,6 +75,8 @@ export interface Engine {
   attachTerminal(terminalId: TerminalId, duplex: TerminalDuplex): void
   /** The machine woke up or the network came back: look at the fleet now. */
   wake(): void
+  /** For the doors of a host that are open to programs without a session. */
+  readonly webhook: Pick<RegistryWebhook, 'receive'>
   readonly measures: EngineMeasures
 }
 
@@ -332,6 +334,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     scheduler.wake()
     renewal.wake()
     agentSide.wake()
+    registrySide.wake()
   }
 
   const guides = createGuideService({
@@ -450,7 +453,9 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     wake: () => {
       scheduler.wake()
       renewal.wake()
+      registrySide.wake()
     },
+    webhook: registrySide.webhook,
     measures: {
       store,
       clock,

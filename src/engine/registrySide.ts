@@ -1,17 +1,22 @@
+import { readNodeRegistry } from '../core/registry/nodeRegistry.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import type { IdSource } from '../platform/ids.ts'
 import type { KeyVault } from '../platform/keyVault.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { HomePaths } from '../platform/paths.ts'
-import { AppError } from '../shared/errors.ts'
 import type { Plan } from '../shared/model/plan.ts'
+import type { NodeRegistry } from '../shared/model/registry.ts'
 import type { RegistryServices } from './api/registryRouter.ts'
 import { createRegisteredNodes } from './fleet/registeredNodes.ts'
 import { seal, unseal } from './pki/sealing.ts'
-import type { Identities, NodeChannels, SshPool, Store, StoreTransaction } from './ports.ts'
+import type { Identities, NodeChannels, RegistryStore, SshPool, Store, StoreTransaction } from './ports.ts'
+import { fileFollowers } from './registry/fileFollower.ts'
+import { configMapFollowers } from './registry/kubernetes/configMapSource.ts'
 import { createRegistryStore } from './registry/registryStore.ts'
 import { createSealedValues, type ValueVault } from './registry/sealedValues.ts'
+import { createRegistrySources } from './registry/sources.ts'
+import { createRegistryWebhook } from './registry/webhook.ts'
 import { createRollouts } from './rollouts/rollouts.ts'
 import type { RunService } from './runs/runService.ts'
 
@@ -35,10 +40,13 @@ export interface RegistrySideDependencies {
 export interface RegistrySide extends RegistryServices {
   start(): Promise<void>
   stop(): Promise<void>
+  /** The machine slept, or was without a network: looks at all sources now. */
+  wake(): void
 }
 
 export function createRegistrySide(dependencies: RegistrySideDependencies): RegistrySide {
   const { store, clock, logger, keyVault } = dependencies
+  const pollIntervalMs = dependencies.config.registryPollIntervalMs
   const vault: ValueVault = {
     seal: (secret, context) => seal(keyVault, secret, context),
     unseal: (sealed, context) => unseal(keyVault, sealed, context),
@@ -55,24 +63,40 @@ export function createRegistrySide(dependencies: RegistrySideDependencies): Regi
         .registryChanged(change)
         .catch((error: unknown) => logger.error({ err: error }, 'rollout not begun')),
   })
+  const sources = createRegistrySources({
+    ...dependencies,
+    save: registry.save,
+    followers: {
+      file: fileFollowers({ clock, logger, pollIntervalMs }),
+      configMap: configMapFollowers({ clock, logger, pollIntervalMs }),
+    },
+    liveNodes: () => liveNodes(registry),
+  })
+  const webhook = createRegistryWebhook({ store, clock, logger, vault, refreshAll: sources.refreshAll })
   return {
     registry,
-    sources: {
-      start: notYet,
-      stop: notYet,
-      list: notYet,
-      add: notYet,
-      remove: notYet,
-      refresh: notYet,
-      refreshAll: notYet,
-    },
-    webhook: { describe: notYet, enable: notYet, disable: notYet, receive: notYet },
+    sources,
+    webhook,
     rollouts,
-    start: () => rollouts.start(),
-    stop: () => rollouts.stop(),
+    /** Rollouts first: what a source brings then finds them at work. */
+    start: async () => {
+      await rollouts.start()
+      await sources.start()
+    },
+    stop: async () => {
+      await sources.stop()
+      await rollouts.stop()
+    },
+    wake: () =>
+      void sources
+        .refreshAll()
+        .catch((error: unknown) => logger.warn({ err: error }, 'the sources could not be looked at')),
   }
 }
 
-const notYet = async (): Promise<never> => {
-  throw new AppError('UNSUPPORTED', 'not there yet')
+/** The newest node registry with what the fleet knows now (S1.19-21). */
+async function liveNodes(registry: RegistryStore): Promise<NodeRegistry | null> {
+  const newest = await registry.get('nodes', { format: 'json' })
+  const read = newest === null ? null : readNodeRegistry(newest.text)
+  return read?.ok === true ? read.registry : null
 }
