@@ -44,6 +44,8 @@ export function formatHash(route: {
 }
 
 export const runHash = (runId: string): string => formatHash({ view: 'runs', path: [runId] })
+
+export const rolloutHash = (rolloutId: string): string => formatHash({ view: 'runs', path: ['rollout', rolloutId] })
 /** Opens the drawer of a node on the map. */
 export const nodeHash = (nodeId: string): string => formatHash({ view: 'fleet', query: { node: nodeId } })
 /** Opens the drawer of an agent. */

@@ -199,6 +199,7 @@ function ViewOptions({ view, groupBy, labels, fillBy, onQuery, onAdd }: FleetHea
             onChange={(event) => onQuery({ fill: event.target.value === 'sync' ? undefined : event.target.value })}
           >
             <option value="sync">fill: sync</option>
+            <option value="drift">fill: drift</option>
             <option value="certificate">fill: certificates</option>
             <option value="krl">fill: revocations</option>
           </select>

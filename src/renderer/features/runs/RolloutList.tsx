@@ -12,13 +12,11 @@ import { formatCount, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
-import { formatHash, navigate } from '../../stores/route.ts'
+import { formatHash, navigate, rolloutHash } from '../../stores/route.ts'
 import { RolloutBar } from './RolloutBar.tsx'
 import { RolloutSettingsDialog } from './RolloutSettingsDialog.tsx'
 import { RunsTabs } from './RunsTabs.tsx'
 import { causeWords, isHeld, openNodes, rolloutStatusWords } from './rolloutWords.ts'
-
-export const rolloutHash = (id: Rollout['id']): string => formatHash({ view: 'runs', path: ['rollout', id] })
 
 const pageSize = 50
 

@@ -14,9 +14,8 @@ import { formatCount, plural } from '../../components/format.ts'
 import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
-import { formatHash, navigate } from '../../stores/route.ts'
+import { formatHash, navigate, rolloutHash } from '../../stores/route.ts'
 import { RolloutBar } from './RolloutBar.tsx'
-import { rolloutHash } from './RolloutList.tsx'
 import { RunMatrix, type WaitingNode } from './RunMatrix.tsx'
 import {
   causeWords,

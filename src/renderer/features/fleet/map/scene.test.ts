@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FleetNode } from '../../../../shared/model/node.ts'
-import { fakeNode, fakeNodes } from '../../../api/links/fakeFleet.ts'
+import { fakeNode, fakeNodes, fakePlan } from '../../../api/links/fakeFleet.ts'
 import { filterNodes, groupNodes, labelKeys, NameOrder, parseFilter, parseGroupBy } from '../fleetQuery.ts'
 import { buildScene, changedTiles, TileCache } from './scene.ts'
 import { legendOf, styles } from './styles.ts'
@@ -29,6 +29,31 @@ describe('the scene', () => {
     const scene = buildScene([{ key: 'all', title: 'all', nodes }], { by: 'krl', standingOf }, cache)
     expect([...scene.style].map((style) => styles[style]?.shape)).toEqual(['half', 'flat', 'dashed', 'solid'])
     expect(legendOf('krl')).toEqual([...scene.style])
+  })
+
+  it('N12 gives each standing towards the plans its own shape; the worst plan of a node counts', () => {
+    const observed = { revision: 1, digest: 'a'.repeat(64), verifiedAt: 1, runId: fakePlan.id as never }
+    const state = {
+      planId: fakePlan.id,
+      planName: 'x',
+      desiredRevision: 1,
+      driftSince: null,
+      lastRunId: null,
+      observed,
+    }
+    const plans = [
+      [state, { ...state, driftSince: 5 }],
+      [state, { ...state, desiredRevision: 2 }],
+      [{ ...state, observed: null }],
+      [state],
+      [],
+    ]
+    const nodes = fakeNodes(5, nowMs).map((node, index) => ({ ...node, plans: plans[index] ?? [] }))
+    const cache = new TileCache()
+    cache.setClock(nowMs)
+    const scene = buildScene([{ key: 'all', title: 'all', nodes }], { by: 'drift' }, cache)
+    expect([...scene.style].map((style) => styles[style]?.shape)).toEqual(['ring', 'half', 'flat', 'solid', 'dashed'])
+    expect(legendOf('drift')).toEqual([...scene.style])
   })
 
   it('D9 a static key has a level and a shape of its own, and is counted in the legend', () => {
