@@ -98,6 +98,7 @@ async function serveOwned(owned: OwnedEngine, options: ServeOptions): Promise<Ru
     cookieName: cookieNameFor(home),
     auth,
     channels: createEngineChannels(engine, () => localCaller('web')),
+    webhook: engine.webhook,
   })
   const newLoginLink = (): string => `${http.url}/login?token=${auth.newToken()}`
   const observation = await createObservation(engine, { version })
