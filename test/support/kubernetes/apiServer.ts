@@ -34,6 +34,7 @@ export interface TestApiServer {
   readonly store: ConfigMapStore
   readonly certificates: ClusterCertificates
   readonly requests: readonly SeenRequest[]
+  readonly connections: number
   /** Watches that are open now. */
   readonly watches: number
   setMap(name: string, data: Readonly<Record<string, string>>, namespace?: string): ApiConfigMap
@@ -45,8 +46,10 @@ export interface TestApiServer {
   answerWith(status: number | null): void
   /** Is called before a write is looked at, and may change the store. */
   beforeWrite(hook: (() => void) | null): void
-  /** Cuts the connections of all watches. */
-  cutWatches(): void
+  /** Is called before a watch begins; what it throws is the answer. */
+  beforeWatch(hook: (() => void) | null): void
+  /** Cuts the connections of all watches, in the middle of a line where `partial`. */
+  cutWatches(options?: { readonly partial?: boolean }): void
   /** Ends all watches in peace, as after `timeoutSeconds`. */
   endWatches(): void
   sendBookmarks(): void
@@ -87,6 +90,7 @@ class ApiServer implements TestApiServer {
   #forbidden: readonly Verb[] = []
   #answer: number | null = null
   #beforeWrite: (() => void) | null = null
+  #beforeWatch: (() => void) | null = null
   #thawed: Promise<void> = Promise.resolve()
   #thaw: () => void = () => undefined
   port = 0
@@ -99,6 +103,10 @@ class ApiServer implements TestApiServer {
 
   get url(): string {
     return `${this.#tls ? 'https' : 'http'}://127.0.0.1:${this.port}`
+  }
+
+  get connections(): number {
+    return this.#sockets.size
   }
 
   get watches(): number {
@@ -127,8 +135,16 @@ class ApiServer implements TestApiServer {
     this.#beforeWrite = hook
   }
 
-  cutWatches(): void {
-    for (const { response } of [...this.#watchers]) response.socket?.destroy()
+  beforeWatch(hook: (() => void) | null): void {
+    this.#beforeWatch = hook
+  }
+
+  cutWatches({ partial = false } = {}): void {
+    for (const { response } of [...this.#watchers]) {
+      const cut = (): void => void response.socket?.destroy()
+      if (partial) response.write('{"type":"MODIFIED","object":{"metad', cut)
+      else cut()
+    }
   }
 
   endWatches(): void {
@@ -265,24 +281,27 @@ class ApiServer implements TestApiServer {
     const from = url.searchParams.get('resourceVersion') ?? ''
     const fits = (map: ApiConfigMap): boolean =>
       (namespace === null || map.metadata.namespace === namespace) && selects(url, map.metadata.name)
+    this.#beforeWatch?.()
     response.writeHead(200, { 'content-type': 'application/json', 'transfer-encoding': 'chunked' })
     response.flushHeaders()
     const tell = (type: string, object: object): void => {
-      void this.#thawed.then(() => response.write(`${JSON.stringify({ type, object })}\n`))
+      const line = `${JSON.stringify({ type, object })}\n`
+      void this.#thawed.then(() => response.writableEnded || response.write(line))
     }
+    const end = (): void => void this.#thawed.then(() => response.end())
     try {
       const past = from === '' || from === '0' ? this.#present() : this.store.since(Number(from))
       for (const { type, object } of past) if (fits(object)) tell(type, representOne(object, wanted))
     } catch (thrown) {
       tell('ERROR', statusObject(thrown as ApiStatus))
-      response.end()
+      end()
       return 'streaming'
     }
     const forget = this.store.listen(({ type, object }) => {
       if (fits(object)) tell(type, representOne(object, wanted))
     })
     const seconds = Number(url.searchParams.get('timeoutSeconds') ?? '1800')
-    const timer = setTimeout(() => response.end(), seconds * 1_000)
+    const timer = setTimeout(end, seconds * 1_000)
     timer.unref()
     const watcher: Watcher = {
       response,

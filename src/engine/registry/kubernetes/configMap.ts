@@ -17,11 +17,16 @@ interface Wanted {
 }
 
 /**
- * The key of a ConfigMap that holds the registry.
+ * The key of a ConfigMap that holds the registry, and its text.
  *
  * @throws AppError REGISTRY_INVALID naming the keys there are
  */
-export function registryKey({ data, binaryData }: ConfigMap, { namespace, name, key }: Wanted): string {
+export function registryText(map: ConfigMap, wanted: Wanted): { readonly key: string; readonly text: string } {
+  const key = registryKey(map, wanted)
+  return { key, text: map.data?.[key] ?? '' }
+}
+
+function registryKey({ data, binaryData }: ConfigMap, { namespace, name, key }: Wanted): string {
   const [texts, binary] = [Object.keys(data ?? {}), Object.keys(binaryData ?? {})]
   const where = `The ConfigMap ${namespace}/${name}`
   if (key !== null) {

@@ -4,7 +4,7 @@ import { type AppError, toAppError } from '../../../shared/errors.ts'
 import type { SourceFollower, SourceListener, StoredSource } from '../../ports.ts'
 import { diagnosisOf, isForbidden, isTransient, mapMissing } from './apiFailure.ts'
 import { type ClusterAccess, openCluster } from './clusterAccess.ts'
-import { type ConfigMap, registryKey } from './configMap.ts'
+import { type ConfigMap, registryText } from './configMap.ts'
 import { type ConfigMapApi, configMapApi } from './configMapApi.ts'
 import type { ConfigMapPlace } from './kubeconfig.ts'
 import { type ConfigMapDependencies, pause, type Timing, usualTiming } from './timing.ts'
@@ -211,7 +211,7 @@ class ConfigMapFollower implements SourceFollower {
 
   #textOf(map: ConfigMap): string | null {
     try {
-      return map.data?.[registryKey(map, this.#source.place)] ?? ''
+      return registryText(map, this.#source.place).text
     } catch (thrown) {
       this.#fail(toAppError(thrown))
       return null

@@ -5,7 +5,7 @@ import type { NodeRegistry } from '../../../shared/model/registry.ts'
 import type { StatusWriter } from '../../ports.ts'
 import { isConflict, isTransient, mapMissing } from './apiFailure.ts'
 import { type ClusterAccess, openCluster } from './clusterAccess.ts'
-import { registryKey } from './configMap.ts'
+import { registryText } from './configMap.ts'
 import { type ConfigMapApi, configMapApi } from './configMapApi.ts'
 import type { ConfigMapSource } from './follower.ts'
 import { type ConfigMapDependencies, pause, type Timing, usualTiming } from './timing.ts'
@@ -131,8 +131,7 @@ class ConfigMapStatusWriter implements StatusWriter {
     const { place } = this.#source
     const map = await api.get()
     if (map === null) throw mapMissing(place.namespace, place.name)
-    const key = registryKey(map, place)
-    const before = map.data?.[key] ?? ''
+    const { key, text: before } = registryText(map, place)
     const after = writeNodeStatus(before, registry)
     if (after === null)
       throw new AppError(
