@@ -40,7 +40,9 @@ export function driftWarning(
   { verifiedAt }: { readonly verifiedAt: number },
   { how, evidence }: { readonly how: 'changed' | 'removed'; readonly evidence: readonly string[] },
 ): Warning {
-  const message = `${plan.spec.file} on ${node.name} was ${how} by somebody else since ${time(verifiedAt)}, when it was read back last. It is put right now.`
+  const { file } = plan.spec
+  const what = plan.kind === 'hosts' ? `Our lines in ${file} on ${node.name} were` : `${file} on ${node.name} was`
+  const message = `${what} ${how} by somebody else since ${time(verifiedAt)}, when that was read back last. It is put right now.`
   log(message)
   for (const line of evidence) log(`  ${line}`)
   return { code: 'REMOTE_FILE_CHANGED', message, evidence: [...evidence] }
