@@ -5,6 +5,8 @@ import type { RemoteTarget } from './target.ts'
 export interface Discovery {
   /** Absolute path of a socket that is there; null: none in any of the places. */
   readonly socket: string | null
+  /** The system there knows a listener under this path. Where it cannot be asked: false. */
+  readonly listening: boolean
 }
 
 export interface DiscoveryScript {
@@ -38,6 +40,8 @@ export function discoveryScript(target: RemoteTarget): DiscoveryScript {
     '  [ -n "$place" ] || continue',
     '  if [ -S "$place/run/engine.sock" ]; then',
     `    printf '\\n%s socket %s\\n' ${mark} "$place/run/engine.sock"`,
+    // Only to tell a daemon that is gone from an sshd that lets nobody through: sshd says the same of both.
+    `    grep -Fqs " $place/run/engine.sock" /proc/net/unix && printf '\\n%s listening\\n' ${mark}`,
     '    break',
     '  fi',
     'done',
@@ -52,7 +56,7 @@ export function discoveryScript(target: RemoteTarget): DiscoveryScript {
       const lines = stdout.split(/\r?\n/)
       if (!lines.includes(`${mark} end`)) return null
       const found = lines.find((line) => line.startsWith(`${mark} socket `))
-      return { socket: found?.slice(`${mark} socket `.length) ?? null }
+      return { socket: found?.slice(`${mark} socket `.length) ?? null, listening: lines.includes(`${mark} listening`) }
     },
   }
 }

@@ -8,6 +8,8 @@ import type { RemoteTarget } from './target.ts'
 const connectTimeoutSeconds = 10
 const discoveryTimeoutMs = 30_000
 const keptStderrBytes = 8_192
+/** A silent ssh has nothing to say. */
+const explanationMs = 2_000
 const killGraceMs = 2_000
 
 /** One ssh of the user's, logged in at the other end for as long as this process lives. */
@@ -17,7 +19,8 @@ export interface SshSession {
   forward(localSocket: string, remoteSocket: string): Promise<void>
   /** The login has ended that nobody here ended. */
   onEnded(listener: () => void): void
-  stderr(): string
+  /** What ssh says at its end about a connection that did not get through; it comes a moment later than the end itself. */
+  whyNotThrough(): Promise<string>
   close(): Promise<void>
 }
 
@@ -31,6 +34,7 @@ function environment(): NodeJS.ProcessEnv {
 function argumentsFor({ host, user, port }: RemoteTarget, controlSocket: string): string[] {
   const options = {
     BatchMode: 'yes',
+    LogLevel: 'INFO',
     // Stricter than any configuration: a key nobody has compared is not taken over, however it is configured.
     StrictHostKeyChecking: 'yes',
     UpdateHostKeys: 'no',
@@ -110,7 +114,7 @@ class Session implements SshSession {
   }
 
   get discovery(): Discovery {
-    return this.#found ?? { socket: null }
+    return this.#found ?? { socket: null, listening: false }
   }
 
   async discover(): Promise<void> {
@@ -161,7 +165,15 @@ class Session implements SshSession {
     })
   }
 
-  stderr(): string {
+  async whyNotThrough(): Promise<string> {
+    const told = new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (/open failed/.test(this.#stderr)) resolve()
+      }
+      look()
+      this.#child.stderr?.on('data', look)
+    })
+    await Promise.race([told, this.#ended, sleep(explanationMs, undefined, { ref: false })])
     return this.#stderr
   }
 

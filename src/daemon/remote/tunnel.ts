@@ -70,10 +70,9 @@ async function reach(target: RemoteTarget, { session, socketPath, version }: Rea
   const remoteSocket = session.discovery.socket
   if (remoteSocket === null) throw remoteFailure(target, 'no-daemon')
   await session.forward(socketPath, remoteSocket)
-  const answer = await askHello(socketPath).catch((cause: unknown) => {
-    // ssh says at its own end why the far sshd, or the socket there, did not let us through.
-    const evidence = session.stderr()
-    const reason: RemoteFailureReason = /prohibited/i.test(evidence) ? 'forwarding-refused' : 'no-daemon'
+  const answer = await askHello(socketPath).catch(async (cause: unknown) => {
+    const evidence = await session.whyNotThrough()
+    const reason: RemoteFailureReason = session.discovery.listening ? 'forwarding-refused' : 'no-daemon'
     throw remoteFailure(target, reason, { evidence, cause })
   })
   const hello = readHello(answer)
