@@ -40,6 +40,8 @@ export interface TestApiServer {
   setMap(name: string, data: Readonly<Record<string, string>>, namespace?: string): ApiConfigMap
   /** From now on only this token counts. */
   setToken(token: string): void
+  /** What 401 says; a careless server may say anything. */
+  refuseWith(message: string): void
   /** These verbs are answered with 403. */
   forbid(...verbs: readonly Verb[]): void
   /** Every request is answered with this status, until null. */
@@ -86,6 +88,7 @@ class ApiServer implements TestApiServer {
   readonly #sockets = new Set<Socket>()
   readonly #watchers = new Set<Watcher>()
   #token: string | null
+  #refusal = 'Unauthorized'
   #server: Server | null = null
   #forbidden: readonly Verb[] = []
   #answer: number | null = null
@@ -121,6 +124,10 @@ class ApiServer implements TestApiServer {
 
   setToken(token: string): void {
     this.#token = token
+  }
+
+  refuseWith(message: string): void {
+    this.#refusal = message
   }
 
   forbid(...verbs: readonly Verb[]): void {
@@ -229,7 +236,7 @@ class ApiServer implements TestApiServer {
   #check(request: IncomingMessage, verb: Verb | 'other'): void {
     const certified = (request.socket as { readonly authorized?: boolean }).authorized === true
     const known = this.#token === null || certified || request.headers.authorization === `Bearer ${this.#token}`
-    if (!known) throw new ApiStatus(401, 'Unauthorized', 'Unauthorized')
+    if (!known) throw new ApiStatus(401, 'Unauthorized', this.#refusal)
     if (this.#answer !== null) throw new ApiStatus(this.#answer, 'InternalError', 'an error on the server')
     if (verb !== 'other' && this.#forbidden.includes(verb))
       throw new ApiStatus(
