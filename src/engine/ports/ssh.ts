@@ -48,10 +48,11 @@ export interface SshPool {
   /** Closes what is open to the node: its certificate, address or host keys have changed. */
   drop(nodeId: NodeId): void
   /**
-   * Called when an open connection ends that nobody here ended: the node, or the way to it, may be gone.
+   * Called when an open connection ends that nobody here ended: the node, or the way to it, may be gone. `silent`: it was
+   * not closed from there, nobody answered any more.
    * @returns the unsubscribe function.
    */
-  onLost(listener: (nodeId: NodeId) => void): () => void
+  onLost(listener: (nodeId: NodeId, loss: { readonly silent: boolean }) => void): () => void
   openConnections(): number
   /** A connection to the node stands now: what is asked of it begins at once. */
   isOpen(nodeId: NodeId): boolean

@@ -14,6 +14,12 @@ export interface SshConnection {
   readonly bytesReceived: number
   /** True as soon as it is of no more use, which may be before the socket is gone. */
   readonly closed: boolean
+  /** True when it ended because the other side had stopped answering, not because anybody closed it. */
+  readonly silent: boolean
+  /** Asks the server for an answer of any kind. */
+  ping(): void
+  /** Nobody answers any more: ends it as {@link silent}. */
+  giveUp(): void
   /** Called once, also when it is closed by us. @returns the function that unsubscribes. */
   onClosed(listener: () => void): () => void
   /** Says goodbye and closes. */
@@ -92,9 +98,16 @@ function oneLogin(username: string, agent: IdentityAgent): () => AnyAuthMethod |
   }
 }
 
+/** What the kernel reports when it has given up on the other side, or has no way there any more. */
+const silentErrors = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN'])
+
 function wrap(client: Client, socket: Socket, trace: AttemptTrace): SshConnection {
   let usable = true
   let gone = false
+  let silent = false
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    silent ||= silentErrors.has(error.code ?? '')
+  })
   const listeners = new Set<() => void>()
   client.once('close', () => {
     usable = false
@@ -110,6 +123,18 @@ function wrap(client: Client, socket: Socket, trace: AttemptTrace): SshConnectio
     },
     get closed() {
       return !usable
+    },
+    get silent() {
+      return silent
+    },
+    // A global request that every server answers, and that asks for nothing: there is no such forwarding.
+    ping: () => {
+      if (usable && !gone && socket.writable) client.unforwardIn('127.0.0.1', 1, () => undefined)
+    },
+    giveUp: () => {
+      silent = true
+      usable = false
+      client.destroy()
     },
     onClosed: (listener) => {
       if (gone) listener()

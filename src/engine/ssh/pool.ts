@@ -18,6 +18,7 @@ import { timeoutReason } from './connection.ts'
 import { Connector, type OpeningProgress } from './connector.ts'
 import { pause, withDeadline } from './deadline.ts'
 import { diagnosedError, presentedBy } from './failure.ts'
+import { Liveness } from './liveness.ts'
 import { PooledConnection } from './pooledConnection.ts'
 import { AttemptFailed } from './transport.ts'
 
@@ -34,7 +35,8 @@ export interface SshPoolSettings {
   readonly idleCloseMs?: number
   /** For one login, from the first packet on. Default 10 s. */
   readonly connectTimeoutMs?: number
-  readonly keepaliveIntervalMs?: number
+  /** A connection on which nothing came for this long is asked whether anybody is there. Default 5 s. */
+  readonly askAfterMs?: number
   /** Wait between tries after MaxStartups; 0 to 1, multiplied with the back-off. */
   readonly random?: () => number
 }
@@ -52,7 +54,7 @@ const defaults = {
   maxChannels: 8,
   idleCloseMs: 600_000,
   connectTimeoutMs: 10_000,
-  keepaliveIntervalMs: 30_000,
+  askAfterMs: 5_000,
   random: Math.random,
 }
 
@@ -72,12 +74,17 @@ export function createSshPool({ identities, clock, settings = {} }: SshPoolDepen
   return new WarmPool({ identities, clock, settings: { ...defaults, ...settings } })
 }
 
+type LostListener = Parameters<SshPool['onLost']>[0]
+
 interface PoolContext {
   readonly identities: Pick<Identities, 'ensure'>
   readonly clock: Clock
   readonly settings: Required<SshPoolSettings>
 }
 
+const answerWithinMs = 5_000
+/** A quarter of a millisecond each: half a percent of a core. */
+const mostQuestionsPerSecond = 20
 const mostRefusals = 20
 const refusalPauseMs = 20
 
@@ -90,12 +97,16 @@ class WarmPool implements SshPool {
   /** Superseded ones that still run something. */
   readonly #retiring = new Set<PooledConnection>()
   readonly #skewMs = new Map<NodeId, number>()
-  readonly #lostListeners = new Set<(nodeId: NodeId) => void>()
+  readonly #lostListeners = new Set<LostListener>()
+  readonly #liveness: Liveness
   readonly #closing = new AbortController()
 
   constructor(context: PoolContext) {
     this.#context = context
-    this.#connector = new Connector(context.clock, context.settings)
+    const { clock, settings } = context
+    this.#connector = new Connector(clock, { ...settings, keepaliveIntervalMs: 0 })
+    const { askAfterMs } = settings
+    this.#liveness = new Liveness(clock, { askAfterMs, answerWithinMs, mostPerSecond: mostQuestionsPerSecond })
   }
 
   exec(node: FleetNode, command: string, options: RemoteCommandOptions): Promise<RemoteCommandResult> {
@@ -117,7 +128,7 @@ class WarmPool implements SshPool {
     for (const key of this.#opening.keys()) if (key.startsWith(`${nodeId} `)) this.#opening.delete(key)
   }
 
-  onLost(listener: (nodeId: NodeId) => void): () => void {
+  onLost(listener: LostListener): () => void {
     this.#lostListeners.add(listener)
     return () => void this.#lostListeners.delete(listener)
   }
@@ -313,17 +324,19 @@ class WarmPool implements SshPool {
     if (previous !== undefined) this.#retire(previous)
     this.#connections.set(connection.nodeId, connection)
     connection.ssh.onClosed(() => this.#forget(connection))
+    this.#liveness.watch(connection.ssh)
     this.#armIdleClose(connection)
     this.#evict()
   }
 
   #forget(connection: PooledConnection): void {
     connection.stopIdleTimer()
+    this.#liveness.forget(connection.ssh)
     this.#retiring.delete(connection)
     // What we end ourselves is taken off the list first.
     if (this.#connections.get(connection.nodeId) !== connection) return
     this.#connections.delete(connection.nodeId)
-    for (const listener of this.#lostListeners) listener(connection.nodeId)
+    for (const listener of this.#lostListeners) listener(connection.nodeId, { silent: connection.ssh.silent })
   }
 
   /** No new work on it: its certificate, address or pins are no longer the node's. What runs may end. */

@@ -81,6 +81,12 @@ interface OpenOptions {
   readonly keepaliveIntervalMs?: number
 }
 
+/**
+ * The kernel asks a quiet peer after 6 s and gives it up three unanswered seconds later: a cut link is noticed within 9 s
+ * (tcp(7), TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT).
+ */
+const keepAlive = { enable: true, initialDelay: 6_000, interval: 1_000, count: 3 } as const
+
 /** Starts an ssh2 client over a socket of our own, so that every stage can be told apart. */
 export function openClient(
   target: SshTarget,
@@ -88,6 +94,7 @@ export function openClient(
 ): { readonly client: Client; readonly socket: Socket } {
   const { trace } = options
   const socket = connect({ host: target.address, port: target.port, noDelay: true })
+  socket.setKeepAlive(keepAlive)
   socket.once('connect', () => {
     trace.stage = 'banner'
   })
