@@ -33,7 +33,7 @@ describe('a rollout over real servers', () => {
     const [plan] = await test.client.plans.list()
     const settings = RolloutSettings.parse({ canary: { kind: 'count', count: 1 }, maxParallel: 2 })
     const key = nextKey()
-    const order = { idempotencyKey: key, plans: [plan?.name ?? ''], targets: { kind: 'all' }, settings } as const
+    const order = { idempotencyKey: key, plans: [plan?.name ?? ''], targets: { kind: 'all' as const }, settings }
     const begun = await test.client.rollouts.start(order)
     expect(begun).toMatchObject({ status: 'running', canaryEnd: 1, started: 1 })
     expect((await test.client.rollouts.start(order)).id).toBe(begun.id)
