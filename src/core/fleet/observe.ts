@@ -30,9 +30,13 @@ export function withLogin(node: FleetNode, observation: LoginObservation): Fleet
   }
 }
 
-/** The node did not answer, or did not let us in. `since` keeps the moment this began, whatever the cause turned into. */
+/**
+ * The node did not answer, or did not let us in. `since` keeps the moment this began, whatever the cause turned into. One
+ * that was active waits for a sync from now on: what happens to it meanwhile is not known (S1.65, S1.72).
+ */
 export function withoutLogin(node: FleetNode, diagnosis: Diagnosis, at: number): FleetNode {
   const before = node.reachability
   const since = before.status === 'unreachable' ? before.since : at
-  return { ...node, reachability: { status: 'unreachable', since, checkedAt: at, diagnosis } }
+  const seen: FleetNode = { ...node, reachability: { status: 'unreachable', since, checkedAt: at, diagnosis } }
+  return node.status === 'active' ? { ...seen, status: 'pending_sync', statusReason: diagnosis } : seen
 }

@@ -6,7 +6,7 @@ import type { NodeService } from './nodeService.ts'
 
 export interface LossWatchDependencies {
   readonly sshPool: Pick<SshPool, 'onLost'>
-  readonly nodes: Pick<NodeService, 'check'>
+  readonly nodes: Pick<NodeService, 'check' | 'fellSilent'>
   readonly logger: Logger
 }
 
@@ -17,7 +17,9 @@ export interface LossWatch {
   stop(): Promise<void>
 }
 
-const parallelLooks = 16
+const parallelLooks = 32
+/** Short, so that half a fleet behind a cut link is looked at soon; who is slow is found by the next probe. */
+const lookTimeoutMs = 4_000
 
 export function createLossWatch({ sshPool, nodes, logger }: LossWatchDependencies): LossWatch {
   // After a sleep all connections are gone at once.
@@ -25,10 +27,23 @@ export function createLossWatch({ sshPool, nodes, logger }: LossWatchDependencie
   const looking = new Set<NodeId>()
   let unsubscribe: (() => void) | null = null
 
+  /** Many that fall silent at once are not waited for one after another: that nobody answers is the answer already. */
+  const note = async (nodeId: NodeId): Promise<void> => {
+    const node = await nodes.fellSilent(nodeId)
+    if (node !== null) logger.warn({ nodeId, node: node.name }, 'a node does not answer any more')
+  }
+
   const lookOnce = async (nodeId: NodeId): Promise<void> => {
+    if (unsubscribe === null) return
+    const { name, reachability } = await nodes.check(nodeId, { timeoutMs: lookTimeoutMs })
+    const level = reachability.status === 'unreachable' ? 'warn' : 'info'
+    logger[level]({ nodeId, node: name, reachability: reachability.status }, 'a connection broke; looked again')
+  }
+
+  const lost = async (nodeId: NodeId, silent: boolean): Promise<void> => {
     try {
-      const { reachability } = await nodes.check(nodeId)
-      logger.info({ nodeId, reachability: reachability.status }, 'a connection broke; looked again')
+      if (silent) await note(nodeId)
+      await queue.add(() => lookOnce(nodeId))
     } catch (err) {
       // Removed meanwhile, or the vault is locked: nothing was learned about the node.
       logger.debug({ err, nodeId }, 'a connection broke; could not look again')
@@ -37,21 +52,20 @@ export function createLossWatch({ sshPool, nodes, logger }: LossWatchDependencie
     }
   }
 
-  const look = (nodeId: NodeId): void => {
-    if (looking.has(nodeId)) return
-    looking.add(nodeId)
-    void queue.add(() => lookOnce(nodeId))
-  }
-
+  const pending = new Set<Promise<void>>()
   return {
     start: () => {
-      unsubscribe ??= sshPool.onLost(look)
+      unsubscribe ??= sshPool.onLost((nodeId, { silent }) => {
+        if (looking.has(nodeId)) return
+        looking.add(nodeId)
+        const work = lost(nodeId, silent).finally(() => pending.delete(work))
+        pending.add(work)
+      })
     },
     stop: async () => {
       unsubscribe?.()
       unsubscribe = null
-      queue.clear()
-      await queue.onIdle()
+      await Promise.all(pending)
     },
   }
 }

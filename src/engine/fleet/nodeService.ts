@@ -1,3 +1,4 @@
+import { diagnoseConnection } from '../../core/diagnose/connection.ts'
 import { assignPlans } from '../../core/fleet/assignment.ts'
 import { type LoginCertificate, withLogin, withoutLogin } from '../../core/fleet/observe.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -49,7 +50,9 @@ export interface NodeService {
   acceptHostKey(reference: string, fingerprint: string, operator: string): Promise<FleetNode>
   doctor(reference: string, operator: string): Promise<DoctorReport>
   /** Logs in and looks; the answer is in the node's reachability, never an exception for what the node did. */
-  check(reference: string): Promise<FleetNode>
+  check(reference: string, options?: { readonly timeoutMs?: number }): Promise<FleetNode>
+  /** Its open connection fell silent: it is unreachable until a look finds it again. Null: there is no such node. */
+  fellSilent(nodeId: NodeId): Promise<FleetNode | null>
 }
 
 const probeTimeoutMs = 10_000
@@ -325,11 +328,24 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
     return check(node.id)
   }
 
-  async function check(reference: string): Promise<FleetNode> {
+  function fellSilent(nodeId: NodeId): Promise<FleetNode | null> {
+    return store.transact(async (transaction) => {
+      const node = await transaction.getNode(nodeId)
+      if (node === null || node.transport === 'poll') return node
+      const nowMs = clock.nowMs()
+      const message = 'the open connection stopped answering'
+      const diagnosis = diagnoseConnection(node, { stage: 'connect', timedOut: true, message, nowMs })
+      const lost = withoutLogin(node, diagnosis, nowMs)
+      await transaction.saveNode(lost)
+      return lost
+    })
+  }
+
+  async function check(reference: string, { timeoutMs = probeTimeoutMs } = {}): Promise<FleetNode> {
     const node = await resolveNode(store, reference)
     // Its agent calls us; whether we could log in there says nothing about it.
     if (node.transport === 'poll') return node
-    const observed = await sshPool.login(node, { timeoutMs: probeTimeoutMs, fresh: true }).then(
+    const observed = await sshPool.login(node, { timeoutMs, fresh: true }).then(
       (proof) => ({ proof }),
       (thrown: unknown) => {
         const diagnosis = diagnosisOf(thrown)
@@ -371,5 +387,6 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
     doctor: async (reference, operator) =>
       doctor.examine(await resolveNode(store, reference), { requestedBy: operator }),
     check,
+    fellSilent,
   }
 }
