@@ -1,6 +1,7 @@
 import {
   Activity,
   BadgeCheck,
+  BookOpen,
   HardDriveUpload,
   LayoutGrid,
   type LucideIcon,
@@ -37,6 +38,7 @@ const declared: readonly Declared[] = [
   { id: 'agents', label: 'Agents', icon: HardDriveUpload, key: 'n' },
   { id: 'certificates', label: 'Certificates', icon: BadgeCheck, key: 'c' },
   { id: 'plans', label: 'Plans', icon: Send, key: 'p' },
+  { id: 'registry', label: 'Registry', icon: BookOpen, key: 'e' },
   { id: 'audit', label: 'Audit', icon: ScrollText, key: 'a' },
   { id: 'settings', label: 'Settings', icon: Settings, key: 's' },
 ]

@@ -7,6 +7,7 @@
  * ?agents=10   how many agents, with a gateway
  * ?locked     vault locked        ?state=connecting|restarting|loading
  * ?issued=900 how many certificates in the issue log
+ * ?services=34 how many services, with plans that deliver them and a history
  * ?trust=full all authorities, a rotation under way, a revocation list on most nodes, a step-ca; default: a new engine
  */
 import '../styles/app.css'
@@ -14,6 +15,7 @@ import type { LinkStatus } from '../api/link.ts'
 import { createFakeLink, type FakeLink } from '../api/links/fake.ts'
 import { fakeNodes, fakePlan } from '../api/links/fakeFleet.ts'
 import { mount } from '../mount.tsx'
+import { seedRegistry } from './seedRegistry.ts'
 import { seedTrust } from './seedTrust.ts'
 
 declare global {
@@ -41,6 +43,7 @@ const link = createFakeLink({
   vaultUnlocked: !query.has('locked'),
 })
 link.engine.seedHistory(historyPerNode)
+seedRegistry(link, Number(query.get('services') ?? 0))
 seedTrust(link, query.get('trust'), Number(query.get('issued') ?? 900))
 const agentCount = Number(query.get('agents') ?? 0)
 if (agentCount > 0) link.agents.listen({ address: '10.0.0.5', port: 8443, names: ['control.internal'] })

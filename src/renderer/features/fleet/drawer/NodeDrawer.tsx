@@ -14,6 +14,7 @@ import { startRenew, startResync, useRenewOperation } from '../../../stores/oper
 import { useNode, useStale } from '../../../stores/ReplicaContext.tsx'
 import { requestTerminal } from '../../../stores/terminalRequests.ts'
 import { Guide } from '../../guides/Guide.tsx'
+import { ServicesSection } from '../../registry/where/ServicesSection.tsx'
 import { cli } from '../cliCommands.ts'
 import { AcceptHostKey } from './AcceptHostKey.tsx'
 import { DoctorSection } from './DoctorSection.tsx'
@@ -97,6 +98,7 @@ function KnownNode({ node, onClose }: { readonly node: FleetNode; readonly onClo
             <CertificateSection node={node} tile={tile} />
           )}
           <PlansSection node={node} tile={tile} />
+          <ServicesSection node={node} />
           {isPush && (
             <>
               <HostCertificateSection node={node} />
