@@ -114,6 +114,9 @@ class FileFollower implements SourceFollower {
 
   #schedulePoll(): void {
     const again = (): void => {
+      // Anew, because a watch says nothing when its directory was replaced by another one.
+      this.#watcher?.close()
+      this.#watcher = null
       this.#watch()
       this.#schedulePoll()
       void this.refresh()
