@@ -79,7 +79,7 @@ function planned({ node, plan }: RoutesFacts): Look {
 function services({ publicServices }: RoutesFacts): Look {
   const question = 'Is any service public?'
   return publicServices > 0
-    ? fine(question, `${publicServices} are`, { byHand: 'lockstep registry get' })
+    ? fine(question, publicServices === 1 ? 'one is' : `${publicServices} are`, { byHand: 'lockstep registry get' })
     : odd(question, 'none is, so the routes file is empty on purpose', { byHand: 'lockstep registry get' })
 }
 

@@ -1,3 +1,4 @@
+import { useRef } from 'react'
 import type { GuideFix, GuideName, GuideReport, OfferedFix } from '../../../shared/model/guide.ts'
 import type { NodeId } from '../../../shared/model/ids.ts'
 import { useLink } from '../../api/LinkContext.tsx'
@@ -23,17 +24,20 @@ interface GuideProps {
 export function Guide({ guide, label, node, onDecide }: GuideProps) {
   const { client } = useLink()
   const stale = useStale()
+  const place = useRef<HTMLDivElement>(null)
   const looking = useCall<GuideReport>()
   const fixing = useCall<{ readonly done: string }>()
   const look = async (): Promise<void> => {
     fixing.reset()
     await looking.run(() => client.guides.examine({ guide, ...(node === undefined ? {} : { node: node.id }) }))
+    // The answer is longer than the button that asked for it, and a drawer may end right below.
+    place.current?.scrollIntoView?.({ block: 'nearest' })
   }
   const fix = async (wanted: GuideFix): Promise<void> => {
     await fixing.run(() => client.guides.fix({ fix: wanted }))
   }
   return (
-    <div className="flex flex-col gap-2">
+    <div ref={place} className="flex flex-col gap-2">
       <div>
         <Button size="small" busy={looking.busy} disabled={stale} onClick={() => void look()}>
           {looking.answer === null ? label : 'Look again'}

@@ -16,7 +16,7 @@ import { formatHash, navigate, rolloutHash } from '../../stores/route.ts'
 import { RolloutBar } from './RolloutBar.tsx'
 import { RolloutSettingsDialog } from './RolloutSettingsDialog.tsx'
 import { RunsTabs } from './RunsTabs.tsx'
-import { causeWords, isHeld, openNodes, rolloutStatusWords } from './rolloutWords.ts'
+import { causeWords, isHeld, openNodes, statusWords } from './rolloutWords.ts'
 
 const pageSize = 50
 
@@ -74,6 +74,8 @@ export function RolloutList() {
   )
 }
 
+const leftBehind = ({ status, counts }: Rollout): boolean => status === 'finished' && counts.failed > 0
+
 function NoRollouts() {
   return (
     <EmptyState
@@ -93,8 +95,10 @@ function useColumns(): readonly Column<Rollout>[] {
         id: 'status',
         header: 'Status',
         width: '196px',
-        cell: ({ status }) => (
-          <span className={classNames(isHeld({ status }) && 'text-pending')}>{rolloutStatusWords[status]}</span>
+        cell: (rollout) => (
+          <span className={classNames(isHeld(rollout) && 'text-pending', leftBehind(rollout) && 'text-error')}>
+            {statusWords(rollout)}
+          </span>
         ),
         sortValue: ({ status }) => status,
       },

@@ -17,15 +17,7 @@ import { useReplica } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, rolloutHash } from '../../stores/route.ts'
 import { RolloutBar } from './RolloutBar.tsx'
 import { RunMatrix, type WaitingNode } from './RunMatrix.tsx'
-import {
-  causeWords,
-  isHeld,
-  isOver,
-  openNodes,
-  outcomeWords,
-  rolloutStatusWords,
-  settingsSentence,
-} from './rolloutWords.ts'
+import { causeWords, isHeld, isOver, openNodes, outcomeWords, settingsSentence, statusWords } from './rolloutWords.ts'
 import { newIdempotencyKey } from './runQueries.ts'
 
 /** One change on its way through the fleet: nodes down, states across, filling as it goes. */
@@ -109,7 +101,7 @@ function RolloutHeader({ rollout }: { readonly rollout: Rollout }) {
       }
       summary={
         <>
-          <span className={isHeld(rollout) ? 'text-pending' : ''}>{rolloutStatusWords[rollout.status]}</span>
+          <span className={isHeld(rollout) ? 'text-pending' : ''}>{statusWords(rollout)}</span>
           {NodeOutcome.options.map((outcome) =>
             counts[outcome] === 0 ? null : (
               <span key={outcome}>

@@ -1,13 +1,18 @@
 import type { NodeOutcome, Portion, Rollout, RolloutSettings, RolloutStatus } from '../../../shared/model/rollout.ts'
 import { formatCount, plural } from '../../components/format.ts'
 
-export const rolloutStatusWords: Readonly<Record<RolloutStatus, string>> = {
+const rolloutStatusWords: Readonly<Record<RolloutStatus, string>> = {
   running: 'going on',
   paused: 'paused',
   stopped: 'stopped by failures',
   finished: 'finished',
   aborted: 'aborted',
   superseded: 'overtaken by a newer change',
+}
+
+/** In one phrase; one that is over and left nodes behind does not sound like one that went well. */
+export function statusWords({ status, counts }: Pick<Rollout, 'status' | 'counts'>): string {
+  return status === 'finished' && counts.failed > 0 ? 'finished with failures' : rolloutStatusWords[status]
 }
 
 export const outcomeWords: Readonly<Record<NodeOutcome, string>> = {
