@@ -64,7 +64,8 @@ class ConfigMapStatusWriter implements StatusWriter {
     const { signal } = this.#stopped
     let tries = 0
     while (this.#wanted !== null && !signal.aborted) {
-      await pause(clock, this.#notBeforeMs - clock.monotonicMs(), { signal })
+      const waitMs = this.#notBeforeMs - clock.monotonicMs()
+      if (waitMs > 0) await pause(clock, waitMs, { signal })
       if (signal.aborted) return
       const registry = this.#wanted
       this.#wanted = null
@@ -88,7 +89,7 @@ class ConfigMapStatusWriter implements StatusWriter {
       if (error.code === 'CANCELED') return false
       this.#notBeforeMs = clock.monotonicMs() + this.#pauseAfter(error, tries)
       const { namespace, name } = this.#source.place
-      const again = isTransient(error) && error.code !== 'NOT_FOUND' && tries < mostTries
+      const again = error.code === 'REGISTRY_SOURCE_UNREACHABLE' && tries < mostTries
       if (!again) logger.warn({ namespace, name, err: error }, 'the status of nodes could not be written back')
       return again
     }
