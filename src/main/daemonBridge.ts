@@ -14,19 +14,30 @@ export interface DaemonBridge {
 
 const handshakeTimeoutMs = 5_000
 
-const open = (socketPath: string, path: string): WebSocket =>
-  new WebSocket(`ws+unix:${socketPath}:${path}`, { handshakeTimeout: handshakeTimeoutMs, perMessageDeflate: false })
+interface DaemonBridgeOptions {
+  /** Said with every channel, e.g. who sits here when the daemon is elsewhere. */
+  readonly headers?: Readonly<Record<string, string>>
+}
 
 /** @throws AppError HOME_IN_USE when whoever owns the home does not answer */
-export async function connectDaemon(socketPath: string): Promise<DaemonBridge> {
-  const presence = open(socketPath, '/rpc')
+export async function connectDaemon(
+  socketPath: string,
+  { headers = {} }: DaemonBridgeOptions = {},
+): Promise<DaemonBridge> {
+  const open = (path: string): WebSocket =>
+    new WebSocket(`ws+unix:${socketPath}:${path}`, {
+      handshakeTimeout: handshakeTimeoutMs,
+      perMessageDeflate: false,
+      headers,
+    })
+  const presence = open('/rpc')
   await new Promise<void>((resolve, reject) => {
     presence.once('open', resolve)
     presence.once('error', (cause) => reject(noAnswer(socketPath, cause)))
   })
   presence.on('error', () => undefined)
   return {
-    relay: (path, port) => relay(open(socketPath, path), port),
+    relay: (path, port) => relay(open(path), port),
     onClosed: (listener) => presence.once('close', listener),
     close: () => presence.terminate(),
   }

@@ -52,6 +52,7 @@ function setUp(material: VaultMaterial = { kind: 'passphrase' }) {
     home: '/home/x',
     version: '1.2.3',
     demoNodes: null,
+    remote: null,
     clock,
     fork: () => {
       const created = new FakeProcess()
@@ -119,7 +120,7 @@ describe('EngineHost', () => {
     clock.advance(250)
     expect(processes).toHaveLength(2)
     run()
-    expect(reports.at(-1)).toEqual({ state: 'running', owner: 'desktop', error: null })
+    expect(reports.at(-1)).toEqual({ state: 'running', owner: 'desktop', remote: null, error: null })
   })
 
   it('gives up after too many deaths, until a person asks', async () => {
@@ -142,14 +143,14 @@ describe('EngineHost', () => {
     newest().say({ kind: 'failed', error, retry: false })
     newest().die(1)
     clock.advance(120_000)
-    expect(reports.at(-1)).toEqual({ state: 'failed', owner: 'desktop', error })
+    expect(reports.at(-1)).toEqual({ state: 'failed', owner: 'desktop', remote: null, error })
     expect(processes).toHaveLength(1)
   })
 
   it('says that a daemon owns the home', () => {
     const { reports, newest } = setUp()
     newest().say({ kind: 'running', owner: 'daemon' })
-    expect(reports.at(-1)).toEqual({ state: 'running', owner: 'daemon', error: null })
+    expect(reports.at(-1)).toEqual({ state: 'running', owner: 'daemon', remote: null, error: null })
   })
 
   it('ignores what is no message, and a process that was replaced', () => {
@@ -188,5 +189,57 @@ describe('EngineHost', () => {
     run()
     host.wake()
     expect(newest().kinds()).toEqual(['start', 'wake'])
+  })
+})
+
+describe('connecting to another control plane', () => {
+  const control = { name: 'ops@control', home: null }
+
+  it('S1.92 ends the present engine first, starts the next process with the wish, and says where it is', () => {
+    const { host, processes, reports, newest, run } = setUp()
+    run()
+    host.connectTo(control)
+    expect(newest().kinds()).toEqual(['start', 'stop'])
+    expect(reports.at(-1)).toMatchObject({ state: 'restarting', remote: control })
+    newest().die(0)
+    expect(processes).toHaveLength(2)
+    expect(newest().received[0]?.message).toMatchObject({ kind: 'start', remote: control })
+    newest().say({ kind: 'running', owner: 'remote' })
+    expect(reports.at(-1)).toEqual({ state: 'running', owner: 'remote', remote: control, error: null })
+    host.connectTo(null)
+    newest().die(0)
+    expect(newest().received[0]?.message).toMatchObject({ kind: 'start', remote: null })
+  })
+
+  it('kills an engine that does not end, and takes the newest of two wishes', () => {
+    const { host, processes, clock, newest, run } = setUp()
+    run()
+    host.connectTo(control)
+    host.connectTo({ name: 'ops@other', home: '/srv/x' })
+    clock.advance(10_000)
+    expect(processes[0]?.killed).toBe(true)
+    expect(processes).toHaveLength(2)
+    expect(newest().received[0]?.message).toMatchObject({ remote: { name: 'ops@other', home: '/srv/x' } })
+    expect(clock.pendingTimerCount).toBe(0)
+  })
+
+  it('tries for ever while the way is cut, and not at all when a person has to act', () => {
+    const { host, processes, clock, reports, newest } = setUp()
+    host.connectTo(control)
+    newest().die(0)
+    const error = { code: 'CONTROL_PLANE_UNREACHABLE', message: 'control does not answer to ssh.' }
+    for (let round = 0; round < 3 * restartLimit.failures; round += 1) {
+      const before = processes.length
+      newest().say({ kind: 'failed', error, retry: true })
+      newest().die(1)
+      expect(reports.at(-1)).toMatchObject({ state: 'restarting', error })
+      clock.advance(8_000)
+      expect(processes).toHaveLength(before + 1)
+    }
+    newest().say({ kind: 'failed', error, retry: false })
+    newest().die(1)
+    expect(reports.at(-1)).toMatchObject({ state: 'failed', remote: control, error })
+    host.connectTo(null)
+    expect(newest().received[0]?.message).toMatchObject({ remote: null })
   })
 })

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../platform/clock.ts'
+import type { ControlPlane } from '../shared/controlPlane.ts'
 import type { EngineState, EngineStateReport } from '../shared/desktopBridge.ts'
 import { AppError, type ErrorBody } from '../shared/errors.ts'
 import type { TerminalId } from '../shared/model/ids.ts'
@@ -19,6 +20,8 @@ export interface EngineHostOptions<Port> {
   readonly version: string
   /** Size of the demo fleet to bring up; null for none. */
   readonly demoNodes: number | null
+  /** Another machine's control plane to begin with; null: this machine's own. */
+  readonly remote: ControlPlane | null
   readonly clock: Clock
   fork(): EngineProcessHandle<Port>
   createChannel(): { readonly near: Port; readonly far: Port }
@@ -28,6 +31,9 @@ export interface EngineHostOptions<Port> {
 
 /** What a window asks a port for. */
 export type PortTarget = { readonly kind: 'engine' } | { readonly kind: 'terminal'; readonly terminalId: TerminalId }
+
+/** How long what is under way may take to end before another control plane is connected to. */
+const switchTimeoutMs = 10_000
 
 /** A window that waits longer than this is told to ask again. */
 const portWaitMs = 10_000
@@ -47,7 +53,8 @@ export class EngineHost<Port> {
   readonly #options: EngineHostOptions<Port>
   readonly #waiters = new Set<PortWaiter<Port>>()
   #process: EngineProcessHandle<Port> | null = null
-  #report: EngineStateReport = { state: 'starting', owner: 'desktop', error: null }
+  #report: EngineStateReport
+  #switching: (() => void) | null = null
   #failuresAt: number[] = []
   #restartTimer: Timer | null = null
   #stopping: (() => void) | null = null
@@ -57,6 +64,7 @@ export class EngineHost<Port> {
   constructor(options: EngineHostOptions<Port>) {
     this.#options = options
     this.#demoNodes = options.demoNodes
+    this.#report = { state: 'starting', owner: 'desktop', remote: options.remote, error: null }
   }
 
   get report(): EngineStateReport {
@@ -71,7 +79,7 @@ export class EngineHost<Port> {
     child.onMessage((message) => this.#receive(child, message))
     child.onExit((exitCode) => this.#exited(child, exitCode))
     const { home, version } = this.#options
-    child.postMessage({ kind: 'start', home, version, demoNodes: this.#demoNodes })
+    child.postMessage({ kind: 'start', home, version, demoNodes: this.#demoNodes, remote: this.#report.remote })
   }
 
   /** After `failed`, or when somebody is tired of waiting. */
@@ -80,6 +88,29 @@ export class EngineHost<Port> {
     this.#failuresAt = []
     this.#setState('starting', null)
     this.start()
+  }
+
+  /** Leaves the present engine, own or not, and takes another machine's; null: this machine's own. */
+  connectTo(remote: ControlPlane | null): void {
+    if (this.#stopping !== null) return
+    this.#restartTimer?.cancel()
+    this.#failuresAt = []
+    this.#report = { ...this.#report, remote }
+    this.#setState('restarting', null)
+    const child = this.#process
+    // Whoever is on the way out already starts with the newest wish.
+    if (this.#switching !== null) return
+    if (child === null) {
+      this.start()
+      return
+    }
+    const timer = this.#options.clock.setTimer(switchTimeoutMs, () => child.kill())
+    this.#switching = () => {
+      timer.cancel()
+      this.#switching = null
+      this.start()
+    }
+    child.postMessage({ kind: 'stop' })
   }
 
   /** @throws AppError ENGINE_UNAVAILABLE when it has failed, or does not come up in time */
@@ -120,7 +151,7 @@ export class EngineHost<Port> {
 
   #receive(child: EngineProcessHandle<Port>, input: unknown): void {
     const parsed = FromEngine.safeParse(input)
-    if (!parsed.success || child !== this.#process) return
+    if (!parsed.success || child !== this.#process || this.#switching !== null) return
     const message = parsed.data
     if (message.kind === 'needVault') void this.#answerVault(child)
     else if (message.kind === 'running') this.#running(message.owner)
@@ -135,7 +166,7 @@ export class EngineHost<Port> {
 
   #running(owner: EngineStateReport['owner']): void {
     this.#demoNodes = null
-    this.#report = { state: 'running', owner, error: null }
+    this.#report = { ...this.#report, state: 'running', owner, error: null }
     this.#options.onState(this.#report)
     for (const waiter of this.#waiters) {
       waiter.timer.cancel()
@@ -156,6 +187,7 @@ export class EngineHost<Port> {
     if (child !== this.#process) return
     this.#process = null
     if (this.#stopping !== null) this.#stopping()
+    else if (this.#switching !== null) this.#switching()
     else if (this.#report.state === 'failed') this.#rejectWaiters()
     else this.#restartLater(exitCode)
   }
@@ -163,7 +195,7 @@ export class EngineHost<Port> {
   #restartLater(exitCode: number): void {
     const nowMs = this.#options.clock.monotonicMs()
     this.#failuresAt = [...this.#failuresAt.slice(-20), nowMs]
-    const delayMs = nextRestartDelay(this.#failuresAt, nowMs)
+    const delayMs = nextRestartDelay(this.#failuresAt, nowMs, { everlasting: this.#report.remote !== null })
     const error = this.#report.error ?? died(exitCode)
     this.#setState(delayMs === null ? 'failed' : 'restarting', error)
     if (delayMs === null) this.#rejectWaiters()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ControlPlane } from '../shared/controlPlane.ts'
 import { ErrorBody } from '../shared/errors.ts'
 import { TerminalId } from '../shared/model/ids.ts'
 
@@ -24,6 +25,8 @@ export const ToEngine = z.discriminatedUnion('kind', [
     version: z.string(),
     /** Bring up a demo fleet of this size; null for none. */
     demoNodes: z.number().int().min(1).max(1000).nullable(),
+    /** Be the client of this control plane instead of the home's own; null: the home's own. */
+    remote: ControlPlane.nullable(),
   }),
   /** The answer to `needVault`, sent once. Never an argument, never the environment. */
   z.object({ kind: z.literal('vault'), material: VaultMaterial }),
@@ -38,7 +41,7 @@ export type ToEngine = z.infer<typeof ToEngine>
 export const FromEngine = z.discriminatedUnion('kind', [
   /** The home is ours; the key is needed now. Not asked for when a daemon owns the home. */
   z.object({ kind: z.literal('needVault') }),
-  z.object({ kind: z.literal('running'), owner: z.enum(['desktop', 'daemon']) }),
+  z.object({ kind: z.literal('running'), owner: z.enum(['desktop', 'daemon', 'remote']) }),
   /** It cannot start. `retry`: trying again can help without anybody acting. */
   z.object({ kind: z.literal('failed'), error: ErrorBody, retry: z.boolean() }),
 ])

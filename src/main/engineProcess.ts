@@ -1,9 +1,11 @@
 import { createRouterClient } from '@orpc/server'
 import { RPCHandler } from '@orpc/server/message-port'
 import type { MessagePortMain } from 'electron'
-import { localCaller } from '../daemon/caller.ts'
+import { localCaller, operatorHeader } from '../daemon/caller.ts'
 import { helloOf } from '../daemon/hello.ts'
 import { type HostVault, hostVault, provideDemoPassphrase } from '../daemon/passphrase.ts'
+import { parseTarget } from '../daemon/remote/target.ts'
+import { localOperator, openRemoteSocket } from '../daemon/remote/tunnel.ts'
 import { type SocketServer, serveSocket } from '../daemon/socketServer.ts'
 import { createDemoFleet } from '../demo/demoFleet.ts'
 import { createEngine, type Engine } from '../engine/engine.ts'
@@ -13,6 +15,7 @@ import { acquireHomeLock, type HomeLock } from '../platform/homeLock.ts'
 import { receivedKeyVault } from '../platform/keyVault.ts'
 import { createLogging, type Logging } from '../platform/logger.ts'
 import { type HomePaths, homePaths, prepareHome } from '../platform/paths.ts'
+import type { ControlPlane } from '../shared/controlPlane.ts'
 import { AppError, assertNever, type ErrorCode, toAppError } from '../shared/errors.ts'
 import type { TerminalId } from '../shared/model/ids.ts'
 import { connectDaemon, type DaemonBridge } from './daemonBridge.ts'
@@ -39,7 +42,7 @@ const permanentCodes: readonly ErrorCode[] = [
 type StartMessage = Extract<ToEngine, { kind: 'start' }>
 
 interface Served {
-  readonly owner: 'desktop' | 'daemon'
+  readonly owner: 'desktop' | 'daemon' | 'remote'
   openEnginePort(port: MessagePortMain): void
   openTerminalPort(port: MessagePortMain, terminalId: TerminalId): void
   wake(): void
@@ -51,7 +54,8 @@ const caller = localCaller('desktop')
 const vaultArrived = Promise.withResolvers<VaultMaterial>()
 let served: Served | null = null
 
-async function serve({ home, version, demoNodes }: StartMessage): Promise<Served> {
+async function serve({ home, version, demoNodes, remote }: StartMessage): Promise<Served> {
+  if (remote !== null) return serveRemote(remote, version)
   const paths = homePaths(home)
   await prepareHome(paths)
   const lock = await acquireHomeLock(paths.lockFile, { nowMs: systemClock.nowMs() }).catch((error: unknown) => {
@@ -63,6 +67,27 @@ async function serve({ home, version, demoNodes }: StartMessage): Promise<Served
     return await serveEngine({ paths, lock, version, demoNodes })
   } catch (error) {
     lock.release()
+    throw error
+  }
+}
+
+/** Nothing of this machine is touched: the home here belongs to whoever else works with it. */
+async function serveRemote({ name, home }: ControlPlane, version: string): Promise<Served> {
+  const socket = await openRemoteSocket(parseTarget(name, home), { version })
+  try {
+    const bridge = await connectDaemon(socket.socketPath, { headers: { [operatorHeader]: localOperator() } })
+    socket.onEnded(() => process.exit(1))
+    const served = serveDaemon(bridge)
+    return {
+      ...served,
+      owner: 'remote',
+      stop: async () => {
+        await served.stop()
+        await socket.close()
+      },
+    }
+  } catch (error) {
+    await socket.close()
     throw error
   }
 }
@@ -160,13 +185,16 @@ async function openVault(material: VaultMaterial, paths: HomePaths, isDemo: bool
   }
 }
 
+const mayHelpToTryAgain = ({ code, retry }: AppError): boolean =>
+  code === 'CONTROL_PLANE_UNREACHABLE' ? retry !== undefined : !permanentCodes.includes(code)
+
 async function start(message: StartMessage): Promise<void> {
   try {
     served = await serve(message)
     tell({ kind: 'running', owner: served.owner })
   } catch (thrown) {
     const error = toAppError(thrown)
-    tell({ kind: 'failed', error: error.toBody(), retry: !permanentCodes.includes(error.code) })
+    tell({ kind: 'failed', error: error.toBody(), retry: mayHelpToTryAgain(error) })
     setTimeout(() => process.exit(1), exitDelayMs)
   }
 }

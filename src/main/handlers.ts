@@ -11,6 +11,7 @@ import { AppError, toAppError } from '../shared/errors.ts'
 import type { EngineHost, PortTarget } from './engineHost.ts'
 import { refusePort, sendPort } from './ipc.ts'
 import type { createNotices } from './notices.ts'
+import type { RecentControlPlanes } from './recentControlPlanes.ts'
 import { isExternalUrl } from './security.ts'
 import type { ShellHandlers } from './shellCalls.ts'
 
@@ -20,6 +21,7 @@ interface HandlerOptions {
   readonly engine: EngineHost<MessagePortMain>
   readonly notices: ReturnType<typeof createNotices>
   readonly openWindow: (hash: string) => BrowserWindow
+  readonly recent: RecentControlPlanes
 }
 
 /** @throws AppError FORBIDDEN for anything but https */
@@ -29,7 +31,12 @@ export async function openInBrowser(url: string): Promise<void> {
   await shell.openExternal(url)
 }
 
-export function createShellHandlers({ engine, notices, openWindow }: HandlerOptions): ShellHandlers<WebFrameMain> {
+export function createShellHandlers({
+  engine,
+  notices,
+  openWindow,
+  recent,
+}: HandlerOptions): ShellHandlers<WebFrameMain> {
   const handPort = async (frame: WebFrameMain, requestId: string, target: PortTarget): Promise<ShellAnswer> => {
     try {
       sendPort(frame, requestId, await engine.openPort(target))
@@ -65,6 +72,12 @@ export function createShellHandlers({ engine, notices, openWindow }: HandlerOpti
       engine.restart()
       return done
     },
+    connectTo: ({ controlPlane }) => {
+      if (controlPlane !== null) recent.add(controlPlane)
+      engine.connectTo(controlPlane)
+      return done
+    },
+    recentControlPlanes: () => ({ ok: true, recentControlPlanes: recent.list() }),
   }
 }
 

@@ -14,7 +14,8 @@ import {
 } from 'electron'
 import { systemClock } from '../platform/clock.ts'
 import { homePaths, resolveHomeDirectory } from '../platform/paths.ts'
-import { consoleOrigin, consoleScheme, deepLinkScheme } from '../shared/desktopBridge.ts'
+import { ControlPlane } from '../shared/controlPlane.ts'
+import { consoleOrigin, consoleScheme, deepLinkScheme, type ShellCommand } from '../shared/desktopBridge.ts'
 import { parseArguments } from './arguments.ts'
 import { findDeepLink, parseDeepLink } from './deepLinks.ts'
 import { EngineHost, type EngineProcessHandle } from './engineHost.ts'
@@ -23,6 +24,7 @@ import { serveShellCalls } from './ipc.ts'
 import { menuTemplate } from './menu.ts'
 import { createNotices } from './notices.ts'
 import { consoleSchemePrivileges, createConsoleHandler } from './protocol.ts'
+import { recentControlPlanes } from './recentControlPlanes.ts'
 import { hardenContents, hardenSession, type PagePlace } from './security.ts'
 import { createTray } from './tray.ts'
 import { asSafeStorage, obtainVaultMaterial } from './vault.ts'
@@ -75,6 +77,7 @@ const engine = new EngineHost<MessagePortMain>({
   home: home.home,
   version: app.getVersion(),
   demoNodes: options.demoNodes,
+  remote: options.remote,
   clock: systemClock,
   fork: forkEngine,
   createChannel,
@@ -84,6 +87,7 @@ const engine = new EngineHost<MessagePortMain>({
     windows.broadcast({ kind: 'engineState', report })
   },
 })
+const recent = recentControlPlanes(join(userData, 'control-planes.json'))
 let tray: ReturnType<typeof createTray> | null = null
 
 function forkEngine(): EngineProcessHandle<MessagePortMain> {
@@ -115,11 +119,11 @@ function start(): void {
     open: (hash) => windows.show(hash),
     now: () => systemClock.monotonicMs(),
   })
-  serveShellCalls(place, createShellHandlers({ engine, notices, openWindow: (hash) => windows.open(hash) }))
+  serveShellCalls(place, createShellHandlers({ engine, notices, recent, openWindow: (hash) => windows.open(hash) }))
   const menuActions = {
     openWindow: () => void windows.open(),
     navigate: (hash: string) => windows.send({ kind: 'navigate', hash }),
-    command: (command: 'palette' | 'shortcuts' | 'dock') => windows.send({ kind: 'command', command }),
+    command: (command: ShellCommand) => windows.send({ kind: 'command', command }),
   }
   Menu.setApplicationMenu(
     Menu.buildFromTemplate(menuTemplate(menuActions, { platform: process.platform, isDevelopment })),
@@ -148,7 +152,12 @@ if (app.requestSingleInstanceLock()) {
   app.on('web-contents-created', (_event, contents) => {
     hardenContents(contents, { place, openExternal: (url) => void openInBrowser(url).catch(() => undefined) })
   })
-  app.on('second-instance', (_event, argv) => openLink(findDeepLink(argv)))
+  app.on('second-instance', (_event, argv) => {
+    // "lockstep-desktop --host …" once more is a wish, too; one home has one app.
+    const { remote } = parseArguments(argv.slice(1))
+    if (remote !== null && ControlPlane.safeParse(remote).success) engine.connectTo(remote)
+    openLink(findDeepLink(argv))
+  })
   app.on('open-url', (event, url) => {
     event.preventDefault()
     openLink(parseDeepLink(url))

@@ -26,5 +26,8 @@ describe('menuTemplate', () => {
     }
     expect(given.navigate).toHaveBeenCalledWith('#/runs')
     expect(given.command).toHaveBeenCalledWith('palette')
+    const connect = items.find((item) => item.id === 'connect')?.click as unknown as () => void
+    connect()
+    expect(given.command).toHaveBeenCalledWith('connect')
   })
 })

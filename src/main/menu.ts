@@ -25,6 +25,7 @@ export function menuTemplate(
       label: 'File',
       submenu: [
         { id: 'new-window', label: 'New Window', accelerator: 'CmdOrCtrl+Shift+N', click: () => actions.openWindow() },
+        { id: 'connect', label: 'Connect to Control Plane…', click: () => actions.command('connect') },
         { type: 'separator' },
         isMac ? { role: 'close' } : { role: 'quit' },
       ],

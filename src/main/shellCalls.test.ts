@@ -14,6 +14,8 @@ function handlers(overrides: Partial<ShellHandlers<string>> = {}): ShellHandlers
     openWindow: vi.fn(() => done),
     engineState: vi.fn(() => done),
     restartEngine: vi.fn(() => done),
+    connectTo: vi.fn(() => done),
+    recentControlPlanes: vi.fn(() => done),
     ...overrides,
   }
 }
@@ -34,6 +36,11 @@ describe('answerShellCall', () => {
     ['a terminal that is no id', { kind: 'requestTerminalPort', requestId: 'r', terminalId: '../x' }],
     ['a route that is a URL', { kind: 'openWindow', hash: 'https://example.org' }],
     ['too much text', { kind: 'copyText', text: 'x'.repeat(1_048_577) }],
+    [
+      'a control plane that is an option of ssh',
+      { kind: 'connectTo', controlPlane: { name: '-oProxyCommand=id', home: null } },
+    ],
+    ['a home that is a command', { kind: 'connectTo', controlPlane: { name: 'a@b', home: '$(id)' } }],
     ['a notice without a title', { kind: 'notify', notice: { title: '', body: '' } }],
   ])('refuses %s', async (_name, input) => {
     const known = handlers()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ControlPlane } from '../shared/controlPlane.ts'
 import type { ShellAnswer } from '../shared/desktopBridge.ts'
 import { AppError, assertNever, toAppError } from '../shared/errors.ts'
 import { TerminalId } from '../shared/model/ids.ts'
@@ -28,6 +29,8 @@ export const ShellCallInput = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('openWindow'), hash: routeHash }),
   z.strictObject({ kind: z.literal('engineState') }),
   z.strictObject({ kind: z.literal('restartEngine') }),
+  z.strictObject({ kind: z.literal('connectTo'), controlPlane: ControlPlane.nullable() }),
+  z.strictObject({ kind: z.literal('recentControlPlanes') }),
 ])
 export type ShellCallInput = z.infer<typeof ShellCallInput>
 
@@ -84,6 +87,10 @@ function dispatch<Sender>(
       return handlers.engineState(call, sender)
     case 'restartEngine':
       return handlers.restartEngine(call, sender)
+    case 'connectTo':
+      return handlers.connectTo(call, sender)
+    case 'recentControlPlanes':
+      return handlers.recentControlPlanes(call, sender)
     default:
       return assertNever(call)
   }

@@ -73,6 +73,14 @@ const bridge: DesktopBridge = {
   onEngineRestarted,
   onEngineState,
   restartEngine: () => tell({ kind: 'restartEngine' }),
+  connectTo: async (controlPlane) => {
+    const answer = await call({ kind: 'connectTo', controlPlane })
+    if (!answer.ok) throw new Error(answer.error.message)
+  },
+  recentControlPlanes: async () => {
+    const answer = await call({ kind: 'recentControlPlanes' })
+    return answer.ok ? (answer.recentControlPlanes ?? []) : []
+  },
   onNavigate: (listener) =>
     onShellEvent((event) => {
       if (event.kind === 'navigate') listener(event.hash)

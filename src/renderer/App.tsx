@@ -3,6 +3,8 @@ import { useLink } from './api/LinkContext.tsx'
 import { ConnectionBanner } from './ConnectionBanner.tsx'
 import { EmptyState } from './components/EmptyState.tsx'
 import { ErrorBoundary } from './components/ErrorBoundary.tsx'
+import { ConnectDialog } from './features/connect/ConnectDialog.tsx'
+import { RemoteStrip } from './features/connect/RemoteStrip.tsx'
 import { useStateNotices } from './features/notices/useStateNotices.ts'
 import { Palette } from './features/palette/Palette.tsx'
 import { VaultGate } from './features/settings/VaultGate.tsx'
@@ -27,6 +29,7 @@ export function App() {
     <div className="flex h-full">
       <Rail current={route.view} />
       <div className="flex min-w-0 flex-1 flex-col">
+        <RemoteStrip />
         <ConnectionBanner />
         <VaultGate />
         <main className="relative min-h-0 flex-1">
@@ -46,6 +49,7 @@ export function App() {
       </div>
       <Palette />
       <ShortcutSheet />
+      <ConnectDialog />
     </div>
   )
 }

@@ -1,6 +1,7 @@
-import { type ReactNode, useEffect, useState } from 'react'
+import type { ReactNode } from 'react'
 import type { EngineStateReport } from '../shared/desktopBridge.ts'
 import { useLink } from './api/LinkContext.tsx'
+import { useEngineReport } from './api/useEngineReport.ts'
 import { Button } from './components/Button.tsx'
 import { coarse } from './components/format.ts'
 import { useNow } from './stores/clock.ts'
@@ -22,6 +23,7 @@ export function ConnectionBanner() {
           ? 'The engine is restarting: connecting again.'
           : 'The engine does not answer yet: trying again.'}
       {loaded && <Age />}
+      {report?.remote != null && report.error !== null && <span className="text-muted">{report.error.message}</span>}
       {loadError !== null && connection !== 'restarting' && <span className="text-muted">{loadError.message}</span>}
     </Banner>
   )
@@ -54,18 +56,12 @@ function EngineFailed({ report }: { readonly report: EngineStateReport }) {
   const { desktop } = useLink().shell
   return (
     <Banner>
-      The engine has stopped. {report.error?.message ?? ''}
+      {report.remote === null ? 'The engine has stopped.' : `${report.remote.name} cannot be reached.`}{' '}
+      {report.error?.message ?? ''}
       <Age />
       <Button size="small" onClick={() => desktop?.restartEngine()}>
-        Start it again
+        {report.remote === null ? 'Start it again' : 'Try again'}
       </Button>
     </Banner>
   )
-}
-
-function useEngineReport(): EngineStateReport | null {
-  const { desktop } = useLink().shell
-  const [report, setReport] = useState<EngineStateReport | null>(null)
-  useEffect(() => desktop?.onEngineState(setReport), [desktop])
-  return report
 }

@@ -1,3 +1,4 @@
+import type { ControlPlane } from './controlPlane.ts'
 import type { ErrorBody } from './errors.ts'
 
 /*
@@ -46,14 +47,16 @@ export type EngineState = 'starting' | 'running' | 'restarting' | 'failed'
 
 export interface EngineStateReport {
   readonly state: EngineState
-  /** `daemon`: another process owns the data directory and this window is its client. */
-  readonly owner: 'desktop' | 'daemon'
+  /** `daemon`: another process owns the data directory and this window is its client; `remote`: another machine. */
+  readonly owner: 'desktop' | 'daemon' | 'remote'
+  /** The control plane of another machine that is, or shall be, connected to; null: this machine's own. */
+  readonly remote: ControlPlane | null
   /** Why it is not running; null while all is well. */
   readonly error: ErrorBody | null
 }
 
 /** Menu items that the page carries out. */
-export type ShellCommand = 'palette' | 'shortcuts' | 'dock'
+export type ShellCommand = 'palette' | 'shortcuts' | 'dock' | 'connect'
 
 /** What a page may ask of the main process. Each is validated there, and refused from any other origin. */
 export type ShellCall =
@@ -65,10 +68,17 @@ export type ShellCall =
   | { readonly kind: 'openWindow'; readonly hash: string }
   | { readonly kind: 'engineState' }
   | { readonly kind: 'restartEngine' }
+  /** Null: back to this machine. */
+  | { readonly kind: 'connectTo'; readonly controlPlane: ControlPlane | null }
+  | { readonly kind: 'recentControlPlanes' }
 
 /** Errors are data here too: a thrown one would lose its code on the way. */
 export type ShellAnswer =
-  | { readonly ok: true; readonly engineState?: EngineStateReport }
+  | {
+      readonly ok: true
+      readonly engineState?: EngineStateReport
+      readonly recentControlPlanes?: readonly ControlPlane[]
+    }
   | { readonly ok: false; readonly error: ErrorBody }
 
 /** What the main process tells a page unasked. */
@@ -97,6 +107,10 @@ export interface DesktopBridge {
   onEngineState(listener: (report: EngineStateReport) => void): () => void
   /** After `failed`: forget the failures and start it again. */
   restartEngine(): void
+  /** Over the operator's own ssh; null: back to this machine. What comes of it is told by {@link onEngineState}. */
+  connectTo(controlPlane: ControlPlane | null): Promise<void>
+  /** Newest first. */
+  recentControlPlanes(): Promise<readonly ControlPlane[]>
   onNavigate(listener: (hash: string) => void): () => void
   onCommand(listener: (command: ShellCommand) => void): () => void
   /** The same notice from several windows is shown once. */

@@ -1,3 +1,4 @@
+import { ControlPlane, controlPlaneName } from '../../shared/controlPlane.ts'
 import { AppError } from '../../shared/errors.ts'
 
 /** Where another control plane is, in the words of ssh. */
@@ -11,23 +12,18 @@ export interface RemoteTarget {
   readonly home: string | null
 }
 
-// Neither begins with a dash: ssh must not take them for options.
-const targetText =
-  /^(?:(?<user>[\w.][\w.$-]{0,63})@)?(?:\[(?<address>[0-9A-Fa-f:.%\w]{2,64})\]|(?<host>[\w.][\w.-]{0,252}))(?::(?<port>\d{1,5}))?$/
-const homeText = /^(?:~?\/)[^\p{Cc}]{0,4094}$|^~$/u
-
 /**
  * Reads `user@host[:port]`; an IPv6 address stands in brackets.
  * @throws AppError INVALID_INPUT
  */
 export function parseTarget(text: string, home: string | null = null): RemoteTarget {
-  const { user = null, address, host, port } = targetText.exec(text)?.groups ?? {}
+  const read = ControlPlane.safeParse({ name: text, home })
+  if (!read.success) throw new AppError('INVALID_INPUT', `The control plane: ${read.error.issues[0]?.message}`)
+  const { user = null, address, host, port } = controlPlaneName.exec(text)?.groups ?? {}
   const name = address ?? host
   const number = port === undefined ? null : Number(port)
   if (name === undefined || number === 0 || (number ?? 0) > 65_535)
-    throw new AppError('INVALID_INPUT', 'A control plane is named as user@host or user@host:port, or by its ssh alias.')
-  if (home !== null && !homeText.test(home))
-    throw new AppError('INVALID_INPUT', 'The home of a remote control plane is an absolute path, or begins with ~/.')
+    throw new AppError('INVALID_INPUT', 'The control plane: a port is from 1 to 65535.')
   return { host: name, user, port: number, home }
 }
 

@@ -1,4 +1,5 @@
 import type { EngineClient } from '../../shared/contract/index.ts'
+import type { ControlPlane } from '../../shared/controlPlane.ts'
 import type { EngineStateReport, ShellCommand } from '../../shared/desktopBridge.ts'
 import type { TerminalId } from '../../shared/model/ids.ts'
 import type { Subscribable } from './subscribable.ts'
@@ -43,6 +44,10 @@ export interface DesktopCalls {
   onEngineState(listener: (report: EngineStateReport) => void): () => void
   /** After the engine died too often: forget that and start it again. */
   restartEngine(): void
+  /** Null: back to this machine. What comes of it is told by {@link onEngineState}. */
+  connectTo(controlPlane: ControlPlane | null): Promise<void>
+  /** Newest first. */
+  recentControlPlanes(): Promise<readonly ControlPlane[]>
   onNavigate(listener: (hash: string) => void): () => void
   onCommand(listener: (command: ShellCommand) => void): () => void
   openWindow(hash: string): void

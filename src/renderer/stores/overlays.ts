@@ -6,9 +6,11 @@ interface Overlays {
   readonly shortcuts: boolean
   /** The terminal dock is pulled up. */
   readonly dock: boolean
+  /** The desktop app only: which control plane the window shows. */
+  readonly connect: boolean
 }
 
-export const overlays = createStore<Overlays>(() => ({ palette: false, shortcuts: false, dock: false }))
+export const overlays = createStore<Overlays>(() => ({ palette: false, shortcuts: false, dock: false, connect: false }))
 
 export function useOverlay(name: keyof Overlays): readonly [boolean, (open: boolean) => void] {
   const open = useStore(overlays, (state) => state[name])

@@ -87,6 +87,8 @@ export function createElectronLink(bridge: DesktopBridge): EngineLink {
       desktop: {
         onEngineState: (listener) => bridge.onEngineState(listener),
         restartEngine: () => bridge.restartEngine(),
+        connectTo: (controlPlane) => bridge.connectTo(controlPlane),
+        recentControlPlanes: () => bridge.recentControlPlanes(),
         onNavigate: (listener) => bridge.onNavigate(listener),
         onCommand: (listener) => bridge.onCommand(listener),
         openWindow: (hash) => bridge.openWindow(hash),
