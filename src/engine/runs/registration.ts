@@ -169,7 +169,8 @@ async function readyAssignments(
   planIds: readonly string[],
   nodeIds: ReadonlySet<NodeId>,
 ): Promise<Assignment[]> {
-  const plans = (await store.listPlans()).filter(({ id }) => planIds.includes(id))
+  const all = await store.listPlans()
+  const plans = planIds.length === 0 ? all : all.filter(({ id }) => planIds.includes(id))
   return assigned(
     plans,
     (await store.listNodes()).filter(({ id }) => nodeIds.has(id)),

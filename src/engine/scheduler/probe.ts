@@ -1,43 +1,76 @@
+import PQueue from 'p-queue'
 import { withLogin, withoutLogin } from '../../core/fleet/observe.ts'
+import { severityOf } from '../../core/run/severity.ts'
+import { knock } from '../../platform/sshKnock.ts'
 import { toAppError } from '../../shared/errors.ts'
 import { Diagnosis } from '../../shared/model/diagnosis.ts'
-import type { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { LoginProof, Store } from '../ports.ts'
+import type { LoginProof } from '../ports.ts'
 import type { SchedulerDependencies } from './dependencies.ts'
 import { missedItsTurn, needsSync, reconcileKey } from './reconcile.ts'
 
-const probesAtOnce = 16
-const probeTimeoutMs = 10_000
+/** Sockets that wait for a greeting: they cost nothing, and a fleet where a tenth is away is through in seconds. */
+const knocksAtOnce = 256
+const knockTimeoutMs = 5_000
+/** Few: logins share their places with those of runs. */
+const loginsAtOnce = 8
+const loginTimeoutMs = 10_000
 /** An answer that stays the same is written down no more often than this. */
 const confirmEveryMs = 300_000
 
 /**
- * Tries to log in to every node that could not be reached. One that is back and not in step gets a run, so that a
- * healed node turns green by itself (S1.7, S1.67).
+ * Looks whether nodes that could not be reached are back. One that is, and is not in step, gets a run, so that a healed
+ * node turns green by itself (S1.7, S1.67). Nobody else waits for those that still do not answer.
  */
-export async function probeUnreachable(dependencies: SchedulerDependencies): Promise<void> {
+export async function probeUnreachable(dependencies: SchedulerDependencies, signal: AbortSignal): Promise<void> {
   const nodes = await dependencies.store.listNodes()
   const lost = nodes.filter(
     (node) => node.reachability.status === 'unreachable' && !node.maintenance && node.transport === 'push',
   )
+  const resync = new Resync(dependencies)
+  const logins = new PQueue({ concurrency: loginsAtOnce })
+  const note = (error: unknown): void =>
+    dependencies.logger.warn({ err: toAppError(error) }, 'what a probe found could not be kept')
   const waiting = lost.values()
   const work = async (): Promise<void> => {
-    for (const node of waiting) await probe(dependencies, node)
+    for (const node of waiting) {
+      if (signal.aborted) return
+      if (await mayBeBack(node, signal))
+        void logins.add(() => probe(dependencies, node, { resync, signal }).catch(note))
+      else await rememberStillLost(dependencies, node, diagnosisOf(node))
+    }
   }
-  await Promise.all(Array.from({ length: Math.min(probesAtOnce, lost.length) }, work))
-  for (const node of nodes.filter(missedItsTurn)) await resync(dependencies, node)
+  resync.add(nodes.filter(missedItsTurn))
+  await Promise.all(Array.from({ length: Math.min(knocksAtOnce, lost.length) }, work))
+  await logins.onIdle()
+  await resync.settled()
 }
 
-async function probe(dependencies: SchedulerDependencies, node: FleetNode): Promise<void> {
-  const { sshPool, store, clock } = dependencies
+/** Where the login was refused, or its cause is about to change, only a login tells. */
+async function mayBeBack(node: FleetNode, signal: AbortSignal): Promise<boolean> {
+  const answer = await knock(node, { timeoutMs: knockTimeoutMs, signal })
+  const code = diagnosisOf(node)?.code
+  return (
+    answer !== 'silent' || code === undefined || severityOf(code) !== 'unreachable' || code === 'CONNECTION_REFUSED'
+  )
+}
+
+const diagnosisOf = ({ reachability }: FleetNode): Diagnosis | null =>
+  reachability.status === 'unreachable' ? reachability.diagnosis : null
+
+interface Probe {
+  readonly resync: Resync
+  readonly signal: AbortSignal
+}
+
+async function probe(dependencies: SchedulerDependencies, node: FleetNode, { resync, signal }: Probe): Promise<void> {
+  const { sshPool, store, logger } = dependencies
   let proof: LoginProof
   try {
-    proof = await sshPool.login(node, { timeoutMs: probeTimeoutMs, fresh: true })
+    proof = await sshPool.login(node, { timeoutMs: loginTimeoutMs, fresh: true, signal })
   } catch (error) {
     const diagnosis = Diagnosis.safeParse(toAppError(error).data?.diagnosis)
-    if (diagnosis.success)
-      await rememberStillLost({ store, nodeId: node.id, diagnosis: diagnosis.data, nowMs: clock.nowMs() })
+    if (diagnosis.success && !signal.aborted) await rememberStillLost(dependencies, node, diagnosis.data)
     return
   }
   const seen = await store.transact(async (transaction) => {
@@ -48,34 +81,61 @@ async function probe(dependencies: SchedulerDependencies, node: FleetNode): Prom
     await transaction.saveNode(back)
     return back
   })
-  if (seen !== null && needsSync(seen)) await resync(dependencies, seen)
+  if (seen === null) return
+  logger.info({ nodeId: seen.id, node: seen.name }, 'node is back')
+  if (needsSync(seen)) resync.add([seen])
 }
 
-interface StillLost {
-  readonly store: Store
-  readonly nodeId: NodeId
-  readonly diagnosis: Diagnosis
-  readonly nowMs: number
-}
-
-async function rememberStillLost({ store, nodeId, diagnosis, nowMs }: StillLost): Promise<void> {
+async function rememberStillLost(
+  { store, clock }: SchedulerDependencies,
+  { id }: FleetNode,
+  diagnosis: Diagnosis | null,
+): Promise<void> {
+  const nowMs = clock.nowMs()
+  const known = (await store.getNode(id))?.reachability
+  if (diagnosis === null || known?.status !== 'unreachable') return
+  if (known.diagnosis.code === diagnosis.code && nowMs - known.checkedAt < confirmEveryMs) return
   await store.transact(async (transaction) => {
-    const node = await transaction.getNode(nodeId)
-    if (node?.reachability.status !== 'unreachable') return
-    const { checkedAt, diagnosis: before } = node.reachability
-    if (before.code === diagnosis.code && nowMs - checkedAt < confirmEveryMs) return
-    await transaction.saveNode(withoutLogin(node, diagnosis, nowMs))
+    const node = await transaction.getNode(id)
+    if (node?.reachability.status === 'unreachable') await transaction.saveNode(withoutLogin(node, diagnosis, nowMs))
   })
 }
 
-async function resync({ runs, ids, logger }: SchedulerDependencies, node: FleetNode): Promise<void> {
-  logger.info({ nodeId: node.id, node: node.name }, 'node is back')
-  const targets = { kind: 'nodes' as const, nodes: [node.id] }
-  await runs.push({
-    idempotencyKey: reconcileKey(ids()),
-    plans: [],
-    targets,
-    trigger: 'reconcile',
-    requestedBy: 'engine',
-  })
+/** Registers runs for nodes as they come back; those that come while it does are registered together. */
+class Resync {
+  readonly #dependencies: SchedulerDependencies
+  #waiting: FleetNode[] = []
+  #tail: Promise<void> = Promise.resolve()
+
+  constructor(dependencies: SchedulerDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  add(nodes: readonly FleetNode[]): void {
+    if (nodes.length === 0) return
+    this.#waiting.push(...nodes)
+    this.#tail = this.#tail.then(() => this.#push())
+  }
+
+  settled(): Promise<void> {
+    return this.#tail
+  }
+
+  async #push(): Promise<void> {
+    const nodeIds = this.#waiting.map(({ id }) => id)
+    this.#waiting = []
+    if (nodeIds.length === 0) return
+    const { runs, ids, logger } = this.#dependencies
+    const request = {
+      idempotencyKey: reconcileKey(ids()),
+      plans: [],
+      targets: { kind: 'ready', nodeIds },
+      trigger: 'reconcile',
+      requestedBy: 'engine',
+    } as const
+    // Found again by the next round: they are reachable, and not in step.
+    await runs.push(request).catch((error: unknown) => {
+      logger.warn({ err: toAppError(error), nodeIds }, 'nodes are back, and their runs could not be registered yet')
+    })
+  }
 }

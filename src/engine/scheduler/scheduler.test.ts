@@ -173,11 +173,11 @@ describe('the scheduler', () => {
     expect(node?.reachability.status).toBe('unreachable')
     answering.add('node-01')
     clock.advance(30_000)
-    await waitFor('the run of the node', () => pushed.some((request) => request.targets.kind === 'nodes'))
+    await waitFor('the run of the node', () => pushed.some((request) => request.targets.kind === 'ready'))
     expect((await store.listNodes())[0]?.reachability.status).toBe('reachable')
     clock.advance(30_000)
     await scheduler.stop()
-    expect(pushed.filter((request) => request.targets.kind === 'nodes')).toHaveLength(1)
+    expect(pushed.filter((request) => request.targets.kind === 'ready')).toHaveLength(1)
   })
 
   it('S1.7 a node that one run could not reach and another one did gets the run it missed', async () => {
@@ -191,7 +191,7 @@ describe('the scheduler', () => {
     clock.advance(30_000)
     await save(aNode(missed))
     clock.advance(30_000)
-    const ofNode = () => pushed.filter((request) => request.targets.kind === 'nodes')
+    const ofNode = () => pushed.filter((request) => request.targets.kind === 'ready')
     await waitFor('the run of the node', () => ofNode().length > 0)
     await scheduler.stop()
     expect(ofNode()).toMatchObject([{ trigger: 'reconcile' }])

@@ -37,6 +37,7 @@ class ReconcileLoop implements Scheduler {
   #probing: Promise<void> | null = null
   #timers: Timer[] = []
   #started = false
+  readonly #stopping = new AbortController()
 
   constructor(dependencies: SchedulerDependencies) {
     this.#dependencies = dependencies
@@ -54,6 +55,7 @@ class ReconcileLoop implements Scheduler {
 
   async stop(): Promise<void> {
     this.#started = false
+    this.#stopping.abort()
     for (const timer of this.#timers) timer.cancel()
     this.#timers = []
     await Promise.allSettled([this.#running, this.#following, this.#probing])
@@ -121,7 +123,7 @@ class ReconcileLoop implements Scheduler {
 
   #probeTick(): void {
     const { config, logger } = this.#dependencies
-    this.#probing ??= probeUnreachable(this.#dependencies)
+    this.#probing ??= probeUnreachable(this.#dependencies, this.#stopping.signal)
       .catch((error: unknown) => logger.warn({ err: toAppError(error) }, 'unreachable nodes could not be probed'))
       .finally(() => {
         this.#probing = null
