@@ -31,7 +31,16 @@ import { createIdentities } from './pki/identities.ts'
 import { createLoginIdentities } from './pki/loginIdentities.ts'
 import { createPki } from './pki/pki.ts'
 import { createStaticKeys } from './pki/staticKeys.ts'
-import type { DemoFleetControl, DiagnoseFailure, RegistryWebhook, Store, StoreTransaction } from './ports.ts'
+import type {
+  DemoFleetControl,
+  DiagnoseFailure,
+  Identities,
+  NodeChannels,
+  RegistryWebhook,
+  SshPool,
+  Store,
+  StoreTransaction,
+} from './ports.ts'
 import { createRegistryContent } from './registry/content.ts'
 import { createRegistrySide } from './registrySide.ts'
 import { createRunService } from './runs/runService.ts'
@@ -60,6 +69,11 @@ export interface EngineDependencies {
   /** Default: `config.yaml` of the home. */
   readonly config?: Config
   readonly demo?: DemoFleetControl
+  /** Another way to the nodes than SSH: for fleets that are simulated, larger than a machine could hold. */
+  readonly transport?: (parts: { readonly identities: Identities; readonly clock: Clock }) => {
+    readonly sshPool: SshPool
+    readonly channels: NodeChannels
+  }
 }
 
 export interface Engine {
@@ -165,12 +179,15 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     staticKeys: createStaticKeys(),
   })
   // Kept open for as long as there is room: a connection that breaks is how we hear at once that a node is gone.
-  const sshPool = createSshPool({
-    identities,
-    clock,
-    settings: { maxConnections: config.poolMaxConnections, idleCloseMs: dayMs },
-  })
-  const channels = createNodeChannels({ sshPool, clock })
+  const simulated = dependencies.transport?.({ identities, clock })
+  const sshPool =
+    simulated?.sshPool ??
+    createSshPool({
+      identities,
+      clock,
+      settings: { maxConnections: config.poolMaxConnections, idleCloseMs: dayMs },
+    })
+  const channels = simulated?.channels ?? createNodeChannels({ sshPool, clock })
   const openSsh = await createOpenSshAccess({ directory: home.sshDirectory, identities })
   const hostKeyProbe = createHostKeyProbe(clock)
   const loginProbe = createLoginProbe({ clock, trustedHostKeys: () => pki.authorities.trustedHostKeys() })

@@ -25,6 +25,8 @@ export interface TestSshdOptions {
   readonly address?: string
   /** Further addresses on the same port; sshd takes 16 in all. */
   readonly moreAddresses?: readonly string[]
+  /** `Match` blocks; they end the configuration. */
+  readonly matchConfig?: readonly string[]
 }
 
 export interface TestSshd {
@@ -107,7 +109,7 @@ async function configuration({ directory, address, port, options }: Configuratio
     await writeFile(join(directory, 'principals'), `${options.principals.join('\n')}\n`)
     lines.push(`AuthorizedPrincipalsFile ${join(directory, 'principals')}`)
   }
-  return `${lines.join('\n')}\n`
+  return `${[...lines, ...(options.matchConfig ?? [])].join('\n')}\n`
 }
 
 async function makeHostKeys(directory: string, types: readonly string[]): Promise<string[]> {

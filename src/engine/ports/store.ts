@@ -192,6 +192,8 @@ export interface Store extends StoreReader {
 export interface LogStore {
   /** Appends and returns the new size. Not durable against power loss; never out of order. */
   append(runId: RunId, bytes: Uint8Array): Promise<number>
+  /** The same for many runs of a few lines each, which costs little more than for one. @returns the new sizes, in order */
+  appendAll(entries: readonly { readonly runId: RunId; readonly bytes: Uint8Array }[]): Promise<number[]>
   read(runId: RunId, offset: number, maxBytes: number): Promise<Uint8Array>
   sizeBytes(runId: RunId): Promise<number>
   /** Called after each append of this run. @returns the unsubscribe function. */

@@ -7,6 +7,8 @@ interface Waiting<Item, Result> {
 interface BatchOptions {
   /** Items in one batch. */
   readonly most: number
+  /** How long a batch that is not full waits for more, asked each time. Default 0. */
+  readonly lingerMs?: () => number
 }
 
 /**
@@ -18,6 +20,7 @@ export class Batcher<Item, Result> {
   readonly #options: BatchOptions
   #waiting: Waiting<Item, Result>[] = []
   #draining = false
+  #full: (() => void) | null = null
 
   /** @param work gives a result for each item, in order, or rejects having done nothing */
   constructor(work: (items: readonly Item[]) => Promise<readonly Result[]>, options: BatchOptions) {
@@ -28,6 +31,7 @@ export class Batcher<Item, Result> {
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
+      if (this.#waiting.length >= this.#options.most) this.#full?.()
       if (!this.#draining) void this.#drain()
     })
   }
@@ -36,8 +40,26 @@ export class Batcher<Item, Result> {
     this.#draining = true
     // Answers that lie in the sockets already come with this one.
     await new Promise((resolve) => setImmediate(resolve))
-    while (this.#waiting.length > 0) await this.#do(this.#waiting.splice(0, this.#options.most))
+    while (this.#waiting.length > 0) {
+      await this.#linger()
+      await this.#do(this.#waiting.splice(0, this.#options.most))
+    }
     this.#draining = false
+  }
+
+  /** Ends early when the batch is full. */
+  async #linger(): Promise<void> {
+    const { most, lingerMs } = this.#options
+    const waitMs = this.#waiting.length < most ? (lingerMs?.() ?? 0) : 0
+    if (waitMs <= 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs)
+      this.#full = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#full = null
   }
 
   async #do(batch: readonly Waiting<Item, Result>[]): Promise<void> {

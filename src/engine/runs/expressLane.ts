@@ -13,6 +13,7 @@ import { type ExpressStep, type LockTarget, outcomeOf, type StepOutcome } from '
 import { beginRoundTrip, endRoundTrip, type Readiness, type RoundTripEnd, stepsOfThrown } from './expressCommits.ts'
 import { Lane } from './lane.ts'
 import { NodeWays } from './nodeWays.ts'
+import { RunOutput } from './runOutput.ts'
 import type { RunQueue } from './runQueue.ts'
 import type { Session, Sessions } from './session.ts'
 import { haveCertificate } from './steps.ts'
@@ -33,6 +34,9 @@ const sampleEveryMs = 100
 const slowAfterMs = 750
 /** Small enough that the first nodes work while the rest is still being committed. */
 const mostInBatch = 64
+/** While more than a few are under way their commits are gathered this long: a sync to disk for each would be most of the work. */
+const lingerMs = 15
+const fewFlights = 8
 const largestDefault = 256
 /** Logins cost both sides far more than an exchange; the pool lets 32 begin at once. */
 const newConnections = 64
@@ -72,7 +76,10 @@ export class ExpressLane {
     this.#limit = firstLimit(this.#bounds)
     this.#ways = new NodeWays(store, sshPool)
     this.#begins = new Batcher((runs) => this.#begin(runs), { most: mostInBatch })
-    this.#ends = new Batcher((ends) => this.#end(ends), { most: mostInBatch })
+    this.#ends = new Batcher((ends) => this.#end(ends), {
+      most: mostInBatch,
+      lingerMs: () => (this.#flights.size < fewFlights ? 0 : lingerMs),
+    })
     this.#lane = new Lane({
       clock,
       logger,
@@ -230,7 +237,8 @@ export class ExpressLane {
   async #end(ends: readonly RoundTripEnd[]): Promise<readonly Transition[]> {
     const { dependencies } = this.#options
     for (const { session, steps } of ends) describe(session, steps)
-    await Promise.all(ends.map(({ session }) => session.flushed()))
+    const outputs = ends.map(({ session }) => session.output)
+    await RunOutput.flushAll(outputs, dependencies.logs, dependencies.logger)
     return dependencies.store.transact(async (transaction) => {
       const transitions: Transition[] = []
       for (const end of ends) transitions.push(await endRoundTrip(dependencies, transaction, end))

@@ -2,6 +2,9 @@ import type { Logger } from '../../platform/logger.ts'
 import type { RunId } from '../../shared/model/ids.ts'
 import type { LogStore } from '../ports.ts'
 
+const encoder = new TextEncoder()
+const encode = (text: string): Uint8Array => encoder.encode(text)
+
 /** More than this unwritten, and output is dropped (with a word about it) rather than memory filled. */
 const mostPendingBytes = 8 * 1024 * 1024
 
@@ -49,16 +52,33 @@ export class RunOutput {
 
   /** Resolves when everything written so far is in the store or given up; null when nothing was left. */
   flush(): Promise<void> | null {
-    this.#gathers = false
-    if (this.#pending.length > 0) this.#writing ??= this.#drain()
+    if (this.#gathers) return RunOutput.flushAll([this], this.#logs, this.#logger)
     return this.#writing
+  }
+
+  /** The same for many that gather, in one go. */
+  static async flushAll(outputs: readonly RunOutput[], logs: LogStore, logger: Logger): Promise<void> {
+    const entries = outputs.flatMap((output) => output.#takeGathered())
+    try {
+      const sizes = await logs.appendAll(entries)
+      entries.forEach(({ output }, index) => {
+        output.#sizeBytes = sizes[index] ?? 0
+      })
+    } catch (error) {
+      logger.warn({ err: error, runs: entries.length }, 'the output of runs could not be kept')
+    }
+  }
+
+  #takeGathered(): { readonly runId: RunId; readonly bytes: Uint8Array; readonly output: RunOutput }[] {
+    this.#gathers = false
+    return this.#pending.length === 0 ? [] : [{ runId: this.#runId, bytes: encode(this.#take()), output: this }]
   }
 
   async #drain(): Promise<void> {
     while (this.#pending.length > 0) {
       const text = this.#take()
       try {
-        this.#sizeBytes = await this.#logs.append(this.#runId, new TextEncoder().encode(text))
+        this.#sizeBytes = await this.#logs.append(this.#runId, encode(text))
       } catch (error) {
         this.#logger.warn({ err: error, runId: this.#runId }, 'the output of a run could not be kept')
       }

@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { explainFileError, hasErrorCode } from '../../platform/fileErrors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import { RunId } from '../../shared/model/ids.ts'
 import type { LogStore } from '../ports.ts'
+import { ShortLogs } from './shortLogs.ts'
 
 export interface LogStoreOptions {
   /** Holds one file for each run, `<run id>.log`. Created when missing. */
@@ -32,9 +33,13 @@ type SizeListener = (sizeBytes: number) => void
 
 const fileSuffix = '.log'
 
+/** What is longer gets a file of its own. */
+const longestShortBytes = 64 * 1024
+
 /**
  * Output of runs in plain files. Each append is one write to the end: it survives a killed engine, and after a power loss
- * the file may end early but never holds anything out of order.
+ * the file may end early but never holds anything out of order. Runs that have little to say share one file; the log of
+ * a run is always whole in one place.
  */
 export class FileLogStore implements LogStore {
   readonly #directory: string
@@ -44,12 +49,14 @@ export class FileLogStore implements LogStore {
   /** In order of use: the first was used longest ago. */
   readonly #open = new Map<RunId, OpenLog>()
   readonly #listeners = new Map<RunId, Set<SizeListener>>()
+  readonly #short: ShortLogs
 
   constructor({ directory, maxRunBytes = 1024 ** 3, maxOpenFiles = 64, logger }: LogStoreOptions) {
     this.#directory = directory
     this.#maxRunBytes = maxRunBytes
     this.#maxOpenFiles = maxOpenFiles
     this.#logger = logger
+    this.#short = new ShortLogs(directory)
   }
 
   /** @throws AppError LOCAL_DISK_FULL or HOME_NOT_WRITABLE; part of the bytes may then have been kept */
@@ -66,7 +73,27 @@ export class FileLogStore implements LogStore {
     return log.sizeBytes
   }
 
+  /** @throws AppError LOCAL_DISK_FULL or HOME_NOT_WRITABLE; some of them may then have been kept */
+  async appendAll(entries: readonly { readonly runId: RunId; readonly bytes: Uint8Array }[]): Promise<number[]> {
+    const sizes = new Map<RunId, number>()
+    const short = entries.filter((entry) => this.#isShort(entry))
+    const atMs = Date.now()
+    try {
+      const kept = this.#short.appendAll(short.map((entry) => ({ ...entry, atMs })))
+      short.forEach(({ runId }, index) => void sizes.set(runId, kept[index] ?? 0))
+    } catch (error) {
+      throw explainFileError(error, this.#directory)
+    }
+    for (const { runId } of short) this.#notify(runId, sizes.get(runId) ?? 0)
+    for (const entry of entries) {
+      if (!short.includes(entry)) sizes.set(entry.runId, await this.append(entry.runId, entry.bytes))
+    }
+    return entries.map(({ runId }) => sizes.get(runId) ?? 0)
+  }
+
   async read(runId: RunId, offset: number, maxBytes: number): Promise<Uint8Array> {
+    const short = this.#short.read(runId)
+    if (short !== null) return short.subarray(offset, offset + maxBytes)
     const file = await open(this.#path(runId), 'r').catch((error: unknown) => {
       if (hasErrorCode(error, 'ENOENT')) return undefined
       throw error
@@ -85,6 +112,8 @@ export class FileLogStore implements LogStore {
   async sizeBytes(runId: RunId): Promise<number> {
     const known = this.#open.get(runId)
     if (known !== undefined) return known.sizeBytes
+    const shortBytes = this.#short.sizeBytes(runId)
+    if (shortBytes > 0) return shortBytes
     try {
       return (await stat(this.#path(runId))).size
     } catch (error) {
@@ -105,6 +134,7 @@ export class FileLogStore implements LogStore {
 
   async remove(runId: RunId): Promise<void> {
     this.#close(runId)
+    this.#short.remove(runId)
     await rm(this.#path(runId), { force: true })
   }
 
@@ -118,12 +148,20 @@ export class FileLogStore implements LogStore {
         ? [{ runId: runId.data, sizeBytes: found.size, modifiedAt: Math.round(found.mtimeMs) }]
         : []
     })
-    return (await Promise.all(logs)).flat().sort((left, right) => left.modifiedAt - right.modifiedAt)
+    return [...(await Promise.all(logs)).flat(), ...this.#short.list()].sort(
+      (left, right) => left.modifiedAt - right.modifiedAt,
+    )
   }
 
   async close(): Promise<void> {
     for (const runId of [...this.#open.keys()]) this.#close(runId)
     this.#listeners.clear()
+    this.#short.close()
+  }
+
+  #isShort({ runId, bytes }: { readonly runId: RunId; readonly bytes: Uint8Array }): boolean {
+    if (this.#open.has(runId) || existsSync(this.#path(runId))) return false
+    return this.#short.sizeBytes(runId) + bytes.length <= longestShortBytes
   }
 
   /** An id becomes a file name: nothing but a UUID may. */
@@ -142,7 +180,17 @@ export class FileLogStore implements LogStore {
     if (leastRecent !== undefined && this.#open.size >= this.#maxOpenFiles) this.#close(leastRecent)
     const opened = openLog(this.#path(runId))
     this.#open.set(runId, opened)
+    this.#moveShort(runId, opened)
     return opened
+  }
+
+  /** It says more than was thought: from now on in a file of its own. */
+  #moveShort(runId: RunId, log: OpenLog): void {
+    const short = this.#short.read(runId)
+    if (short === null) return
+    // Not empty: an engine was killed here before.
+    if (log.sizeBytes === 0) this.#write(log, short)
+    this.#short.remove(runId)
   }
 
   #close(runId: RunId): void {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -65,10 +65,10 @@ it('writes many runs at once with few open files', async () => {
   for (const [index, run] of runs.entries()) {
     expect(await text(logs, run)).toBe([0, 1, 2, 3, 4].map((round) => `${round}:${index} `).join(''))
   }
-  if (process.platform === 'linux') expect(openFilesBelow(directory)).toBeLessThanOrEqual(3)
+  if (process.platform === 'linux') expect(openLogsBelow(directory)).toBeLessThanOrEqual(3)
 })
 
-function openFilesBelow(path: string): number {
+function openLogsBelow(path: string): number {
   const targets = readdirSync('/proc/self/fd').flatMap((descriptor) => {
     try {
       return [readlinkSync(`/proc/self/fd/${descriptor}`)]
@@ -76,7 +76,7 @@ function openFilesBelow(path: string): number {
       return []
     }
   })
-  return targets.filter((target) => target.startsWith(`${path}/`)).length
+  return targets.filter((target) => target.startsWith(`${path}/`) && target.endsWith('.log')).length
 }
 
 it('tells who listens to this run, until they stop, whatever other listeners do', async () => {
@@ -153,4 +153,49 @@ it('has everything that was acknowledged after kill -9', async () => {
   expect(await logs.sizeBytes(run)).toBeGreaterThanOrEqual(acknowledged)
   const lines = (await text(logs, run)).split('\n')
   expect(lines.slice(0, -1)).toEqual(lines.slice(0, -1).map((_, index) => `line ${index}`))
+})
+
+it('F33 keeps the logs of many short runs without a file for each, and finds them after a restart', async () => {
+  const first = await openLogs()
+  const runs = Array.from({ length: 200 }, aRunId)
+  const entries = runs.map((runId, index) => ({ runId, bytes: bytes(`run ${index}\n`) }))
+  const sizes: number[] = []
+  const stop = first.onAppended(runs[7] as RunId, (size) => sizes.push(size))
+  expect(await first.appendAll(entries)).toEqual(entries.map((entry) => entry.bytes.length))
+  expect(await first.appendAll(entries.slice(0, 8))).toEqual(entries.slice(0, 8).map(({ bytes }) => 2 * bytes.length))
+  stop()
+  expect(sizes).toEqual([6, 12])
+  expect(readdirSync(directory).filter((name) => name.endsWith('.log'))).toEqual([])
+  await first.close()
+  const second = await openLogs()
+  expect(await text(second, runs[7] as RunId)).toBe('run 7\nrun 7\n')
+  expect(await text(second, runs[7] as RunId, 6, 3)).toBe('run')
+  expect(await second.sizeBytes(runs[199] as RunId)).toBe(8)
+  expect((await second.list()).filter(({ runId }) => runId === runs[3])).toMatchObject([{ sizeBytes: 12 }])
+  await second.remove(runs[7] as RunId)
+  expect(await text(second, runs[7] as RunId)).toBe('')
+})
+
+it('a log that turns out longer moves to a file of its own, whole and in order', async () => {
+  const logs = await openLogs()
+  const run = aRunId()
+  await logs.appendAll([{ runId: run, bytes: bytes('short ') }])
+  expect(await logs.append(run, bytes('then more '))).toBe(16)
+  expect(await logs.appendAll([{ runId: run, bytes: bytes('and more') }])).toEqual([24])
+  expect(await text(logs, run)).toBe('short then more and more')
+  expect(await logs.list()).toMatchObject([{ runId: run, sizeBytes: 24 }])
+  const long = aRunId()
+  expect(await logs.appendAll([{ runId: long, bytes: new Uint8Array(100_000) }])).toEqual([100_000])
+  expect(statSync(join(directory, `${long}.log`)).size).toBe(100_000)
+})
+
+it('short logs that cannot be read any more keep nobody from starting', async () => {
+  const first = await openLogs()
+  await first.appendAll([{ runId: aRunId(), bytes: bytes('x') }])
+  await first.close()
+  writeFileSync(join(directory, 'short.sqlite'), 'not a database, and long enough to be looked at as one '.repeat(20))
+  const second = await openLogs()
+  const run = aRunId()
+  expect(await second.appendAll([{ runId: run, bytes: bytes('new') }])).toEqual([3])
+  expect(readdirSync(directory)).toContain('short.sqlite.damaged')
 })
