@@ -20,7 +20,7 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 const groups: readonly (readonly [ExitCode, readonly ErrorCode[]])[] = [
-  [exitCodes.usage, ['INVALID_INPUT']],
+  [exitCodes.usage, ['INVALID_INPUT', 'REGISTRY_INVALID']],
   [exitCodes.notFound, ['NOT_FOUND']],
   [
     exitCodes.refused,
@@ -38,6 +38,7 @@ const groups: readonly (readonly [ExitCode, readonly ErrorCode[]])[] = [
       'ROTATION_BLOCKED',
       'JOIN_TOKEN_REFUSED',
       'LOCK_HELD',
+      'WEBHOOK_REFUSED',
     ],
   ],
   [

@@ -10,6 +10,7 @@ import { addHealthCommand } from './commands/health.ts'
 import { addNodeCommands } from './commands/nodes.ts'
 import { addPlanCommands } from './commands/plans.ts'
 import { addPushCommand } from './commands/push.ts'
+import { addRegistryCommands } from './commands/registry.ts'
 import { addRunCommands } from './commands/runs.ts'
 import { addServeCommands } from './commands/serve.ts'
 import { addServiceCommands } from './commands/service.ts'
@@ -39,6 +40,7 @@ export function buildProgram(version: string, run: Runner): Command {
     addDemoCommands,
     addNodeCommands,
     addPlanCommands,
+    addRegistryCommands,
     addPushCommand,
     addHealthCommand,
     addRunCommands,
