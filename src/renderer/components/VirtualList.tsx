@@ -14,7 +14,7 @@ interface VirtualListProps<Item> {
 
 /** Only the rows in sight are in the document. */
 export function VirtualList<Item>({ items, itemKey, rowHeight, renderItem, label, className }: VirtualListProps<Item>) {
-  const scroller = useRef<HTMLUListElement>(null)
+  const scroller = useRef<HTMLDivElement>(null)
   const virtualizer = useVirtualizer({
     count: items.length,
     getScrollElement: () => scroller.current,
@@ -22,8 +22,8 @@ export function VirtualList<Item>({ items, itemKey, rowHeight, renderItem, label
     overscan: 12,
   })
   return (
-    <ul ref={scroller} aria-label={label} className={classNames('h-full overflow-auto', className)}>
-      <div role="presentation" className="relative w-full" style={{ height: virtualizer.getTotalSize() }}>
+    <div ref={scroller} className={classNames('h-full overflow-auto', className)}>
+      <ul aria-label={label} className="relative w-full" style={{ height: virtualizer.getTotalSize() }}>
         {virtualizer.getVirtualItems().map((row) => {
           const item = items[row.index] as Item
           return (
@@ -38,7 +38,7 @@ export function VirtualList<Item>({ items, itemKey, rowHeight, renderItem, label
             </li>
           )
         })}
-      </div>
-    </ul>
+      </ul>
+    </div>
   )
 }
