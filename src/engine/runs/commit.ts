@@ -7,7 +7,7 @@ import type { PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Run } from '../../shared/model/run.ts'
-import type { StoreTransaction } from '../ports.ts'
+import type { OpenRun, StoreTransaction } from '../ports.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
 import type { NodeLesson } from './executor.ts'
 import { settleNode, wrote } from './settle.ts'
@@ -68,7 +68,7 @@ export async function bringNodeUpToDate(update: Update): Promise<void> {
   const { transaction, run, effects, learned } = update
   if (effects.some((effect) => effect.kind === 'releaseLock')) await transaction.releaseLocks(run.id)
   const settles = effects.some((effect) => effect.kind === 'settle')
-  let open = await transaction.listOpenRuns(run.nodeId)
+  let open: readonly OpenRun[] = await transaction.openRunsOf(run.nodeId)
   if (settles && (run.status === 'succeeded' || run.status === 'halted')) open = await replaceOlderHalts(update, open)
   const before = await transaction.getNode(run.nodeId)
   // A node can be removed while its last run ends.
@@ -124,7 +124,7 @@ async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreT
   for (const { planId, observed } of node.plans) {
     if (planId === run.planId || observed === null) continue
     const other = await transaction.getPlan(planId)
-    const theirs = other?.kind === 'tree' ? [other.spec.push?.target, other.spec.pull?.source] : []
+    const theirs = other === null ? [] : provenPaths(other)
     const target = normalizedRemoteDirectory(written)
     const touched = theirs.some(
       (directory) => directory !== undefined && overlaps(target, normalizedRemoteDirectory(directory)),
@@ -132,6 +132,12 @@ async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreT
     if (touched) overwritten.add(planId)
   }
   return overwritten
+}
+
+/** What was read back on the node for this plan: directories of a tree, files of the registry. */
+function provenPaths(plan: Plan): (string | undefined)[] {
+  if (plan.kind === 'tree') return [plan.spec.push?.target, plan.spec.pull?.source]
+  return plan.kind === 'routes' || plan.kind === 'hosts' ? [plan.spec.file] : []
 }
 
 /** The directory on the node that runs of this plan change; undefined when they change none. */
@@ -142,7 +148,7 @@ const writtenDirectory = (plan: Plan | null): string | undefined =>
 async function withLiveFacts(
   node: FleetNode,
   { dependencies, transaction, run }: Update,
-  open: readonly Run[],
+  open: readonly OpenRun[],
 ): Promise<FleetNode> {
   const running = run.status === 'running' ? run.id : null
   return {
@@ -150,17 +156,21 @@ async function withLiveFacts(
     activeRunId: running ?? open.findLast((other) => other.status === 'running' && other.id !== run.id)?.id ?? null,
     haltedRunId: open.findLast((other) => other.status === 'halted')?.id ?? null,
     // The lock of an agent lies on its own machine.
-    locked: node.transport === 'poll' ? node.locked : (await transaction.listLocks(node.id)).length > 0,
+    locked: node.transport === 'poll' ? node.locked : await transaction.isLocked(node.id),
     lastAttemptAt: running === null || node.activeRunId === run.id ? node.lastAttemptAt : dependencies.clock.nowMs(),
   }
 }
 
 /** A later run of the same plan has answered the question an older one waits with. @returns those still open */
-async function replaceOlderHalts({ dependencies, transaction, run }: Update, open: readonly Run[]): Promise<Run[]> {
-  const replaced = open.filter(
-    (older) => older.status === 'halted' && older.planId === run.planId && older.id !== run.id,
-  )
-  for (const older of replaced) {
+async function replaceOlderHalts(
+  { dependencies, transaction, run }: Update,
+  open: readonly OpenRun[],
+): Promise<readonly OpenRun[]> {
+  const isReplaced = (older: OpenRun): boolean =>
+    older.status === 'halted' && older.planId === run.planId && older.id !== run.id
+  for (const { id } of open.filter(isReplaced)) {
+    const older = await transaction.getRun(id)
+    if (older === null) continue
     const canceled = transition(
       older,
       { kind: 'cancelRequested', by: `engine: replaced by run ${run.id}` },
@@ -168,5 +178,5 @@ async function replaceOlderHalts({ dependencies, transaction, run }: Update, ope
     )
     await transaction.saveRun(canceled.run)
   }
-  return open.filter((each) => !replaced.includes(each))
+  return open.filter((each) => !isReplaced(each))
 }
