@@ -39,17 +39,29 @@ export function DecisionDialog(props: DecisionDialogProps) {
         <AlertDialog.Popup
           initialFocus={cancel}
           className={classNames(
-            'fixed top-1/2 left-1/2 z-50 flex max-h-[85vh] max-w-[92vw] -translate-x-1/2 -translate-y-1/2 flex-col gap-4 overflow-auto rounded-md border border-line-strong bg-raised p-5 shadow-float',
+            'fixed top-1/2 left-1/2 z-50 flex max-h-[85vh] max-w-[92vw] -translate-x-1/2 -translate-y-1/2 flex-col overflow-hidden rounded-md border border-line-strong bg-raised shadow-float',
             props.wide === true ? 'w-[720px]' : 'w-[520px]',
           )}
         >
-          <AlertDialog.Title className="text-15 font-semibold">{props.title}</AlertDialog.Title>
-          <AlertDialog.Description render={<div />}>
-            <DecisionFacts blastRadius={props.blastRadius} effect={props.effect} undo={props.undo} />
-          </AlertDialog.Description>
-          {props.children}
-          {props.error != null && <ErrorNote error={props.error} />}
-          <div className="flex justify-end gap-2">
+          {/* The buttons stay in sight however much there is to look at, so that the question comes first, not the answer. */}
+          <div
+            tabIndex={props.wide === true ? 0 : undefined}
+            className="flex min-h-0 flex-col gap-4 overflow-auto p-5 outline-none"
+          >
+            <AlertDialog.Title className="text-15 font-semibold">{props.title}</AlertDialog.Title>
+            <AlertDialog.Description render={<div />}>
+              <DecisionFacts blastRadius={props.blastRadius} effect={props.effect} undo={props.undo} />
+            </AlertDialog.Description>
+            {props.children}
+          </div>
+          {props.error != null && (
+            <div className="shrink-0 px-5 pb-3">
+              <ErrorNote error={props.error} />
+            </div>
+          )}
+          <div
+            className={classNames('flex shrink-0 justify-end gap-2 px-5 pb-5', props.wide === true && 'border-t pt-3')}
+          >
             <Button ref={cancel} onClick={props.onClose}>
               Cancel
             </Button>

@@ -54,15 +54,6 @@ export function seedRegistry({ engine, registry }: FakeLink, count: number): voi
   const [routes, hosts] = deliveryPlans()
   engine.savePlan(routes)
   engine.savePlan(hosts)
-  // What was wanted until now was read back everywhere but on every twelfth node.
-  for (const [index, node] of [...engine.nodes.values()].entries()) {
-    const plans = node.plans.map((plan) =>
-      plan.planId !== routes.id && plan.planId !== hosts.id
-        ? plan
-        : { ...plan, observed: index % 12 === 5 ? null : observed(plan.desiredRevision, engine.now()) },
-    )
-    engine.saveNode({ ...node, plans })
-  }
   const all = Array.from({ length: count }, (_, index) => service(index))
   const save = (services: readonly RegistryService[], comment: string, author: string): void => {
     const baseNumber = registry.get('services')?.revision.number ?? 0
@@ -85,6 +76,15 @@ export function seedRegistry({ engine, registry }: FakeLink, count: number): voi
     baseNumber: 0,
     comment: '',
   })
+  // What was wanted until now was read back everywhere but on every twelfth node.
+  for (const [index, node] of [...engine.nodes.values()].entries()) {
+    const plans = node.plans.map((plan) =>
+      plan.planId !== routes.id && plan.planId !== hosts.id
+        ? plan
+        : { ...plan, observed: index % 12 === 5 ? null : observed(plan.desiredRevision, engine.now()) },
+    )
+    engine.saveNode({ ...node, plans })
+  }
   registry.onSaved = quiet
   registry.addSource({
     name: 'registry file',

@@ -26,7 +26,7 @@ export function SavedNote({
   return (
     <div role="status" className="flex shrink-0 items-center gap-3 border-b border-in-step bg-raised px-4 py-1.5">
       <p className="min-w-0 flex-1">
-        Revision {revision.number} is in force.{' '}
+        Saved as revision {revision.number}.{' '}
         {rollout !== undefined && (
           <>
             {formatCount(rollout.counts.succeeded)} of {plural(rollout.nodes.length, 'node')} have it.{' '}

@@ -40,8 +40,9 @@ const fieldNames: Readonly<Record<string, string>> = {
 export const fieldWords = (field: string): string => fieldNames[field] ?? field
 
 export const cli = {
-  get: (registry: RegistryKind): string => `lockstep registry show ${registry}`,
   apply: (registry: RegistryKind, format: string): string =>
-    `lockstep registry apply ${registry} -f ${registry}.${format === 'json' ? 'json' : 'yaml'}`,
+    `lockstep registry apply ${registry} ${registry}.${format === 'json' ? 'json' : 'yaml'}`,
   returnTo: (registry: RegistryKind, number: number): string => `lockstep registry return ${registry} ${number}`,
+  diff: (registry: RegistryKind, from: number, to: number): string =>
+    `lockstep registry diff ${registry} ${from} ${to}`,
 } as const

@@ -68,8 +68,11 @@ export const draftStore = (registry: RegistryKind): DraftStore => stores[registr
 
 export const useDraft = (registry: RegistryKind): Draft | null => useStore(stores[registry].store, ({ draft }) => draft)
 
-export const useCanUndo = (registry: RegistryKind): boolean =>
-  useStore(stores[registry].store, ({ past }) => past.length > 0)
+/** Whether there is a step to take back, or to do again. */
+export const useSteps = (registry: RegistryKind): { readonly canUndo: boolean; readonly canRedo: boolean } => ({
+  canUndo: useStore(stores[registry].store, ({ past }) => past.length > 0),
+  canRedo: useStore(stores[registry].store, ({ future }) => future.length > 0),
+})
 
 /** Closing the window would lose what is not saved. */
 export const hasUnsavedDraft = (): boolean =>

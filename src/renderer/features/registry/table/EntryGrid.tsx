@@ -200,7 +200,7 @@ export function EntryGrid(props: EntryGridProps) {
               role="row"
               aria-rowindex={item.index + 2}
               className={classNames(
-                'absolute inset-x-0 grid items-stretch border-b',
+                'group/row absolute inset-x-0 grid items-stretch border-b',
                 row.state === 'new' && 'bg-in-step/10',
                 row.state === 'changed' && 'bg-pending/10',
                 row.state === 'removed' && 'bg-error/10 text-muted line-through',

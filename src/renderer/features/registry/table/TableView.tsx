@@ -10,7 +10,7 @@ import { IconButton } from '../../../components/IconButton.tsx'
 import { updateQuery, useRoute } from '../../../stores/route.ts'
 import { useShortcuts } from '../../../stores/shortcuts.ts'
 import { type Draft, isReadable } from '../draft/draft.ts'
-import { draftStore, useCanUndo } from '../draft/draftStore.ts'
+import { draftStore, useSteps } from '../draft/draftStore.ts'
 import { rowId, withEntryOf, withNewEntry, withoutEntries, withValue } from '../draft/entries.ts'
 import { entriesWords, registryWords } from '../registryWords.ts'
 import { textsOf, useColumns } from './columns.tsx'
@@ -131,7 +131,10 @@ function withAction(
           label={row.state === 'removed' ? `Put ${row.entry.name} back` : `Take ${row.entry.name} out`}
           side="left"
           tabIndex={-1}
-          className="size-6"
+          className={classNames(
+            'size-6',
+            row.state !== 'removed' && 'opacity-0 group-hover/row:opacity-100 focus-visible:opacity-100',
+          )}
           icon={row.state === 'removed' ? <RotateCcw className="size-3.5" /> : <Trash2 className="size-3.5" />}
           onClick={(event) => {
             event.stopPropagation()
@@ -155,7 +158,7 @@ interface ToolbarProps {
 function Toolbar({ registry, choice, counts, locked, onChoice, onAdd }: ToolbarProps) {
   const { query } = useRoute()
   const store = draftStore(registry)
-  const canUndo = useCanUndo(registry)
+  const { canUndo, canRedo } = useSteps(registry)
   const filter = useRef<HTMLInputElement>(null)
   const { entry } = registryWords[registry]
   useShortcuts([{ keys: '/', label: 'Filter', group: 'Registry', run: () => filter.current?.focus() }])
@@ -188,14 +191,20 @@ function Toolbar({ registry, choice, counts, locked, onChoice, onAdd }: ToolbarP
           </button>
         ))}
       </fieldset>
-      <div className="ml-auto flex items-center gap-1">
+      <p className="ml-auto hidden text-12 text-faint xl:block">Enter edits, Delete takes out, Insert adds</p>
+      <div className="ml-auto flex items-center gap-1 xl:ml-2">
         <IconButton
           label="Undo (Ctrl+Z)"
           icon={<Undo2 className="size-4" />}
           disabled={!canUndo}
           onClick={() => store.undo()}
         />
-        <IconButton label="Redo (Ctrl+Shift+Z)" icon={<Redo2 className="size-4" />} onClick={() => store.redo()} />
+        <IconButton
+          label="Redo (Ctrl+Shift+Z)"
+          icon={<Redo2 className="size-4" />}
+          disabled={!canRedo}
+          onClick={() => store.redo()}
+        />
         <Button disabled={locked} icon={<Plus aria-hidden className="size-4" />} onClick={onAdd}>
           Add a {entry}
         </Button>

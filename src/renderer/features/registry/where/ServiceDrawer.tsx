@@ -33,7 +33,7 @@ export function ServiceDrawer({ service, carriers, onClose }: ServiceDrawerProps
         </>
       }
     >
-      <div className="flex h-full flex-col gap-5 p-4">
+      <div className="flex flex-col gap-5 p-4">
         <Facts>
           <Fact name="Leads to">
             <code className="text-12">
@@ -71,7 +71,7 @@ function CarrierSection({ carrier, alone }: { readonly carrier: Carrier; readonl
   )
   const open = rows.length - counts.proven
   return (
-    <section aria-label={plan.name} className="flex min-h-0 flex-col gap-1.5">
+    <section aria-label={plan.name} className="flex flex-col gap-1.5">
       <h3 className="flex items-baseline justify-between gap-2 text-12">
         <span className="font-semibold text-faint">
           {plan.name}: <code>{plan.spec.file}</code>
