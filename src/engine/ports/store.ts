@@ -44,6 +44,9 @@ export interface HeldLock {
   readonly acquiredAt: number
 }
 
+/** A run that is queued, running or halted. */
+export type OpenRun = Pick<Run, 'id' | 'planId' | 'status'>
+
 export interface CertificateQuery {
   readonly nodeId?: NodeId
   readonly purposes?: readonly CertificatePurpose[]
@@ -98,12 +101,16 @@ export interface StoreReader {
   findRunByKey(key: IdempotencyKey): Promise<Run | null>
   /** Newest first. */
   listRuns(query: RunQuery): Promise<Run[]>
-  /** All runs that are queued, running or halted, of one node or of all; oldest first. */
-  listOpenRuns(nodeId?: NodeId): Promise<Run[]>
+  /** All runs that are queued, running or halted, oldest first. */
+  listOpenRuns(): Promise<Run[]>
+  /** The same for one node, without what every commit of a run can do without. */
+  openRunsOf(nodeId: NodeId): Promise<OpenRun[]>
   /** Share of files deleted (0 to 1) by the newest successful runs of this plan on this node. */
   recentDeleteShares(planId: PlanId, nodeId: NodeId, limit: number): Promise<number[]>
   /** Oldest first; those of one node only, where one is given. */
   listLocks(nodeId?: NodeId): Promise<HeldLock[]>
+  /** Somebody holds a lock there. */
+  isLocked(nodeId: NodeId): Promise<boolean>
   /** Newest first. */
   listCertificates(query: CertificateQuery): Promise<IssuedCertificate[]>
   countExpiries(span: { readonly from: number; readonly to: number; readonly stepMs: number }): Promise<ExpiryBucket[]>

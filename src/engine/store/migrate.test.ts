@@ -45,7 +45,7 @@ describe('openDatabase', () => {
     const ours = tables.filter(({ name }) => !name.startsWith('sqlite_') && !name.startsWith('kysely_'))
     expect(ours.map(({ name }) => name).sort()).toEqual([
       ...['agent_runs', 'agents', 'audit', 'certificates', 'counters', 'events', 'join_tokens', 'locks', 'nodes'],
-      ...['operations', 'plans', 'runs', 'settings'],
+      ...['operations', 'plans', 'registry_revisions', 'registry_sources', 'rollouts', 'runs', 'settings'],
     ])
     expect(ours.every(({ strict }) => strict === 1)).toBe(true)
     expect(readdirSync(directory)).not.toContain('backups')

@@ -59,6 +59,8 @@ function configureWriter(database: Database): void {
   database.pragma('journal_mode = WAL')
   // A run that was acknowledged survives the loss of power.
   database.pragma('synchronous = FULL')
+  // Moving the log into the database is left to quiet moments; at 64 MB it is done at the next commit.
+  database.pragma(`wal_autocheckpoint = ${(64 * 1024 * 1024) / 4096}`)
   database.pragma('foreign_keys = ON')
   database.pragma('trusted_schema = OFF')
 }

@@ -11,6 +11,7 @@ import type {
   AgentRunRecord,
   CertificateQuery,
   HeldLock,
+  OpenRun,
   OperationRecord,
   RunQuery,
   StoredJoinToken,
@@ -23,6 +24,9 @@ import type { Statements } from './statements.ts'
 
 /** Runs a query on the connection that is right for the moment: the reader's own, or that of the transaction. */
 export type RunRead = <T>(query: (statements: Statements) => T) => Promise<T>
+
+/** Word for word the condition of the index `runs_open`: a node has a handful of open runs and years of others. */
+const isOpen = `status IN ('queued', 'running', 'halted')`
 
 /** All questions one may ask the store. What differs is on which connection, and when, they are answered. */
 export class SqliteReader implements StoreReader {
@@ -70,12 +74,13 @@ export class SqliteReader implements StoreReader {
     return this.#documents(`SELECT body FROM runs${where} ORDER BY id DESC LIMIT ?`, [...parameters, query.limit])
   }
 
-  listOpenRuns(nodeId?: NodeId): Promise<Run[]> {
-    // Word for word the condition of the index `runs_open`: a node has a handful of open runs and years of others.
-    const open = `SELECT body FROM runs WHERE status IN ('queued', 'running', 'halted')`
-    return nodeId === undefined
-      ? this.#documents(`${open} ORDER BY id`, [])
-      : this.#documents(`${open} AND node_id = ? ORDER BY id`, [nodeId])
+  listOpenRuns(): Promise<Run[]> {
+    return this.#documents(`SELECT body FROM runs WHERE ${isOpen} ORDER BY id`, [])
+  }
+
+  openRunsOf(nodeId: NodeId): Promise<OpenRun[]> {
+    const text = `SELECT id, plan_id AS "planId", status FROM runs WHERE ${isOpen} AND node_id = ? ORDER BY id`
+    return this.read((statements) => statements.rows<OpenRun>(text).all(nodeId))
   }
 
   /**
@@ -99,6 +104,11 @@ export class SqliteReader implements StoreReader {
     const where = nodeId === undefined ? '' : ' WHERE node_id = ?'
     const text = `SELECT ${columns} FROM locks${where} ORDER BY acquired_at, node_id, target`
     return this.read((statements) => statements.rows<HeldLock>(text).all(...(nodeId === undefined ? [] : [nodeId])))
+  }
+
+  isLocked(nodeId: NodeId): Promise<boolean> {
+    const text = 'SELECT EXISTS (SELECT 1 FROM locks WHERE node_id = ?)'
+    return this.read((statements) => statements.values<number>(text).get(nodeId) === 1)
   }
 
   async listCertificates(query: CertificateQuery): Promise<IssuedCertificate[]> {

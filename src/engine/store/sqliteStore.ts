@@ -12,6 +12,7 @@ import { backUpDatabase } from './backup.ts'
 import { type CounterName, counterQuery } from './counters.ts'
 import { explainDatabaseError } from './databaseErrors.ts'
 import { GroupCommit } from './groupCommit.ts'
+import { IdleCheckpoint } from './idleCheckpoint.ts'
 import { migrations } from './migrations/index.ts'
 import { inMemory, openDatabase, openReader } from './openDatabase.ts'
 import { SqliteReader } from './sqliteReader.ts'
@@ -53,6 +54,7 @@ export class SqliteStore extends SqliteReader implements Store {
   readonly #writerStatements: Statements
   readonly #options: OpenStoreOptions
   readonly #commits: GroupCommit
+  readonly #checkpoint: IdleCheckpoint
   readonly #listeners = new Set<CommitListener>()
   /** Which transaction the calling code is inside of, to turn a deadlock into an error. */
   readonly #current: AsyncLocalStorage<SqliteTransaction>
@@ -79,6 +81,7 @@ export class SqliteStore extends SqliteReader implements Store {
     this.#options = options
     this.#current = current
     this.#commits = new GroupCommit(writer, writerStatements, explain)
+    this.#checkpoint = new IdleCheckpoint(writer)
   }
 
   async transact<T>(body: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
@@ -158,6 +161,7 @@ export class SqliteStore extends SqliteReader implements Store {
   /** Waits for what was asked before; later calls are refused. */
   close(): Promise<void> {
     this.#closed ??= this.#commits.idle().then(() => {
+      this.#checkpoint.stop()
       this.#reader?.close()
       this.#writer.close()
     })
@@ -186,6 +190,7 @@ export class SqliteStore extends SqliteReader implements Store {
           reject(error)
         },
         committed: () => {
+          this.#checkpoint.committed()
           this.#notify(transaction?.events ?? [])
           resolve(result)
         },

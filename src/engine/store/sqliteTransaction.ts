@@ -121,25 +121,20 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
     return this.#write(() => {
       const saved: Run = { ...run, seq: this.#counters.next('event_seq') }
       const body = JSON.stringify(saved)
-      const text = `INSERT INTO runs (id, idempotency_key, batch_id, rollout_id, plan_id, node_id, status, body)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body`
-      uniqueOr(`another run was registered with the key ${run.idempotencyKey}`, () =>
-        this.#statements
-          .change(text)
-          .run(
-            run.id,
-            run.idempotencyKey,
-            run.batchId,
-            run.rolloutId ?? null,
-            run.planId,
-            run.nodeId,
-            run.status,
-            body,
-          ),
-      )
+      const update = this.#statements.change('UPDATE runs SET status = ?, body = ? WHERE id = ?')
+      if (run.seq === 0 || update.run(run.status, body, run.id).changes === 0) this.#insertRun(run, body)
       this.#insertEvent(saved.seq, { kind: 'run.saved', run: saved }, `{"kind":"run.saved","run":${body}}`)
       return saved
     })
+  }
+
+  #insertRun(run: Run, body: string): void {
+    const { id, idempotencyKey, batchId, rolloutId = null, planId, nodeId, status } = run
+    const text = `INSERT INTO runs (id, idempotency_key, batch_id, rollout_id, plan_id, node_id, status, body)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET status = excluded.status, body = excluded.body`
+    uniqueOr(`another run was registered with the key ${idempotencyKey}`, () =>
+      this.#statements.change(text).run(id, idempotencyKey, batchId, rolloutId, planId, nodeId, status, body),
+    )
   }
 
   insertCertificates(certificates: readonly IssuedCertificate[]): Promise<void> {
