@@ -13,6 +13,8 @@ export interface WireReply {
   /** What the node's clock said when it began, in seconds; null when it was not asked. */
   readonly clockSeconds: number | null
   readonly answers: readonly WireAnswer[]
+  /** What was received, with what was passed over. */
+  readonly sizeBytes: number
 }
 
 /** What came from the node is not what a worker of ours says. */
@@ -26,6 +28,7 @@ export class BrokenReply extends Error {
 const newline = 10
 /** More than this before an answer is no banner. */
 const mostNoiseBytes = 1024 * 1024
+const longestNoise = 2000
 const longestLineBytes = 64 * 1024
 const mostEvidenceLines = 20
 
@@ -41,7 +44,10 @@ export class ReplyReader {
   #room: Uint8Array = this.#received
   /** Up to here it was read. */
   #at = 0
+  #sizeBytes = 0
   #noiseBytes = 0
+  #noise = ''
+  #begun = false
   #clockSeconds: number | null = null
   readonly #answers: WireAnswer[] = []
   #evidence: string[] = []
@@ -53,9 +59,14 @@ export class ReplyReader {
     this.#orderCount = orderCount
   }
 
-  /** What was passed over last, for a diagnosis. */
+  /** Whether the worker has read the request: what takes long from then on are its orders. */
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  /** The beginning of what was passed over, for a diagnosis. */
   get noise(): string {
-    return text(this.#received.subarray(this.#at)).slice(0, 2000)
+    return this.#noise
   }
 
   /**
@@ -63,6 +74,7 @@ export class ReplyReader {
    * @throws BrokenReply
    */
   push(chunk: Uint8Array): WireReply | null {
+    this.#sizeBytes += chunk.length
     this.#append(chunk)
     while (this.#reply === null && this.#step());
     return this.#reply
@@ -111,6 +123,8 @@ export class ReplyReader {
 
   #heard(from: number, found: boolean): boolean {
     this.#noiseBytes += this.#at - from
+    if (this.#noise.length < longestNoise)
+      this.#noise += text(this.#received.subarray(from, this.#at)).slice(0, longestNoise)
     if (this.#noiseBytes > mostNoiseBytes) throw new BrokenReply('the node prints something else without end')
     return found
   }
@@ -119,6 +133,7 @@ export class ReplyReader {
     const [kind = '', first = '', second = ''] = words
     switch (kind) {
       case 'begin':
+        this.#begun = true
         this.#clockSeconds = /^\d+(\.\d+)?$/.test(first) ? Number(first) : null
         break
       case 'said':
@@ -203,7 +218,7 @@ export class ReplyReader {
   #finish(): void {
     if (this.#answers.length !== this.#orderCount)
       throw new BrokenReply(`${this.#answers.length} answers to ${this.#orderCount} orders`)
-    this.#reply = { clockSeconds: this.#clockSeconds, answers: this.#answers }
+    this.#reply = { clockSeconds: this.#clockSeconds, answers: this.#answers, sizeBytes: this.#sizeBytes }
   }
 }
 

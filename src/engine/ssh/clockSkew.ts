@@ -19,7 +19,12 @@ export function clockSkewFrom(
 ): number | null {
   const line = Buffer.from(result.stdout).toString('latin1').trim()
   if (result.exitCode !== 0 || !/^\d{1,12}$/.test(line)) return null
-  const earliestMs = Number(line) * 1000
+  return clockSkewOf(Number(line), trip)
+}
+
+/** The same from whole seconds since 1970, as the node's clock said them. */
+export function clockSkewOf(seconds: number, trip: RoundTrip): number {
+  const earliestMs = seconds * 1000
   const latestMs = earliestMs + 999
   if (latestMs < trip.sentAt) return Math.round(latestMs - trip.sentAt)
   return earliestMs > trip.receivedAt ? Math.round(earliestMs - trip.receivedAt) : 0

@@ -22,6 +22,15 @@ export class FifoGate {
     return this.#inside === 0 && this.#waiting.size === 0
   }
 
+  get full(): boolean {
+    return this.#inside >= this.#limit
+  }
+
+  /** Whether somebody waits. */
+  get awaited(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** For a server that turned out to allow less than we thought. Never below 1. */
   lowerLimit(limit: number): void {
     this.#limit = Math.max(1, Math.min(this.#limit, limit))

@@ -64,13 +64,44 @@ interface Opening {
   readonly progress: OpeningProgress
 }
 
+interface CallOptions {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+}
+
+/** What `channels/` needs beyond the port; both reject as `SshPool` does. */
+export interface ConnectionSource {
+  /**
+   * Work that keeps a slot of its own, or none. What is cut off is begun once more, on a new connection where the old one
+   * is gone; `attempt` says so.
+   */
+  onConnection<T>(
+    node: FleetNode,
+    options: CallOptions,
+    work: (
+      connection: PooledConnection,
+      call: { readonly signal: AbortSignal; readonly attempt: number },
+    ) => Promise<T>,
+  ): Promise<T>
+  /** Work that takes a slot, as a command does. */
+  onSlot<T>(
+    node: FleetNode,
+    options: CallOptions,
+    work: (connection: PooledConnection, signal: AbortSignal) => Promise<T>,
+  ): Promise<T>
+  /** Node clock minus ours, for the next diagnosis. */
+  noteClock(nodeId: NodeId, skewMs: number): void
+  /** The error for what was seen, with its one cause. */
+  failure(node: FleetNode, evidence: Omit<ConnectEvidence, 'nowMs'>): AppError
+}
+
 interface Lease {
   readonly connection: PooledConnection
   readonly leave: () => void
 }
 
 /** Warm connections, one for each node. See {@link SshPool} for what callers may rely on. */
-export function createSshPool({ identities, clock, settings = {} }: SshPoolDependencies): SshPool {
+export function createSshPool({ identities, clock, settings = {} }: SshPoolDependencies): SshPool & ConnectionSource {
   return new WarmPool({ identities, clock, settings: { ...defaults, ...settings } })
 }
 
@@ -88,7 +119,7 @@ const mostQuestionsPerSecond = 20
 const mostRefusals = 20
 const refusalPauseMs = 20
 
-class WarmPool implements SshPool {
+class WarmPool implements SshPool, ConnectionSource {
   readonly #context: PoolContext
   readonly #connector: Connector
   /** In order of last use, oldest first. */
@@ -118,6 +149,39 @@ class WarmPool implements SshPool {
     // Retired and not dropped: a run may be at work on it.
     if (options.fresh === true && open !== undefined) this.#retire(open)
     return withDeadline(this.#deadline(options), (signal) => this.#proveLogin(node, signal))
+  }
+
+  onConnection<T>(...[node, options, work]: Parameters<ConnectionSource['onConnection']>): Promise<T> {
+    return withDeadline(this.#deadline(options), async (signal) => {
+      for (let attempt = 0; ; attempt += 1) {
+        const connection = await this.#acquire(node, signal)
+        try {
+          const result = await work(connection, { signal, attempt })
+          connection.servedChannel = true
+          return result as T
+        } catch (thrown) {
+          if (isTimeout(thrown)) this.#retire(connection)
+          if (!(thrown instanceof CommandCut)) throw thrown
+          if (attempt > 0) throw this.#failed(node, this.#cutEvidence(thrown))
+        } finally {
+          this.#touch(connection)
+        }
+      }
+    })
+  }
+
+  onSlot<T>(...[node, options, work]: Parameters<ConnectionSource['onSlot']>): Promise<T> {
+    return withDeadline(this.#deadline(options), (signal) =>
+      this.#onConnection(node, signal, (connection) => work(connection, signal) as Promise<T>),
+    )
+  }
+
+  noteClock(nodeId: NodeId, skewMs: number): void {
+    this.#skewMs.set(nodeId, skewMs)
+  }
+
+  failure(node: FleetNode, evidence: Omit<ConnectEvidence, 'nowMs'>): AppError {
+    return this.#failed(node, { ...evidence, nowMs: this.#context.clock.nowMs() })
   }
 
   drop(nodeId: NodeId): void {
@@ -247,6 +311,7 @@ class WarmPool implements SshPool {
   async #enter(node: FleetNode, signal: AbortSignal): Promise<Lease> {
     for (;;) {
       const connection = await this.#acquire(node, signal)
+      connection.makeRoom()
       const leave = await connection.gate.enter(signal)
       if (!connection.ssh.closed) {
         return {
@@ -343,14 +408,14 @@ class WarmPool implements SshPool {
   #retire(connection: PooledConnection): void {
     if (this.#connections.get(connection.nodeId) === connection) this.#connections.delete(connection.nodeId)
     if (connection.ssh.closed) return
-    if (connection.gate.idle) connection.destroy()
+    if (connection.idle) connection.destroy()
     else this.#retiring.add(connection)
   }
 
   #touch(connection: PooledConnection): void {
     connection.usedAtMs = this.#context.clock.monotonicMs()
     if (this.#retiring.has(connection)) {
-      if (connection.gate.idle) connection.destroy()
+      if (connection.idle) connection.destroy()
       return
     }
     if (this.#connections.get(connection.nodeId) !== connection) return
@@ -362,7 +427,7 @@ class WarmPool implements SshPool {
   #evict(): void {
     if (this.#connections.size <= this.#context.settings.maxConnections) return
     for (const connection of this.#connections.values()) {
-      if (!connection.gate.idle) continue
+      if (!connection.idle) continue
       this.#closeIdle(connection)
       if (this.#connections.size <= this.#context.settings.maxConnections) return
     }
@@ -378,7 +443,7 @@ class WarmPool implements SshPool {
           delayMs,
           () => {
             const leftMs = connection.usedAtMs + settings.idleCloseMs - clock.monotonicMs()
-            if (!connection.gate.idle) look(settings.idleCloseMs)
+            if (!connection.idle) look(settings.idleCloseMs)
             else if (leftMs > 0) look(leftMs)
             else this.#closeIdle(connection)
           },
@@ -416,7 +481,8 @@ function connectionKey(node: FleetNode, identity: NodeIdentity): string {
   return [node.id, node.address, node.port, node.user, certificateSerial ?? staticKey, ...pins].join(' ')
 }
 
-const loginMeans = (identity: NodeIdentity): Pick<LoginProof, 'certificateSerial' | 'staticKey'> =>
+/** What a login was made with. */
+export const loginMeans = (identity: NodeIdentity): Pick<LoginProof, 'certificateSerial' | 'staticKey'> =>
   identity.kind === 'certificate'
     ? { certificateSerial: identity.certificate.serial, staticKey: null }
     : { certificateSerial: null, staticKey: identity.fingerprint }

@@ -13,6 +13,12 @@ interface PooledConnectionFacts {
   readonly maxChannels: number
 }
 
+/** Something that keeps a slot of its connection between its uses, and gives it back when others need it. */
+export interface HeldSlot {
+  readonly idle: boolean
+  close(): void
+}
+
 /** An open connection with its queue for channels and its idle timer. */
 export class PooledConnection {
   readonly nodeId: NodeId
@@ -25,6 +31,8 @@ export class PooledConnection {
   servedChannel = false
   /** Monotonic. */
   usedAtMs = 0
+  /** Null: nobody keeps one. */
+  held: HeldSlot | null = null
   #idleTimer: Timer | undefined
 
   constructor(facts: PooledConnectionFacts) {
@@ -33,6 +41,17 @@ export class PooledConnection {
     this.identity = facts.identity
     this.ssh = facts.ssh
     this.gate = new FifoGate(facts.maxChannels)
+  }
+
+  /** Nothing is at work on it. */
+  get idle(): boolean {
+    if (this.held === null) return this.gate.idle
+    return this.held.idle && this.gate.inside <= 1 && !this.gate.awaited
+  }
+
+  /** Takes the slot that is kept for later from whoever keeps it, when all others are taken. */
+  makeRoom(): void {
+    if (this.gate.full && this.held?.idle === true) this.held.close()
   }
 
   setIdleTimer(timer: Timer): void {

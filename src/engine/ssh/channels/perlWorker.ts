@@ -57,7 +57,7 @@ sub fail {
   return refuse('REMOTE_READ_ONLY', $why) if $number == 30;
   return refuse(sticky() ? 'REMOTE_PERMISSION_DENIED' : 'REMOTE_FILE_IMMUTABLE', $why) if $number == 1;
   return refuse('REMOTE_PERMISSION_DENIED', $why) if $number == 13;
-  return refuse('REMOTE_PATH_INVALID', $why) if grep { $number == $_ } 2, 20, 21, 36, 40, 62, 63;
+  return refuse('REMOTE_PATH_INVALID', $why) if grep { $number == $_ } 2, 17, 20, 21, 36, 40, 62, 63;
   return refuse('REMOTE_COMMAND_FAILED', $why);
 }
 sub resolve {
@@ -236,6 +236,7 @@ sub child {
 }
 sub run {
   my ($script, $stdin) = @_;
+  flush();
   my $size = length $script;
   my ($code, $stdout, $stderr) = -e '/dev/fd/0'
     ? child(0, [$stdin, $script], '/bin/sh', '-c', '. /dev/fd/SCRIPT')

@@ -20,12 +20,19 @@ export interface PreparedExchange {
   answers(reply: WireReply): readonly NodeAnswer[]
 }
 
+export interface ExchangeWishes {
+  /** The worker is to say what time it is. */
+  readonly askClock: boolean
+  /** The orders were given before, and nobody knows how far that got: scripts after a change run in any case. */
+  readonly again?: boolean
+}
+
 /**
- * @param askClock the worker is to say what time it is
  * @throws AppError PAYLOAD_TOO_LARGE for more than 16 MiB; nothing was sent then
  */
-export function prepareExchange(orders: readonly NodeOrder[], askClock: boolean): PreparedExchange {
-  const checked = orders.map((order) => refusalOf(order) ?? wireOrder(order))
+export function prepareExchange(orders: readonly NodeOrder[], wishes: ExchangeWishes): PreparedExchange {
+  const { askClock, again = false } = wishes
+  const checked = orders.map((order) => refusalOf(order) ?? wireOrder(order, again))
   const wanted = checked.filter((order) => order.kind !== 'refused')
   const random = randomBytes(22).toString('hex')
   const nonce = random.slice(0, 32)
@@ -75,7 +82,7 @@ function refusalOf(order: NodeOrder): (NodeAnswer & { readonly kind: 'refused' }
   return fault === null ? null : { kind: 'refused', code: 'REMOTE_PATH_INVALID', evidence: [`${order.path}: ${fault}`] }
 }
 
-function wireOrder(order: NodeOrder): WireOrder {
+function wireOrder(order: NodeOrder, again: boolean): WireOrder {
   const sudo = order.sudo === true
   switch (order.kind) {
     case 'read':
@@ -85,7 +92,7 @@ function wireOrder(order: NodeOrder): WireOrder {
       return { kind, path, ifState, makeDirectory, content, wantedState: stateOf(content), sudo }
     }
     case 'run': {
-      const afterChange = order.when === 'after-change'
+      const afterChange = order.when === 'after-change' && !again
       return { kind: 'run', script: Buffer.from(order.script), stdin: order.stdin ?? nothing, afterChange, sudo }
     }
   }
