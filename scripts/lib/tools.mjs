@@ -15,6 +15,7 @@ const tools = [
   { command: 'git', package: 'git', for: ['test'] },
   { command: 'faketime', package: 'faketime', for: ['test'] },
   { command: 'chromium', package: 'chromium', for: ['test'] },
+  { command: 'kubectl', package: 'kubernetes-client', for: ['test'] },
   { command: 'go', package: 'golang-go', for: ['test'] },
   {
     path: '/usr/share/gocode/src/github.com/smallstep/certificates',

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createManualClock } from '../../fakes/manualClock.ts'
+import { createManualClock, type ManualClock } from '../../fakes/manualClock.ts'
 import { ApiStatus } from '../../support/kubernetes/configMapStore.ts'
 import { startFreezingProxy } from '../../support/kubernetes/freezingProxy.ts'
 import { writeKubeconfig } from '../../support/kubernetes/kubectl.ts'
@@ -22,11 +22,14 @@ afterEach(async () => {
   for (const stop of stops) await stop()
 })
 
-async function followed(options: FollowOptions = {}) {
+async function followed(options: FollowOptions & { readonly clock?: ManualClock } = {}) {
   rig.server.setMap(name, { r: 'one' })
   const source = rig.follow(options)
   await source.start()
   await waitFor('the watch', () => rig.server.watches === 1)
+  const { clock } = options
+  // Its life and the poll: the answer has begun at this end too.
+  if (clock !== undefined) await waitFor('the answer', () => clock.pendingTimerCount === 2)
   return source
 }
 
@@ -102,7 +105,10 @@ describe('a ConfigMap in a bad world', () => {
       clock.advance(pauseMs - 1)
       expect(seen('list')).toBe(lists)
       clock.advance(1)
-      await waitFor('the next watch', () => seen('list') === lists + 1 && rig.server.watches === 1)
+      await waitFor(
+        'the next watch',
+        () => seen('list') === lists + 1 && rig.server.watches === 1 && clock.pendingTimerCount === 2,
+      )
     }
     expect(source.failing()).toBeNull()
   })
@@ -234,7 +240,7 @@ describe('what a person has to correct', () => {
     expect(diagnosis.sentence).toContain('does not accept the credentials of the kubeconfig')
     let requests = 1
     for (const minutes of [1, 2, 4, 8, 10, 10]) {
-      await waitFor('the pause', () => clock.pendingTimerCount === 1)
+      await waitFor('the pause', () => source.states.length === requests && clock.pendingTimerCount === 1)
       clock.advance(minutes * 60_000 - 1)
       expect(rig.server.requests).toHaveLength(requests)
       clock.advance(1)
@@ -255,8 +261,11 @@ describe('what a person has to correct', () => {
     const { diagnosis } = await source.fails('REGISTRY_SOURCE_REFUSED')
     expect(diagnosis.sentence).toContain('Give it a Role with get, list and watch on this ConfigMap')
     expect(diagnosis.evidence).toEqual([expect.stringContaining('cannot get resource "configmaps"')])
+    await waitFor('the pause', () => clock.pendingTimerCount === 1)
     clock.advance(59_999)
     expect(rig.server.requests).toHaveLength(2)
+    clock.advance(1)
+    await waitFor('another try', () => rig.server.requests.length === 4)
   })
 
   it('S1.22 names the keys there are when the one it wants is not among them', async () => {

@@ -1,4 +1,6 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createManualClock } from '../../fakes/manualClock.ts'
@@ -106,10 +108,14 @@ describe('credentials of a kubeconfig', () => {
 
   it('S1.82 asks a plugin once for as long as its token lives, and again when the token ends', async () => {
     const clock = createManualClock()
-    const expirationTimestamp = new Date(clock.nowMs() + 600_000).toISOString()
-    const source = await followAs(login(await plugin({ token, expirationTimestamp })), { clock })
+    const inTime = (laterMs: number) => ({
+      token,
+      expirationTimestamp: new Date(clock.nowMs() + laterMs).toISOString(),
+    })
+    const source = await followAs(login(await plugin(inTime(600_000))), { clock })
     await source.refresh()
     expect(await calls()).toHaveLength(1)
+    await plugin(inTime(1_200_000))
     clock.advance(540_000)
     await source.refresh()
     expect(await calls()).toHaveLength(2)
@@ -184,6 +190,22 @@ describe('a kubeconfig with mistakes', () => {
     expect(diagnosis.transient).toBe(false)
   })
 
+  it('S1.4 obeys none that everybody may write', async () => {
+    await chmod(rig.kubeconfig, 0o666)
+    const source = await follow()
+    expect((await source.fails('INVALID_INPUT')).diagnosis.sentence).toContain('Use chmod 600')
+    expect(rig.server.requests).toEqual([])
+  })
+
+  it('S1.42 passes over files of KUBECONFIG that are not there, as long as one is', async () => {
+    const missing = join(rig.directory, 'missing')
+    const place = { kubeconfigFile: null }
+    const found = await follow({ place, environment: { KUBECONFIG: `${missing}:${rig.kubeconfig}` } })
+    expect(found.texts()).toEqual(['one'])
+    const none = await follow({ place, environment: { KUBECONFIG: missing } })
+    expect((await none.fails('INVALID_INPUT')).diagnosis.sentence).toContain('which is not there')
+  })
+
   it('S1.42 says that there is none, and takes it when it is there', async () => {
     const clock = createManualClock()
     const environment = { HOME: rig.directory }
@@ -204,3 +226,64 @@ describe('a kubeconfig with mistakes', () => {
     expect(diagnosis.evidence).toEqual(['the token [secret] is not known'])
   })
 })
+
+describe('what the library of Kubernetes is loaded for', () => {
+  it('S1.4 takes the token of an OpenID Connect provider', async () => {
+    const part = (content: object): string => Buffer.from(JSON.stringify(content)).toString('base64url')
+    const idToken = `${part({ alg: 'none' })}.${part({ exp: Date.now() / 1_000 + 3_600 })}.${token}`
+    rig.server.setToken(idToken)
+    const config = { 'id-token': idToken, 'idp-issuer-url': 'https://127.0.0.1:1', 'client-id': 'lockstep' }
+    const source = await followAs({ 'auth-provider': { name: 'oidc', config } })
+    expect(source.texts()).toEqual(['one'])
+    rig.server.setMap(name, { r: 'two' })
+    await source.says('two')
+  })
+
+  it('S1.42 goes through the proxy of the kubeconfig, and still trusts the authority of the cluster alone', async () => {
+    const proxy = await startConnectProxy()
+    try {
+      const kubeconfigFile = await writeKubeconfig(rig.server, { directory: rig.directory, name: 'proxied', token })
+      const config = JSON.parse(await readFile(kubeconfigFile, 'utf8'))
+      config.clusters[0].cluster['proxy-url'] = proxy.url
+      await writeFile(kubeconfigFile, JSON.stringify(config))
+      const source = await follow({ place: { kubeconfigFile } })
+      expect(source.texts()).toEqual(['one'])
+      expect(proxy.asked.every((target) => target === `127.0.0.1:${rig.server.port}`)).toBe(true)
+      expect(proxy.asked.length).toBeGreaterThan(0)
+      config.clusters[0].cluster['certificate-authority-data'] = Buffer.from(
+        (await rig.newServer()).certificates.authority,
+      ).toString('base64')
+      await writeFile(kubeconfigFile, JSON.stringify(config))
+      await source.refresh()
+      await source.fails('REGISTRY_SOURCE_REFUSED')
+      await source.stop()
+    } finally {
+      await proxy.stop()
+    }
+  })
+})
+
+async function startConnectProxy() {
+  const asked: string[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer()
+  server.on('connect', (request, near: Socket) => {
+    asked.push(request.url ?? '')
+    const far = connect(Number(request.url?.split(':')[1]), '127.0.0.1', () => {
+      near.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      near.pipe(far)
+      far.pipe(near)
+    })
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => socket.destroy()))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    stop: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}

@@ -1,5 +1,5 @@
 import { type IncomingMessage, request as requestOverHttp } from 'node:http'
-import { request as requestOverTls } from 'node:https'
+import { type RequestOptions, request as requestOverTls } from 'node:https'
 import type { Clock } from '../../../platform/clock.ts'
 import { AppError } from '../../../shared/errors.ts'
 import { type CallSubject, connectionFailure, statusFailure, timeoutFailure } from './apiFailure.ts'
@@ -36,9 +36,10 @@ const largestAnswerBytes = 32 * 1024 * 1024
 export async function callApi(access: ClusterAccess, call: ApiCall, options: CallOptions): Promise<unknown> {
   const { clock, timeoutMs, signal } = options
   const subject = subjectOf(access, call)
+  const credentials = await credentialsFor(access, signal)
   const limit = deadline(clock, timeoutMs, { parent: signal })
   try {
-    const response = await open(access, call, limit.signal)
+    const response = await open(access, call, { credentials, signal: limit.signal })
     const text = await readWhole(response, subject)
     return parseJson(text, subject)
   } catch (thrown) {
@@ -63,10 +64,11 @@ export async function* streamApi(
 ): AsyncGenerator<unknown> {
   const { clock, timeoutMs, openMs, signal } = options
   const subject = subjectOf(access, call)
+  const credentials = await credentialsFor(access, signal)
   const life = deadline(clock, openMs, { parent: signal })
   const start = deadline(clock, timeoutMs, { parent: life.signal })
   try {
-    const response = await open(access, call, start.signal)
+    const response = await open(access, call, { credentials, signal: start.signal })
     const unlink = linkEnd(life.signal, response)
     start.cancel()
     try {
@@ -96,9 +98,23 @@ function subjectOf(access: ClusterAccess, { aim }: ApiCall): CallSubject {
   return { server: access.server.origin, aim }
 }
 
+/** Before the clock of the call runs: a credential plugin has its own time, since it may have to ask somebody itself. */
+async function credentialsFor(access: ClusterAccess, signal: AbortSignal): Promise<RequestOptions> {
+  try {
+    return await access.requestOptions(signal)
+  } catch (thrown) {
+    throw signal.aborted ? canceled() : thrown
+  }
+}
+
+interface Sending {
+  readonly credentials: RequestOptions
+  readonly signal: AbortSignal
+}
+
 /** Resolves with an answer that says yes. */
-async function open(access: ClusterAccess, call: ApiCall, signal: AbortSignal): Promise<IncomingMessage> {
-  const response = await send(access, call, signal)
+async function open(access: ClusterAccess, call: ApiCall, sending: Sending): Promise<IncomingMessage> {
+  const response = await send(access.server, call, sending)
   const status = response.statusCode ?? 0
   if (status >= 200 && status < 300) return response
   const said = await readWhole(response, subjectOf(access, call))
@@ -106,18 +122,17 @@ async function open(access: ClusterAccess, call: ApiCall, signal: AbortSignal): 
   throw statusFailure(status, access.redact(messageIn(said)), subjectOf(access, call))
 }
 
-async function send(access: ClusterAccess, call: ApiCall, signal: AbortSignal): Promise<IncomingMessage> {
-  const options = await access.requestOptions()
+function send(server: URL, call: ApiCall, { credentials, signal }: Sending): Promise<IncomingMessage> {
   const body = call.patch === undefined ? undefined : JSON.stringify(call.patch)
-  const request = access.server.protocol === 'https:' ? requestOverTls : requestOverHttp
-  signal.throwIfAborted()
+  const request = server.protocol === 'https:' ? requestOverTls : requestOverHttp
   return new Promise((resolve, reject) => {
-    const sent = request(urlOf(access.server, call), {
-      ...options,
+    signal.throwIfAborted()
+    const sent = request(urlOf(server, call), {
+      ...credentials,
       method: call.method,
       signal,
       headers: {
-        ...options.headers,
+        ...credentials.headers,
         accept: call.accept ?? 'application/json',
         'user-agent': 'lockstep',
         ...(body === undefined

@@ -2,6 +2,7 @@ import type { Agent } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import type { Clock } from '../../../platform/clock.ts'
 import { AppError } from '../../../shared/errors.ts'
+import { type AddOptions, optionsFor } from './clusterOptions.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { type ChosenContext, type ConfigMapPlace, chooseContext } from './kubeconfig.ts'
 
@@ -12,7 +13,7 @@ export interface ClusterAccess {
   /** Without a slash at the end. */
   readonly server: URL
   /** Trust, credentials and proxy of the kubeconfig, for one request. Secrets are in here: never to be logged. */
-  requestOptions(): Promise<RequestOptions>
+  requestOptions(signal: AbortSignal): Promise<RequestOptions>
   /** Takes everything secret that we know out of a text of somebody else's. */
   redact(text: string): string
   /** The credentials were refused: the next request gets new ones where a plugin can make some. */
@@ -66,7 +67,8 @@ class KubeconfigAccess implements ClusterAccess {
   readonly credentials: Credentials
   readonly server: URL
   #agent: Agent | null = null
-  #client: { readonly user: string; readonly applyTo: (options: RequestOptions) => Promise<void> } | null = null
+  /** For the credentials of the last request. */
+  #made: { readonly user: string; readonly add: AddOptions } | null = null
 
   constructor(context: ChosenContext, server: URL, credentials: Credentials) {
     this.context = context
@@ -82,30 +84,25 @@ class KubeconfigAccess implements ClusterAccess {
     return this.context.clusterName
   }
 
-  async requestOptions(): Promise<RequestOptions> {
-    const options: RequestOptions = {
-      headers: {},
+  async requestOptions(signal: AbortSignal): Promise<RequestOptions> {
+    const options = await (await this.#add(signal))()
+    if (typeof options.agent === 'object') this.#agent = options.agent
+    return {
+      ...options,
       minVersion: 'TLSv1.2',
-      // Without this the library would leave it to NODE_TLS_REJECT_UNAUTHORIZED.
       rejectUnauthorized: this.context.cluster['insecure-skip-tls-verify'] !== true,
     }
-    const applyTo = await this.#applyTo()
-    await applyTo(options).catch((thrown: unknown) => {
-      throw unusable(thrown)
-    })
-    if (typeof options.agent === 'object') this.#agent = options.agent
-    return options
   }
 
   /** Anew for other credentials: the library binds certificates to the connections it keeps. */
-  async #applyTo(): Promise<(options: RequestOptions) => Promise<void>> {
-    const fields = await this.credentials.current()
+  async #add(signal: AbortSignal): Promise<AddOptions> {
+    const fields = await this.credentials.current(signal)
     const user = JSON.stringify(fields)
-    if (this.#client?.user === user) return this.#client.applyTo
-    this.close()
-    const applyTo = await loadClient(this.context, fields, { server: this.server })
-    this.#client = { user, applyTo }
-    return applyTo
+    if (this.#made?.user !== user) {
+      this.close()
+      this.#made = { user, add: optionsFor(this.context, fields) }
+    }
+    return this.#made.add
   }
 
   redact(text: string): string {
@@ -119,39 +116,6 @@ class KubeconfigAccess implements ClusterAccess {
   close(): void {
     this.#agent?.destroy()
     this.#agent = null
-    this.#client = null
+    this.#made = null
   }
-}
-
-/** Messages of the library may quote what it was given; the path of a file is all that is taken from them. */
-function unusable(thrown: unknown): AppError {
-  const { code, path } = thrown as { readonly code?: unknown; readonly path?: unknown }
-  const cause =
-    typeof path === 'string'
-      ? `${path} cannot be read (${String(code)})`
-      : 'a certificate, key or token in it is damaged'
-  return new AppError('INVALID_INPUT', `The kubeconfig cannot be used: ${cause}. Try kubectl with the same file.`)
-}
-
-/** Loading the library takes seconds, which only those pay who have such a source. */
-async function loadClient(
-  { cluster, clusterName, contextName }: ChosenContext,
-  user: ChosenContext['user'],
-  { server }: { readonly server: URL },
-): Promise<(options: RequestOptions) => Promise<void>> {
-  const { KubeConfig } = await import('@kubernetes/client-node')
-  const { exec: _plugin, tokenFile: _file, ...plain } = user
-  // The library refuses http unless told that nothing is to be verified; there is nothing to verify.
-  const overHttp = server.protocol === 'http:' ? { 'insecure-skip-tls-verify': true } : {}
-  const config = new KubeConfig()
-  // JSON, since it is YAML too; the user is always there, because the library ignores the authority without one.
-  config.loadFromString(
-    JSON.stringify({
-      clusters: [{ name: clusterName, cluster: { ...cluster, ...overHttp } }],
-      users: [{ name: 'user', user: plain }],
-      contexts: [{ name: contextName, context: { cluster: clusterName, user: 'user' } }],
-      'current-context': contextName,
-    }),
-  )
-  return (options) => config.applyToHTTPSOptions(options)
 }

@@ -25,7 +25,7 @@ type ExecStatus = z.infer<typeof ExecCredential>['status']
 /** Credentials of one user of a kubeconfig, made ready for a request. Kept in memory only. */
 export interface Credentials {
   /** @throws AppError INVALID_INPUT or REGISTRY_SOURCE_REFUSED; the message holds nothing that a plugin printed */
-  current(): Promise<UserFields>
+  current(signal: AbortSignal): Promise<UserFields>
   /** They were refused: what a plugin gave is not used again. */
   forget(): void
   /** Everything secret that was seen so far. */
@@ -41,17 +41,24 @@ export function createCredentials(context: ChosenContext, { clock }: { readonly 
     for (const secret of [token, password, key]) if (secret != null && secret !== '') seen.add(secret)
     return fields
   }
-  const fromPlugin = async (plugin: ExecEntry): Promise<UserFields> => {
+  let asking: Promise<unknown> = Promise.resolve()
+  /** One at a time: what the first is given, the second uses. */
+  const fromPlugin = (plugin: ExecEntry, signal: AbortSignal): Promise<UserFields> => {
+    const asked = asking.then(() => askOnce(plugin, signal))
+    asking = asked.catch(() => undefined)
+    return asked
+  }
+  const askOnce = async (plugin: ExecEntry, signal: AbortSignal): Promise<UserFields> => {
     if (cached === null || cached.untilMs <= clock.nowMs()) {
-      const status = await askPlugin(plugin, context)
+      const status = await askPlugin(plugin, context, { signal })
       cached = { status, untilMs: usableUntilMs(status) }
     }
     return withPlugin(user, cached.status)
   }
   return {
-    current: async () => {
+    current: async (signal) => {
       refuseOldProviders(user)
-      if (user.exec != null) return note(await fromPlugin(user.exec))
+      if (user.exec != null) return note(await fromPlugin(user.exec, signal))
       if (user.tokenFile != null && user.tokenFile !== '') return note(await withTokenFile(user, user.tokenFile))
       return note(user)
     },
@@ -80,7 +87,11 @@ async function withTokenFile(user: UserFields, file: string): Promise<UserFields
 }
 
 /** Runs it as the kubeconfig says: no shell, no terminal, and nothing of our environment but what programs need. */
-async function askPlugin(plugin: ExecEntry, { cluster }: ChosenContext): Promise<ExecStatus> {
+async function askPlugin(
+  plugin: ExecEntry,
+  { cluster }: ChosenContext,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<ExecStatus> {
   if (plugin.interactiveMode === 'Always')
     throw refused(`The credential plugin ${plugin.command} wants a person at a terminal. Use one that does not`)
   const info = {
@@ -95,7 +106,9 @@ async function askPlugin(plugin: ExecEntry, { cluster }: ChosenContext): Promise
     env: { ...given, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
     timeoutMs: pluginTimeoutMs,
     maxOutputBytes: 1_048_576,
+    signal,
   }).catch((thrown: unknown) => {
+    if (signal.aborted) throw thrown
     throw refused(
       `The credential plugin ${plugin.command} of the kubeconfig failed (${reasonOf(thrown)}). Run it by hand to see why`,
     )

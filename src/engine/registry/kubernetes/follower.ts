@@ -253,7 +253,7 @@ class ConfigMapFollower implements SourceFollower {
     const before = this.#failing
     this.#failing = { error, sinceMs: before?.sinceMs ?? now }
     if (before?.error.message !== error.message)
-      this.#dependencies.logger.warn({ ...this.#fields(), err: error }, 'the ConfigMap cannot be followed')
+      this.#dependencies.logger.debug({ ...this.#fields(), err: error }, 'the ConfigMap cannot be followed')
     const { sinceMs: since } = this.#failing
     this.#listener.state({ status: 'failing', since, checkedAt: now, diagnosis: diagnosisOf(error) })
   }

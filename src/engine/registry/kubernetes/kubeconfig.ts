@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { access, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
@@ -16,6 +16,8 @@ const ClusterEntry = z.looseObject({
   'certificate-authority': optionalText,
   'certificate-authority-data': optionalText,
   'insecure-skip-tls-verify': z.boolean().nullish(),
+  'tls-server-name': optionalText,
+  'proxy-url': optionalText,
 })
 
 /** A credential plugin, as client.authentication.k8s.io describes it. */
@@ -32,10 +34,14 @@ export type ExecEntry = z.infer<typeof ExecEntry>
 const UserEntry = z.looseObject({
   token: optionalText,
   tokenFile: optionalText,
+  username: optionalText,
   password: optionalText,
   'client-certificate': optionalText,
+  'client-certificate-data': optionalText,
   'client-key': optionalText,
   'client-key-data': optionalText,
+  as: optionalText,
+  'as-groups': z.array(z.string()).nullish(),
   'auth-provider': z.looseObject({ name: z.string() }).nullish(),
   exec: ExecEntry.nullish(),
 })
@@ -102,9 +108,17 @@ async function kubeconfigFiles(
 ): Promise<readonly string[]> {
   if (place.kubeconfigFile !== null) return [withHome(place.kubeconfigFile, environment)]
   const named = (environment.KUBECONFIG ?? '').split(delimiter).filter((file) => file !== '')
-  if (named.length > 0) return named
+  if (named.length > 0) return filesThere(named)
   const usual = join(environment.HOME ?? homedir(), '.kube', 'config')
   return (await isThere(usual)) ? [usual] : []
+}
+
+/** Of several files some may be missing, as kubectl has it. */
+async function filesThere(files: readonly string[]): Promise<readonly string[]> {
+  const there = await Promise.all(files.map(isThere))
+  const found = files.filter((_file, index) => there[index])
+  if (found.length === 0) throw invalid(`KUBECONFIG names ${files.join(', ')}, which is not there`)
+  return found
 }
 
 function withHome(path: string, environment: Readonly<Record<string, string | undefined>>): string {
@@ -113,7 +127,7 @@ function withHome(path: string, environment: Readonly<Record<string, string | un
 
 async function isThere(file: string): Promise<boolean> {
   try {
-    await readFile(file)
+    await access(file)
     return true
   } catch (error) {
     return !hasErrorCode(error, 'ENOENT') && !hasErrorCode(error, 'ENOTDIR')
@@ -138,6 +152,9 @@ async function inCluster(environment: Readonly<Record<string, string | undefined
   }
 }
 
+/** It may name programs that run as us. */
+const othersMayWrite = 0o002
+
 async function readKubeconfig(file: string): Promise<Kubeconfig> {
   const document = parseDocument(await readText(file), { prettyErrors: false })
   const [mistake] = document.errors
@@ -150,8 +167,12 @@ async function readKubeconfig(file: string): Promise<Kubeconfig> {
 
 async function readText(file: string): Promise<string> {
   try {
+    const { mode } = await stat(file)
+    if (process.platform !== 'win32' && (mode & othersMayWrite) !== 0)
+      throw invalid(`Everybody may write the kubeconfig ${file}, and it names who gets our credentials. Use chmod 600`)
     return await readFile(file, 'utf8')
   } catch (error) {
+    if (error instanceof AppError) throw error
     if (hasErrorCode(error, 'ENOENT')) throw invalid(`The kubeconfig ${file} is not there`)
     if (hasErrorCode(error, 'EACCES')) throw invalid(`The kubeconfig ${file} cannot be read by this user`)
     throw invalid(`The kubeconfig ${file} cannot be read`)
