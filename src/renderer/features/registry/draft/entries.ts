@@ -161,30 +161,42 @@ function movedTo(root: SourceNode, place: EntryPlace, list: NodeList): SourceNod
 export function withNewEntry(
   registry: RegistryKind,
   root: SourceNode,
-  name = '',
 ): { readonly root: SourceNode; readonly place: EntryPlace } {
   if (registry === 'services') {
     const node = object([
-      member('subdomain', scalarNode(name)),
+      member('subdomain', scalarNode('')),
       member('ip', scalarNode('')),
       member('public', scalarNode(false)),
     ])
     return {
-      root: object([...membersOf(root), member(name, node)]),
+      root: object([...membersOf(root), member('', node)]),
       place: { list: null, index: membersOf(root).length },
     }
   }
   const list: NodeList = 'worker_nodes'
-  const node = object([
-    member('ip', scalarNode('')),
-    member('name', scalarNode(name)),
-    member('ssh_user', scalarNode('')),
-    member('status', scalarNode('pending_sync')),
-    member('last_sync', scalarNode(null)),
-    member('last_attempt', scalarNode(null)),
-  ])
   const index = itemsOf(memberIn(root, list)).length
-  return { root: mapList(root, list, (items) => [...items, node]), place: { list, index } }
+  return { root: withNodeEntries(root, list, [{ name: '', ip: '', ssh_user: '' }]), place: { list, index } }
+}
+
+interface NewNode {
+  readonly name: string
+  readonly ip: string
+  readonly ssh_user: string
+}
+
+/** Nodes behind all others of a list; when they were in step is for the fleet to say. */
+export function withNodeEntries(root: SourceNode, list: NodeList, nodes: readonly NewNode[]): SourceNode {
+  const fresh = nodes.map(({ name, ip, ssh_user }) =>
+    object([
+      member('ip', scalarNode(ip)),
+      member('name', scalarNode(name)),
+      member('ssh_user', scalarNode(ssh_user)),
+      member('status', scalarNode('pending_sync')),
+      member('last_sync', scalarNode(null)),
+      member('last_attempt', scalarNode(null)),
+    ]),
+  )
+  return mapList(root, list, (items) => [...items, ...fresh])
 }
 
 export function withoutEntries(root: SourceNode, places: readonly EntryPlace[]): SourceNode {

@@ -103,6 +103,7 @@ function Content({
       </Facts>
       <Against others={others} against={against} />
       <Comparison registry={registry} from={against} to={revision.number} />
+      <CliEquivalent command={cli.diff(registry, against, revision.number)} />
     </div>
   )
 }

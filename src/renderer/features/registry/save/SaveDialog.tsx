@@ -38,8 +38,7 @@ export function SaveDialog({ registry, text, format, baseNumber, check, onClose,
     onAnswer(answer, kept?.text ?? null)
   }
   const reached = reachedNodes(check.effects)
-  const command =
-    cli.apply(registry, format) + (comment.trim() === '' ? '' : ` --comment ${shellQuote(comment.trim())}`)
+  const why = comment.trim() === '' ? '' : ` --comment ${shellQuote(comment.trim())}`
   return (
     <DecisionDialog
       open
@@ -83,7 +82,7 @@ export function SaveDialog({ registry, text, format, baseNumber, check, onClose,
         value={comment}
         onChange={(event) => setComment(event.target.value)}
       />
-      <CliEquivalent command={command} />
+      <CliEquivalent command={cli.apply(registry, format) + why} />
     </DecisionDialog>
   )
 }

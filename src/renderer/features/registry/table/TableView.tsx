@@ -12,9 +12,10 @@ import { useShortcuts } from '../../../stores/shortcuts.ts'
 import { type Draft, isReadable } from '../draft/draft.ts'
 import { draftStore, useSteps } from '../draft/draftStore.ts'
 import { rowId, withEntryOf, withNewEntry, withoutEntries, withValue } from '../draft/entries.ts'
-import { entriesWords, registryWords } from '../registryWords.ts'
+import { registryWords } from '../registryWords.ts'
 import { textsOf, useColumns } from './columns.tsx'
 import { EntryGrid, type GridColumn, type GridTarget } from './EntryGrid.tsx'
+import { MissingNodes } from './MissingNodes.tsx'
 import { chosenRows, type RowChoice, type TableRow, tableRows } from './rows.ts'
 
 interface TableViewProps {
@@ -71,6 +72,7 @@ export function TableView({ registry, draft, problems, target }: TableViewProps)
     <div className="flex h-full min-h-0 flex-col">
       <Toolbar registry={registry} choice={choice} counts={counts} locked={locked} onChoice={setChoice} onAdd={add} />
       {locked && <Unreadable />}
+      {registry === 'nodes' && !locked && <MissingNodes draft={draft} />}
       <div className="min-h-0 flex-1">
         <EntryGrid
           label={registry === 'services' ? 'Services' : 'Registered nodes'}
@@ -242,7 +244,6 @@ function Empty({ registry, filtered, onAdd }: EmptyProps) {
           ? 'A service has a name, a subdomain, an address and a port. Public ones become routes on every VPS, all of them lines in the hosts file of laptops and workers. Paste what you have under Text, or follow a file or a ConfigMap under Sources.'
           : 'The lists of laptops, VPS and workers as other programs keep them. Paste what you have under Text, or follow a file or a ConfigMap under Sources.'}
       </EmptyState>
-      <p className="text-center text-12 text-faint">{entriesWords(registry, 0)}</p>
     </div>
   )
 }

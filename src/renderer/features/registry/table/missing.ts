@@ -1,7 +1,7 @@
 import type { SourceNode } from '../../../../core/registry/sourceTree.ts'
 import type { FleetNode, NodeKind } from '../../../../shared/model/node.ts'
 import { type NodeList, nodeLists } from '../../../../shared/model/registry.ts'
-import { type EntryRow, withNewEntry, withValue } from '../draft/entries.ts'
+import { type EntryRow, withNodeEntries } from '../draft/entries.ts'
 
 const listOfKind = new Map<NodeKind, NodeList>(
   Object.entries(nodeLists).map(([list, kind]) => [kind, list as NodeList]),
@@ -17,15 +17,9 @@ export function notRegistered(nodes: Iterable<FleetNode>, entries: readonly Entr
 
 /** Registers them as the fleet knows them. */
 export function withNodes(root: SourceNode, nodes: readonly FleetNode[]): SourceNode {
-  return nodes.reduce((before, node) => {
-    const next = withNewEntry('nodes', before, node.name)
-    const set = (tree: SourceNode, field: string, text: string): SourceNode =>
-      withValue(tree, next.place, { field, text })
-    const filled = [
-      ['ip', node.address],
-      ['ssh_user', node.user],
-      ['status', node.status],
-    ].reduce((tree, [field = '', text = '']) => set(tree, field, text), next.root)
-    return set(filled, 'list', listOfKind.get(node.kind) ?? 'worker_nodes')
+  return [...listOfKind].reduce((tree, [kind, list]) => {
+    const members = nodes.filter((node) => node.kind === kind)
+    const fresh = members.map(({ name, address, user }) => ({ name, ip: address, ssh_user: user }))
+    return members.length === 0 ? tree : withNodeEntries(tree, list, fresh)
   }, root)
 }
