@@ -52,11 +52,6 @@ export function timeoutFailure(timeoutMs: number, { server, aim }: CallSubject):
   return new AppError('REGISTRY_SOURCE_UNREACHABLE', `Cannot ${aim}: ${server} did not answer within ${seconds} s.`)
 }
 
-/** The version we go on from is older than what the API server remembers (410). */
-export function isGone(thrown: unknown): boolean {
-  return thrown instanceof AppError && thrown.data?.status === 410
-}
-
 /** Somebody else wrote in between (409). */
 export function isConflict(thrown: unknown): boolean {
   return thrown instanceof AppError && thrown.data?.status === 409
