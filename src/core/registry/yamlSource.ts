@@ -7,6 +7,7 @@ import {
   type SourceNode,
   type SourceTree,
 } from './sourceTree.ts'
+import { readPlainYaml } from './yamlPlain.ts'
 
 /** More uses of anchors than this are no registry but an attack on memory; as in `readYamlDocuments`. */
 const maxAliasCount = 100
@@ -22,6 +23,12 @@ class Unreadable extends Error {
 
 /** Reads one YAML document into the tree that JSON gives. Never throws. */
 export function readYamlSource(text: string): SourceTree {
+  const plain = readPlainYaml(text)
+  return plain === null ? readAnyYaml(text) : { root: plain, mistakes: duplicateKeys(plain) }
+}
+
+/** With everything that YAML knows; slow, see {@link readPlainYaml}. */
+export function readAnyYaml(text: string): SourceTree {
   const parsed = parseAllDocuments(text, { prettyErrors: false, uniqueKeys: false })
   const documents = Array.isArray(parsed) ? parsed : []
   const mistakes: Mistake[] = documents.flatMap(({ errors }) =>
