@@ -8,6 +8,7 @@ import { parseRootFingerprint } from '../platform/stepCa/pinnedRoot.ts'
 import { AppError, assertNever } from '../shared/errors.ts'
 import { openAgent, runOnce, whoAmI } from './agent.ts'
 import { findConfigDirectory, loadSetup } from './config.ts'
+import { type FetchedDelivery, fetchDeliveries } from './deliveries/fetch.ts'
 import { formatDoctor, runDoctor } from './doctor.ts'
 import { enroll } from './enroll/enroll.ts'
 import { exitCodeOfRun, exitCodes } from './exitCodes.ts'
@@ -30,6 +31,7 @@ export function createCommands(terminal: Terminal, signal: AbortSignal): Command
   return {
     enroll: (options) => enrollCommand(options, terminal),
     run: (options) => runCommand(options, terminal, signal),
+    fetch: (options) => fetchCommand(options, terminal),
     serve: (options) => serveCommand(options, terminal, signal),
     status: (options) => statusCommand(options, terminal),
     doctor: (options) => doctorCommand(options, terminal),
@@ -131,6 +133,29 @@ function describeEnd(run: Extract<RunResult, { kind: 'ended' }>['run']): string 
   const sentence = halt?.diagnosis.sentence ?? failure?.sentence
   const which = id === unregisteredId ? 'The run was not registered and has' : `Run ${id}`
   return `${which} ${status}${sentence === undefined ? '.' : `: ${sentence}`}`
+}
+
+async function fetchCommand(options: CommonOptions, terminal: Terminal): Promise<number> {
+  const agent = await openAgent({ configDirectory: options.config, stderr: false })
+  try {
+    await agent.session.heartbeat({ status: 'idle', nextRunAt: null })
+    const fetched = await fetchDeliveries(agent)
+    print(terminal, options.json, { deliveries: fetched }, describeFetched(fetched))
+    return fetched.every(({ report }) => report.outcome.status === 'verified') ? exitCodes.ok : exitCodes.failed
+  } finally {
+    agent.close()
+  }
+}
+
+function describeFetched(fetched: readonly FetchedDelivery[]): string {
+  if (fetched.length === 0)
+    return 'Nothing to fetch: no plan of kind routes or hosts selects this machine, or agent.yaml names no file under deliveries.'
+  return fetched
+    .map(({ planName, file, report: { outcome, revision } }) => {
+      if (outcome.status === 'failed') return `${planName}: failed, ${outcome.message}`
+      return `${planName}: revision ${revision} is in ${file}, ${outcome.written ? 'written and read back' : 'as it was'}`
+    })
+    .join('\n')
 }
 
 async function serveCommand(options: CommonOptions, terminal: Terminal, signal: AbortSignal): Promise<number> {

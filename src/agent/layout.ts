@@ -52,6 +52,8 @@ export interface StateLayout {
   readonly sshConfig: string
   readonly durations: string
   readonly schedule: string
+  /** What was told of fetched deliveries. */
+  readonly deliveries: string
 }
 
 export function stateLayoutOf(directory: string): StateLayout {
@@ -62,5 +64,6 @@ export function stateLayoutOf(directory: string): StateLayout {
     sshConfig: join(directory, 'ssh_config'),
     durations: join(directory, 'durations.json'),
     schedule: join(directory, 'schedule.json'),
+    deliveries: join(directory, 'deliveries.json'),
   }
 }

@@ -30,6 +30,7 @@ export interface BreakLockOptions extends CommonOptions {
 export interface Commands {
   enroll(options: EnrollOptions): Promise<number>
   run(options: RunOptions): Promise<number>
+  fetch(options: CommonOptions): Promise<number>
   serve(options: CommonOptions): Promise<number>
   status(options: CommonOptions): Promise<number>
   doctor(options: DoctorOptions): Promise<number>
@@ -63,6 +64,7 @@ export function buildProgram(commands: Commands, onExitCode: (code: number) => v
   command<RunOptions>('run', 'one run: finish what a crash left, or begin anew', commands.run)
     .option('--key <key>', 'idempotency key: the same key is the same run')
     .addOption(new Option('--approve <reason>', 'let the halted run go on').choices(['source-empty', 'mass-delete']))
+  command('fetch', 'fetch what the registry has for this machine, put it into place and read it back', commands.fetch)
   command('serve', 'stay, run by the schedule, and say that this machine lives', commands.serve)
   command('status', 'what this agent knows of itself', commands.status)
   command<DoctorOptions>('doctor', 'look at everything a run needs, and name the one cause', commands.doctor).option(

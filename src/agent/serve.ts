@@ -7,6 +7,7 @@ import type { AgentActivity } from '../shared/model/agent.ts'
 import { isFinal } from '../shared/model/run.ts'
 import { haltedRun, type OpenAgent, runOnce } from './agent.ts'
 import { nextTimeOf } from './config.ts'
+import { fetchDeliveries } from './deliveries/fetch.ts'
 import { abandonedRuns } from './run/journal.ts'
 import { sendSpooled } from './run/spool.ts'
 
@@ -109,6 +110,7 @@ class Server {
       try {
         await session.heartbeat(this.#activity)
         await sendSpooled(setup.state.spool, session.controlPlane, logging.logger)
+        await fetchDeliveries(this.#agent)
       } catch (error) {
         const { code, message } = toAppError(error)
         logging.logger.warn({ code }, `heartbeat: ${message}`)

@@ -8,8 +8,17 @@ import { createAgentEnrollment } from './fleet/agentEnrollment.ts'
 import { type AgentService, createAgentService } from './fleet/agentService.ts'
 import { withCachedRoots } from './fleet/rootCache.ts'
 import { createGateway, type GatewayDependencies } from './gateway/gateway.ts'
-import type { CertificateAuthority, Gateway, LogStore, Revocations, Store, X509Authority } from './ports.ts'
+import type {
+  CertificateAuthority,
+  Gateway,
+  LogStore,
+  RegistryContent,
+  Revocations,
+  Store,
+  X509Authority,
+} from './ports.ts'
 import { createAgentRuns } from './runs/agentRuns.ts'
+import { createPulledRuns } from './runs/pulledRuns.ts'
 import { createAgentWatch } from './scheduler/agentWatch.ts'
 
 interface AgentSideDependencies {
@@ -20,6 +29,8 @@ interface AgentSideDependencies {
   readonly x509: X509Authority
   readonly authority: Pick<CertificateAuthority, 'sign'>
   readonly revocations: Pick<Revocations, 'revoke'>
+  /** What the registry makes of plans, for agents that fetch it. */
+  readonly content: RegistryContent
   readonly config: Config
   readonly logger: Logger
   readonly version: string
@@ -44,13 +55,14 @@ export function createAgentSide(dependencies: AgentSideDependencies): AgentSide 
   const x509 = withCachedRoots(dependencies.x509, store)
   const contacts = new AgentContacts()
   const runs = createAgentRuns({ store, logs, clock, ids, config })
+  const pulled = createPulledRuns({ store, logs, clock, ids, config, content: dependencies.content })
   const enrollment = createAgentEnrollment({ store, clock, ids, x509, logger, abandonRuns: runs.abandon })
   const access = createAgentAccess({ store, clock, x509, authority, contacts, config })
   const gateway = createGateway({
     store,
     clock,
     x509,
-    services: { enrollment, access, runs },
+    services: { enrollment, access, runs, pulled },
     version,
     logger,
     ...(dependencies.limits === undefined ? {} : { limits: dependencies.limits }),

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { makeCertificateRequest } from '../../src/agent/control/certificateRequest.ts'
 import { createAgentSide } from '../../src/engine/agentSide.ts'
 import { createPki, type Pki } from '../../src/engine/pki/pki.ts'
+import { createRegistryContent } from '../../src/engine/registry/content.ts'
 import { type FileLogStore, openLogStore, openStore, type SqliteStore } from '../../src/engine/store/index.ts'
 import { type Clock, systemClock } from '../../src/platform/clock.ts'
 import { Config } from '../../src/platform/config.ts'
@@ -115,6 +116,7 @@ export async function startGateway(options: RigOptions = {}): Promise<GatewayRig
     x509: pki.x509,
     authority: pki.authority,
     revocations: pki.revocations,
+    content: createRegistryContent(store),
     config: Config.parse({}),
     logger: logging.logger,
     version: options.version ?? '0.1.0',

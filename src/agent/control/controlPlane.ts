@@ -2,6 +2,9 @@ import type { z } from 'zod'
 import {
   agentApiPaths,
   ClientCertificateResponse,
+  DeliveriesResponse,
+  type DeliveryReport,
+  DeliveryResponse,
   type HeartbeatRequest,
   HeartbeatResponse,
   LogResponse,
@@ -57,6 +60,15 @@ export class ControlPlane {
   /** Same key, same run, however often it is sent (S0.60, S0.88). */
   register(key: string, body: RegisterRequest, options: CallOptions = {}): Promise<RegisterResponse> {
     return this.#call({ method: 'PUT', path: agentApiPaths.registration(key), body }, RegisterResponse, options)
+  }
+
+  deliveries(options: CallOptions = {}): Promise<DeliveriesResponse> {
+    return this.#call({ method: 'GET', path: agentApiPaths.deliveries }, DeliveriesResponse, options)
+  }
+
+  /** Same key, same run. */
+  reportDelivery(key: string, body: DeliveryReport, options: CallOptions = {}): Promise<DeliveryResponse> {
+    return this.#call({ method: 'PUT', path: agentApiPaths.delivery(key), body }, DeliveryResponse, options)
   }
 
   putState(runId: string, body: StateRequest, options: CallOptions = {}): Promise<StateResponse> {

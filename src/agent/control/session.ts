@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { agentSpecOf } from '../../core/agent/config.ts'
+import { agentSpecOf, pulledKinds } from '../../core/agent/config.ts'
 import { reportedLock } from '../../core/agent/lock.ts'
 import { writeFileAtomic } from '../../platform/atomicFile.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -81,6 +81,7 @@ export class Session {
       spooledReports: await spooledReports(setup.state.spool),
       trustedRoots: this.#enrollment.roots.map(rootFingerprint),
       spec: agentSpecOf(setup.config),
+      pulls: pulledKinds(setup.config.deliveries),
     })
     return { answer, clockSkewMs: answer.now - Math.round((sentAt + clock.nowMs()) / 2) }
   }

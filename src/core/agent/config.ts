@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PulledKind } from '../../shared/model/node.ts'
 import { AgentSpec, AgentVerify } from '../../shared/model/plan.ts'
 import { Address, DirectoryPath, LoginUser, Port, Principal } from '../../shared/model/text.ts'
 import { defaultMinValidSeconds } from '../ca/validity.ts'
@@ -55,12 +56,20 @@ const Sync = z
   })
   .refine((sync) => sync.push.length + sync.pull.length > 0, 'name at least one directory under push or pull')
 
+const Deliveries = z.strictObject({
+  /** Where Traefik's file provider reads; null: routes are not fetched. */
+  routes: absoluteFile.nullable().default(null),
+  hosts: absoluteFile.nullable().default(null),
+})
+
 const AgentFile = z
   .strictObject({
     ssh: Ssh.prefault({}),
     control_plane: ControlPlane.prefault({}),
     storage: Storage,
     sync: Sync,
+    /** What of the registry is fetched for this machine, and the file it belongs in (S1F.5). */
+    deliveries: Deliveries.prefault({}),
     lock_file: absoluteFile.default('/var/lock/sync-agent.lock'),
     state_directory: absoluteFile.default('/var/lib/lockstep-agent'),
     /** Null: `logs/` beside the file (S0.35). */
@@ -144,4 +153,9 @@ export function agentSpecOf({ storage, sync }: AgentConfig): AgentSpec {
     verify: sync.verify,
     schedule: sync.schedule,
   }
+}
+
+/** Kinds that this machine fetches: those with a file to put them into. */
+export function pulledKinds(files: AgentConfig['deliveries']): PulledKind[] {
+  return PulledKind.options.filter((kind) => files[kind] !== null)
 }

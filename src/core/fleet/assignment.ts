@@ -31,12 +31,12 @@ export function parseSelector(text: string): FilterResult {
 }
 
 /**
- * Does the plan reach this node? A selector that does not parse reaches nobody. Nodes of agents are reached by the plan of
- * their own agent alone: we never log in to them, so another plan would leave them pending for ever.
+ * Does the plan reach this node? A selector that does not parse reaches nobody. We never log in to nodes of agents: they are
+ * reached by the plan of their own agent and by what it says it fetches, another plan would leave them pending for ever.
  */
 export function selects(plan: Plan, node: FleetNode): boolean {
   if (plan.kind === 'agent') return node.transport === 'poll' && plan.selector === agentPlanSelector(node.name)
-  if (node.transport === 'poll') return false
+  if (node.transport === 'poll' && !(node.pulls ?? []).some((kind) => kind === plan.kind)) return false
   const result = parseSelector(plan.selector)
   return result.ok && matchesFilter(result.filter, node, 0)
 }

@@ -1,5 +1,6 @@
 import { sameSpec } from '../../core/fleet/agentPlan.ts'
 import { isWorthSaving, withContact, withHeartbeat } from '../../core/fleet/agentPresence.ts'
+import { assignPlans } from '../../core/fleet/assignment.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import type {
@@ -11,6 +12,7 @@ import type {
 import { AppError } from '../../shared/errors.ts'
 import type { Agent } from '../../shared/model/agent.ts'
 import type { AgentId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
 import type { CertificateAuthority, Store, StoreTransaction, X509Authority } from '../ports.ts'
 import type { AgentContacts } from './agentContacts.ts'
 import { readCredentials, saveCredentials, serialOf } from './agentCredentials.ts'
@@ -110,6 +112,7 @@ export function createAgentAccess(dependencies: AgentAccessDependencies): AgentA
     const node = await store.getNode(agent.nodeId)
     if (node === null) return false
     if (node.name !== agent.name || withContact(node, next, nowMs) !== node) return true
+    if (!samePulls(node, request)) return true
     const plan = await findAgentPlan(store, node.id)
     return plan === null || !sameSpec(plan.spec, request.spec)
   }
@@ -124,7 +127,10 @@ export function createAgentAccess(dependencies: AgentAccessDependencies): AgentA
     await transaction.saveAgent(before === null ? next : { ...next, name: before.name })
     if (before === null) return
     const planned = await ensureAgentPlan(transaction, before, { spec: request.spec, nowMs })
-    const node = withContact(planned.node, next, nowMs)
+    const pulling = samePulls(before, request)
+      ? planned.node
+      : assignPlans({ ...planned.node, pulls: [...(request.pulls ?? [])] }, await transaction.listPlans())
+    const node = withContact(pulling, next, nowMs)
     if (node !== before) await transaction.saveNode(node)
   }
 
@@ -197,6 +203,10 @@ export function createAgentAccess(dependencies: AgentAccessDependencies): AgentA
 
   return { authenticate, heartbeat, renewClientCertificate, certifySshKey }
 }
+
+/** What it fetches by itself is as the node says. */
+const samePulls = ({ pulls = [] }: FleetNode, { pulls: told = [] }: HeartbeatRequest): boolean =>
+  [...pulls].sort().join() === [...told].sort().join()
 
 /** At two thirds of its life, or when another root signs now. */
 function shouldRenew({ certificate }: Agent, signingRoot: string | null, nowMs: number): boolean {

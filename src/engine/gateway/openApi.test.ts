@@ -76,10 +76,11 @@ describe('the published description', () => {
   })
 
   it('names every path of the interface, and nothing that is for agents without their certificate', () => {
-    const { registration, state, log, ...plain } = agentApiPaths
+    const { registration, delivery, state, log, ...plain } = agentApiPaths
     const expected = [
       ...Object.values(plain),
       decodeURIComponent(registration('{key}')),
+      decodeURIComponent(delivery('{key}')),
       state('{runId}'),
       log('{runId}'),
     ]

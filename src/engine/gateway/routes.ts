@@ -4,6 +4,9 @@ import {
   agentApiPaths,
   ClientCertificateRequest,
   ClientCertificateResponse,
+  DeliveriesResponse,
+  DeliveryReport,
+  DeliveryResponse,
   EnrollRequest,
   EnrollResponse,
   HeartbeatRequest,
@@ -24,6 +27,7 @@ import type { AgentAccess } from '../fleet/agentAccess.ts'
 import type { AgentEnrollment } from '../fleet/agentEnrollment.ts'
 import type { RootCertificate } from '../ports.ts'
 import type { AgentRuns } from '../runs/agentRuns.ts'
+import type { PulledRuns } from '../runs/pulledRuns.ts'
 import type { Expense } from './agentBudget.ts'
 import type { Answer } from './http.ts'
 
@@ -32,6 +36,7 @@ export interface GatewayServices {
   readonly enrollment: AgentEnrollment
   readonly access: AgentAccess
   readonly runs: AgentRuns
+  readonly pulled: PulledRuns
   readonly roots: () => Promise<readonly RootCertificate[]>
 }
 
@@ -80,7 +85,12 @@ const anyJson = z.record(z.string(), z.unknown())
 
 /** Everything the gateway serves. `describe` makes the document at {@link agentApiPaths.openApi}. */
 export function createRoutes(services: GatewayServices, describe: () => unknown): readonly Route[] {
-  return [...publicRoutes(services, describe), ...agentRoutes(services), ...runRoutes(services)]
+  return [
+    ...publicRoutes(services, describe),
+    ...agentRoutes(services),
+    ...pullRoutes(services),
+    ...runRoutes(services),
+  ]
 }
 
 function publicRoutes({ enrollment, roots }: GatewayServices, describe: () => unknown): readonly Route[] {
@@ -161,6 +171,35 @@ function agentRoutes({ access }: GatewayServices): readonly Route[] {
       request: SshCertificateRequest,
       responses: { 200: SshCertificateResponse },
       handle: async ({ agent, body }) => ok(await access.certifySshKey(agent, parsed(SshCertificateRequest, body))),
+    },
+  ]
+}
+
+function pullRoutes({ pulled }: GatewayServices): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      path: agentApiPaths.deliveries,
+      access: 'agent',
+      summary:
+        'What the registry has for the machine of this agent: whole texts, with what they have to be read back as',
+      request: null,
+      responses: { 200: DeliveriesResponse },
+      handle: async ({ agent }) => ok(await pulled.deliveriesFor(agent)),
+    },
+    {
+      method: 'PUT',
+      path: '/v1/sync/deliveries/{key}',
+      access: 'agent',
+      expense: 'registration',
+      summary: 'What became of one of them, under a key of the agent: same key, same run',
+      request: DeliveryReport,
+      responses: { 200: DeliveryResponse, 201: DeliveryResponse },
+      handle: async ({ agent, parameters, body }) => {
+        const key = parsed(IdempotencyKey, parameters.key, 'key')
+        const { runId, isNew } = await pulled.report(agent, key, parsed(DeliveryReport, body))
+        return { status: isNew ? 201 : 200, body: { runId } }
+      },
     },
   ]
 }

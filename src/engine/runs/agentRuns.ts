@@ -68,7 +68,7 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
       await refuseRevoked(transaction, agent)
       const known = await transaction.findRunByKey(key)
       if (known !== null) return { run: await ownRun(transaction, agent, known), isNew: false }
-      const node = await nodeOf(transaction, agent)
+      const node = await agentNode(transaction, agent)
       await refuseTooMany(transaction, agent)
       const nowMs = clock.nowMs()
       refuseStrangeStart(request.startedAt, nowMs)
@@ -270,7 +270,7 @@ export function createAgentRuns(dependencies: AgentRunDependencies): AgentRuns {
 }
 
 /** It was let in a moment ago; what it does must not outlive its revocation. */
-async function refuseRevoked(transaction: StoreTransaction, { id, name }: Agent): Promise<void> {
+export async function refuseRevoked(transaction: StoreTransaction, { id, name }: Agent): Promise<void> {
   if ((await transaction.getAgent(id))?.status === 'active') return
   throw new AppError('UNAUTHORIZED', `Agent ${name} was revoked. Enroll again with a new join token.`)
 }
@@ -282,7 +282,8 @@ function runsBeside(transaction: StoreTransaction, { nodeId, planId }: Run): Pro
   return transaction.listRuns({ nodeId, planId, limit: mostLateReports })
 }
 
-async function nodeOf(transaction: StoreTransaction, agent: Agent): Promise<FleetNode> {
+/** @throws PRECONDITION_FAILED for a node that is gone or in maintenance */
+export async function agentNode(transaction: StoreTransaction, agent: Agent): Promise<FleetNode> {
   const node = await transaction.getNode(agent.nodeId)
   if (node === null)
     throw new AppError('PRECONDITION_FAILED', `The node of agent ${agent.name} was removed. Enroll it again.`)

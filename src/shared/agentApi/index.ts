@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { ErrorBody } from '../errors.ts'
+import { ErrorBody, ErrorCode } from '../errors.ts'
 import { AgentActivity, AgentLock } from '../model/agent.ts'
-import { AgentId, EpochMs, NodeId } from '../model/ids.ts'
+import { AgentId, Digest, EpochMs, NodeId, PlanId, RunId } from '../model/ids.ts'
+import { PulledKind } from '../model/node.ts'
 import { AgentSpec } from '../model/plan.ts'
 import { Halt, HaltApproval, Run } from '../model/run.ts'
 
@@ -23,6 +24,10 @@ export const agentApiPaths = {
   clientCertificate: '/v1/sync/client-certificate',
   sshCertificate: '/v1/sync/ssh-certificate',
   /** PUT with the client's own key: same key, same run (S0.60, S0.88). */
+  /** What the plans of kinds `routes` and `hosts` have for its node (S1F.5). */
+  deliveries: '/v1/sync/deliveries',
+  /** PUT with the agent's own key: what became of one of them on its machine. */
+  delivery: (key: string) => `/v1/sync/deliveries/${encodeURIComponent(key)}`,
   registration: (key: string) => `/v1/sync/registrations/${encodeURIComponent(key)}`,
   state: (runId: string) => `/v1/sync/runs/${runId}/state`,
   log: (runId: string) => `/v1/sync/runs/${runId}/log`,
@@ -95,8 +100,52 @@ export const HeartbeatRequest = z.object({
   trustedRoots: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(16),
   /** The work of its `agent.yaml`; becomes its plan. */
   spec: AgentSpec,
+  /** What it fetches for its machine, by its own decision; absent from agents that cannot. */
+  pulls: z.array(PulledKind).max(PulledKind.options.length).optional(),
 })
 export type HeartbeatRequest = z.infer<typeof HeartbeatRequest>
+
+/** The whole text of one file, or of the block in one, as its machine should have it now. */
+export const Delivery = z.object({
+  planId: PlanId,
+  planName: z.string(),
+  kind: PulledKind,
+  revision: z.number().int().positive(),
+  /** SHA-256 of `text` in UTF-8; what is read back on the machine has to have it. */
+  digest: Digest,
+  text: z.string(),
+})
+export type Delivery = z.infer<typeof Delivery>
+
+export const DeliveriesResponse = z.object({ deliveries: z.array(Delivery) })
+export type DeliveriesResponse = z.infer<typeof DeliveriesResponse>
+
+/** What the agent did with one delivery, and what it read back. */
+export const DeliveryReport = z.object({
+  planId: PlanId,
+  revision: z.number().int().positive(),
+  startedAt: EpochMs,
+  finishedAt: EpochMs,
+  outcome: z.discriminatedUnion('status', [
+    z.object({
+      status: z.literal('verified'),
+      /** Of what was read back. */
+      digest: Digest,
+      /** False: it was there already. */
+      written: z.boolean(),
+    }),
+    z.object({
+      status: z.literal('failed'),
+      code: ErrorCode,
+      message: z.string().max(1_000),
+    }),
+  ]),
+})
+export type DeliveryReport = z.infer<typeof DeliveryReport>
+
+/** 201 for a new run, 200 for one that was reported under this key before. */
+export const DeliveryResponse = z.object({ runId: RunId })
+export type DeliveryResponse = z.infer<typeof DeliveryResponse>
 
 export const HeartbeatResponse = z.object({
   now: EpochMs,

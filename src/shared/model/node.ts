@@ -24,6 +24,10 @@ export const PinnedHostKey = z.object({
 })
 export type PinnedHostKey = z.infer<typeof PinnedHostKey>
 
+/** What an agent can fetch for its own machine, instead of being pushed to (S1F.5). */
+export const PulledKind = z.enum(['routes', 'hosts'])
+export type PulledKind = z.infer<typeof PulledKind>
+
 /** How sshd of a node takes a new configuration: reload, never restart (S0.25). */
 export const SshdReload = z.discriminatedUnion('kind', [
   /** `systemctl reload`, of `ssh` or `sshd`, whichever there is. */
@@ -169,6 +173,8 @@ export const FleetNode = NodeInput.extend({
   krl: NodeKrl.nullable(),
   /** Set while the node is a storage set up by us. */
   storage: StorageSetup.nullable(),
+  /** What its agent fetches by itself; nothing where there is no agent, or an older one. */
+  pulls: z.array(PulledKind).optional(),
   plans: z.array(PlanState),
   /** The run that works on this node now. */
   activeRunId: RunId.nullable(),
