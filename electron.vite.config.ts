@@ -19,6 +19,7 @@ export default defineConfig({
           engineProcess: source('main/engineProcess.ts'),
           cli: source('cli/main.ts'),
           slowLink: source('demo/slowLink.ts'),
+          traefik: source('demo/traefik.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },

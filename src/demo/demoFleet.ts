@@ -12,7 +12,7 @@ import { type DemoAgentOrder, demoAgentNames, enrollDemoAgent } from './demoAgen
 import { assertFaultPossible, proveFault } from './faults.ts'
 import { type NodeRecord, readFleetFile, writeFleetFile } from './fleetFile.ts'
 import { readPublicKeyLine } from './hostKey.ts'
-import { type FleetLayout, fleetLayout, sshdControlPaths, targetDirectory } from './layout.ts'
+import { type FleetLayout, fleetLayout, registryPaths, sshdControlPaths, targetDirectory } from './layout.ts'
 import { writeNodeFiles } from './nodeFiles.ts'
 import { ensurePrivilegeSeparationDirectory, isRunning, recordedProcesses, startNode } from './nodeProcess.ts'
 import { demoPrincipal } from './nodeTemplates.ts'
@@ -20,6 +20,7 @@ import { endProcesses } from './processes.ts'
 import { findSshd, loginUser, readSshVersion } from './programs.ts'
 import { replaceFile } from './replaceFile.ts'
 import { ensureSourceTree } from './sourceTree.ts'
+import { ensureTraefik, recordedTraefik, traefikApi } from './traefikProcess.ts'
 
 export interface DemoFleetOptions {
   /** Everything of the fleet is below it; it is removed by `down`. */
@@ -36,6 +37,8 @@ export interface DemoRegistration {
   readonly hostKeys: ReadonlyMap<string, string>
   /** How sshd of a node is changed and told so. */
   readonly sshd: SshdControl
+  /** Where the seeded plans of routes and hosts write, and Traefik's API as a VPS reaches it; null without one. */
+  readonly registry: typeof registryPaths & { readonly traefikApi: string | null }
 }
 
 /** sshd processes started side by side. */
@@ -104,6 +107,7 @@ export class DemoFleet {
         targetDirectory,
         hostKeys,
         sshd: await sshdControl(),
+        registry: { ...registryPaths, traefikApi: await traefikApi(fleet) },
       }
     })
   }
@@ -130,6 +134,7 @@ export class DemoFleet {
     const nodes = await extendFleet(fleet, options.nodes)
     const missing = nodes.filter((node) => !isRunning(fleet.node(node.name)))
     await this.#restart(fleet, missing, programs)
+    await ensureTraefik(fleet, nodes)
     return this.#status(fleet)
   }
 
@@ -154,7 +159,8 @@ export class DemoFleet {
   }
 
   async #down(fleet: FleetLayout): Promise<DemoStatus> {
-    const known = (await readFleetFile(fleet)).flatMap((node) => recordedProcesses(fleet.node(node.name)))
+    const nodes = (await readFleetFile(fleet)).flatMap((node) => recordedProcesses(fleet.node(node.name)))
+    const known = [...nodes, ...(await recordedTraefik(fleet))]
     const left = await endProcesses((directory) => dirname(dirname(directory)) === fleet.directory, known)
     if (left.length > 0) throw couldNotEnd(left.map((process) => process.pid))
     await removeTree(fleet.directory)
@@ -163,7 +169,7 @@ export class DemoFleet {
 
   async #breakNode(fleet: FleetLayout, name: string, fault: DemoFault): Promise<DemoStatus> {
     const before = await this.#find(fleet, name)
-    await assertFaultPossible(fault)
+    await assertFaultPossible(fault, before)
     try {
       await this.#change(fleet, { ...before, fault })
       await proveFault(fault, fleet.node(name))
@@ -190,6 +196,7 @@ export class DemoFleet {
       nodes.map((each) => (each.name === node.name ? node : each)),
     )
     await this.#restart(fleet, [node])
+    await ensureTraefik(fleet, [node])
   }
 
   async #find(fleet: FleetLayout, name: string): Promise<NodeRecord> {

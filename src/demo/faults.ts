@@ -1,6 +1,7 @@
 import { exec } from '../platform/exec.ts'
 import { AppError, assertNever } from '../shared/errors.ts'
 import type { DemoFault } from '../shared/model/demo.ts'
+import type { NodeRecord } from './fleetFile.ts'
 import type { NodeLayout } from './layout.ts'
 import { fakeClockEnvironment } from './programs.ts'
 
@@ -35,7 +36,11 @@ async function proveFullDisk(layout: NodeLayout): Promise<void> {
 }
 
 /** What must hold before a node is broken this way. Throws with the reason, and what to do, when it does not. */
-export async function assertFaultPossible(fault: DemoFault): Promise<void> {
+export async function assertFaultPossible(fault: DemoFault, node: Pick<NodeRecord, 'name' | 'kind'>): Promise<void> {
+  if (fault === 'traefik-stopped' && node.kind !== 'vps')
+    throw new AppError('UNSUPPORTED', `${node.name} has no Traefik to stop; choose a node of kind vps.`, {
+      data: { fault },
+    })
   switch (fault) {
     case 'expired':
       await fakeClockEnvironment()
@@ -47,6 +52,7 @@ export async function assertFaultPossible(fault: DemoFault): Promise<void> {
     case 'slow':
     case 'wrong-principal':
     case 'host-key-changed':
+    case 'traefik-stopped':
       return
     default:
       assertNever(fault)

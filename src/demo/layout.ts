@@ -18,6 +18,9 @@ export interface NodeLayout {
   /** What makes it a demo node; included by `sshdConfig`, written anew for every fault. */
   readonly sshdBase: string
   readonly principals: string
+  /** Where the Traefik of a VPS looks for routes, and where the id of its process is. */
+  readonly traefikConfig: string
+  readonly traefikPid: string
   readonly session: string
   readonly fullDisk: string
   /** Mount point that only sessions of a full disk see. */
@@ -35,6 +38,10 @@ export interface FleetLayout {
   readonly trustedUserCa: string
   /** Tree that the seeded plan delivers. */
   readonly source: string
+  /** The process that stands for the Traefik of every VPS: who it is, and where its API listens. */
+  readonly traefikFile: string
+  /** Its mark; no directory is there. */
+  readonly traefikMark: string
   node(name: string): NodeLayout
 }
 
@@ -43,6 +50,13 @@ export const targetDirectory = '~/sync/edge-config'
 
 /** Where sshd of a node is configured, as a session of that node would name it. */
 export const sshdControlPaths = { configFile: '~/.machine/etc/ssh/sshd_config', pidFile: '~/.machine/run/sshd.pid' }
+
+/** Where the seeded plans of routes and hosts write, as a session of a node would name it. */
+export const registryPaths = {
+  routesFile: '~/traefik/config/mynodeone-routes.yml',
+  traefikPidFile: '~/traefik/traefik.pid',
+  hostsFile: '~/.machine/etc/hosts',
+}
 
 /** Below HOME of storage nodes: where agents may push to. */
 export const agentsDirectory = 'agents'
@@ -61,6 +75,8 @@ function nodeLayout(directory: string): NodeLayout {
     originalHostKey: at('etc', 'ssh', 'ssh_host_ed25519_key.original'),
     sshdConfig: at('etc', 'ssh', 'sshd_config'),
     sshdBase: at('etc', 'ssh', 'sshd_demo_config'),
+    traefikConfig: at('home', 'traefik', 'config'),
+    traefikPid: at('home', 'traefik', 'traefik.pid'),
     principals: at('etc', 'ssh', 'authorized_principals'),
     session: at('etc', 'session'),
     fullDisk: at('etc', 'full-disk'),
@@ -84,6 +100,8 @@ export function fleetLayout(directory: string): FleetLayout {
     fleetFile: join(directory, 'fleet.json'),
     trustedUserCa: join(directory, 'trusted_user_ca.pub'),
     source: join(directory, 'source'),
+    traefikFile: join(directory, 'traefik.json'),
+    traefikMark: join(directory, 'nodes', '.traefik'),
     node: (name) => nodeLayout(join(directory, 'nodes', name)),
   }
 }

@@ -5,6 +5,7 @@ import { writeHostKey } from './hostKey.ts'
 import { agentsDirectory, type FleetLayout, type NodeLayout } from './layout.ts'
 import { fullDiskScript, principalsFile, sessionScript, sshdBaseConfig, sshdConfig } from './nodeTemplates.ts'
 import { replaceFile } from './replaceFile.ts'
+import { nodeHeader } from './traefikStandIn.ts'
 
 const exists = (path: string): Promise<boolean> =>
   access(path).then(
@@ -29,11 +30,19 @@ async function ensureHostKey(node: NodeRecord, layout: NodeLayout): Promise<void
 
 const hostsFileText = (node: NodeRecord): string => `127.0.0.1 localhost\n127.0.1.1 ${node.name}\n`
 
+/** Its directory, and a word of who asks: one process stands for the Traefik of every node. */
+async function ensureTraefikFiles(node: NodeRecord, layout: NodeLayout): Promise<void> {
+  await mkdir(layout.traefikConfig, { recursive: true, mode: 0o700 })
+  await replaceFile(join(layout.home, '.curlrc'), `header = "${nodeHeader}: ${node.name}"\n`, 0o600)
+  await replaceFile(join(layout.home, '.wgetrc'), `header = ${nodeHeader}: ${node.name}\n`, 0o600)
+}
+
 /** Directories, keys and files that a node keeps for its whole life; what is there already stays as it is. */
 async function ensureLasting(node: NodeRecord, layout: NodeLayout): Promise<void> {
   const directories = [dirname(layout.hostKey), dirname(layout.sshdPid), layout.home, layout.fullDiskMount]
   if (node.kind === 'storage') directories.push(join(layout.home, agentsDirectory))
   for (const directory of directories) await mkdir(directory, { recursive: true, mode: 0o700 })
+  if (node.kind === 'vps') await ensureTraefikFiles(node, layout)
   if (!(await exists(layout.machineLink))) await symlink('..', layout.machineLink)
   await ensureHostKey(node, layout)
   if (!(await exists(layout.hostsFile))) await writeFile(layout.hostsFile, hostsFileText(node))

@@ -69,7 +69,8 @@ async function waitUntil(ready: () => Promise<boolean> | boolean, process: Proce
   return true
 }
 
-const accepts = (address: string, port: number): Promise<boolean> =>
+/** Does anybody listen there? */
+export const accepts = (address: string, port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ host: address, port })
     socket.once('connect', () => resolve(true)).once('error', () => resolve(false))

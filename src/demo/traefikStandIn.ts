@@ -1,6 +1,6 @@
-import { watch } from 'node:fs'
+import { type FSWatcher, watch } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -39,7 +39,11 @@ interface Router {
 }
 
 export interface TraefikStandInOptions {
-  readonly configDirectory: string
+  /**
+   * The directory of Traefik's file provider, by the node that asks; null: its Traefik does not answer. One process stands
+   * for that of every node, which says by a header who it is.
+   */
+  readonly directoryOf: (nodeName: string | null) => string | null
   /** Loopback. */
   readonly address: string
   /** 0: any that is free. */
@@ -57,44 +61,93 @@ const entryPoints = ['web', 'websecure']
 /** As many as the real one gives when nobody asks for more. */
 const usualPage = 100
 
+/** Who asks; a node of the demo has it in the configuration of curl and wget. */
+export const nodeHeader = 'x-demo-node'
+
 /**
  * What a VPS of the demo has in the place of Traefik: reads the files of a directory as its file provider does, and
  * says by the API of the real one which routers it has. It forwards nothing.
  */
 export async function startTraefikStandIn(options: TraefikStandInOptions): Promise<TraefikStandIn> {
-  const { configDirectory, address, port, noticeAfterMs = 100 } = options
-  let routers = await readRouters(configDirectory, [])
-  let timer: NodeJS.Timeout | null = null
-  const notice = (): void => {
-    timer ??= setTimeout(() => {
-      timer = null
-      void readRouters(configDirectory, routers).then((read) => {
-        routers = read
-      })
-    }, noticeAfterMs)
+  const { directoryOf, address, port, noticeAfterMs = 100 } = options
+  const followed = new Map<string, FollowedDirectory>()
+  const follow = (directory: string): FollowedDirectory => {
+    const known = followed.get(directory) ?? new FollowedDirectory(directory, noticeAfterMs)
+    followed.set(directory, known)
+    return known
   }
-  const watcher = watch(configDirectory, notice)
-  // A directory that is removed is no reason to fall over: there is nothing to serve any more.
-  watcher.on('error', notice)
+  const usual = directoryOf(null)
+  if (usual !== null) await follow(usual).routers()
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://traefik')
-    if (url.pathname !== '/api/http/routers') {
-      response.writeHead(404).end()
-      return
-    }
-    const search = url.searchParams.get('search') ?? ''
-    const page = Number(url.searchParams.get('per_page') ?? usualPage)
-    const found = routers.filter(({ name, rule }) => name.includes(search) || rule.includes(search))
-    response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(found.slice(0, page))}\n`)
+    const directory = directoryOf(request.headers[nodeHeader]?.toString() ?? null)
+    if (directory === null) request.socket.destroy()
+    else if (url.pathname !== '/api/http/routers') response.writeHead(404).end()
+    else
+      void follow(directory)
+        .routers()
+        .then((routers) => answer(response, routers, url.searchParams))
   })
   const bound = await listening(server, { address, port })
   return {
     port: bound,
     stop: () => {
-      watcher.close()
-      if (timer !== null) clearTimeout(timer)
+      for (const directory of followed.values()) directory.close()
       return closed(server)
     },
+  }
+}
+
+function answer(response: ServerResponse, routers: readonly Router[], asked: URLSearchParams): void {
+  const search = asked.get('search') ?? ''
+  const page = Number(asked.get('per_page') ?? usualPage)
+  const found = routers.filter(({ name, rule }) => name.includes(search) || rule.includes(search))
+  response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(found.slice(0, page))}\n`)
+}
+
+/** Reads a directory when it is first asked for, and some time after each change. */
+class FollowedDirectory {
+  readonly #directory: string
+  readonly #noticeAfterMs: number
+  #routers: Promise<readonly Router[]>
+  #watcher: FSWatcher | null = null
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(directory: string, noticeAfterMs: number) {
+    this.#directory = directory
+    this.#noticeAfterMs = noticeAfterMs
+    this.#watch()
+    this.#routers = readRouters(directory, [])
+  }
+
+  routers(): Promise<readonly Router[]> {
+    // A directory that came later, or again.
+    if (this.#watcher === null && this.#watch()) this.#notice()
+    return this.#routers
+  }
+
+  close(): void {
+    this.#watcher?.close()
+    this.#watcher = null
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  #watch(): boolean {
+    try {
+      this.#watcher = watch(this.#directory, () => this.#notice())
+      this.#watcher.on('error', () => this.close())
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #notice(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      const before = this.#routers
+      this.#routers = before.then((routers) => readRouters(this.#directory, routers))
+    }, this.#noticeAfterMs)
   }
 }
 

@@ -30,5 +30,12 @@ export interface DemoFleetControl {
     readonly targetDirectory: string
     readonly hostKeys: ReadonlyMap<string, string>
     readonly sshd: SshdControl
+    /** For the seeded plans of routes and hosts. `traefikApi`: as every VPS reaches its own; null without a VPS. */
+    readonly registry: {
+      readonly routesFile: string
+      readonly traefikPidFile: string
+      readonly hostsFile: string
+      readonly traefikApi: string | null
+    }
   }>
 }

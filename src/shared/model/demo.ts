@@ -2,7 +2,15 @@ import { z } from 'zod'
 import { NodeKind } from './node.ts'
 
 /** What can be broken on a demo node, for real. */
-export const DemoFault = z.enum(['offline', 'slow', 'disk-full', 'wrong-principal', 'expired', 'host-key-changed'])
+export const DemoFault = z.enum([
+  'offline',
+  'slow',
+  'disk-full',
+  'wrong-principal',
+  'expired',
+  'host-key-changed',
+  'traefik-stopped',
+])
 export type DemoFault = z.infer<typeof DemoFault>
 
 export const DemoNode = z.object({

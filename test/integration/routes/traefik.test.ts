@@ -32,7 +32,7 @@ describe.skipIf(sshdMissing !== null)('Traefik as the proof of routes', () => {
   })
 
   async function api(options: Partial<TraefikStandInOptions> = {}): Promise<string> {
-    const traefik = await startTraefikStandIn({ configDirectory: config, address: '127.0.0.1', port: 0, ...options })
+    const traefik = await startTraefikStandIn({ directoryOf: () => config, address: '127.0.0.1', port: 0, ...options })
     cleanUps.push(() => traefik.stop())
     return `http://127.0.0.1:${traefik.port}`
   }
@@ -79,7 +79,7 @@ describe.skipIf(sshdMissing !== null)('Traefik as the proof of routes', () => {
   it('S1.76 S1.107 a Traefik that watches another directory takes nothing, and is not green', async () => {
     const elsewhere = join(rig.home, 'elsewhere')
     await mkdir(elsewhere, { recursive: true })
-    const run = await rig.deliver('routes', withApi(await api({ configDirectory: elsewhere })))
+    const run = await rig.deliver('routes', withApi(await api({ directoryOf: () => elsewhere })))
     expect(run).toMatchObject({ status: 'failed', failure: { code: 'TRAEFIK_NOT_LISTING' } })
     expect(run.failure?.sentence).toContain('2 routers are missing')
   })
