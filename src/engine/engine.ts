@@ -246,6 +246,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     x509: pki.x509,
     authority,
     revocations: { revoke: (certificateIds, options) => trust.revokeCertificates(certificateIds, options) },
+    content,
     config,
     logger,
     version: dependencies.version,
