@@ -12,7 +12,7 @@ import { thisMachine } from './machine.ts'
 import { type BenchOptions, type BenchReport, toRow } from './report.ts'
 
 /** Built, as people run it: from source, Node itself needs another 100 MB to strip the types. */
-const cliFile = join(import.meta.dirname, '../out/main/cli.js')
+const command = join(import.meta.dirname, '../bin/lockstep')
 const defaultNodes = 200
 const idleMs = 60_000
 const targetRssMb = 130
@@ -65,8 +65,8 @@ export async function run({ args }: BenchOptions): Promise<BenchReport> {
 
 function startDaemon(home: string): ChildProcess {
   // An hour between reconciles, as in production: what is left is the cost of being there.
-  const args = [cliFile, 'serve', '--home', home, '--port', '0', '--demo', '--nodes', '1']
-  return spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const args = ['serve', '--home', home, '--port', '0', '--demo', '--nodes', '1']
+  return spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 /** Each login leaves its connection open in the pool. */
@@ -96,8 +96,8 @@ async function residentMb({ pid }: ChildProcess): Promise<number> {
 
 async function takeDown(home: string, daemon: ChildProcess): Promise<void> {
   await exec({
-    command: process.execPath,
-    args: [cliFile, 'demo', 'down', '--home', home],
+    command,
+    args: ['demo', 'down', '--home', home],
     okExitCodes: 'any',
     timeoutMs: 120_000,
   })

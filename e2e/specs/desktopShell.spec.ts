@@ -32,6 +32,7 @@ test.describe('the desktop app @desktop', () => {
     expect(found.frozen).toBe(true)
     expect(found.bridge).toEqual(
       [
+        'connectTo',
         'copyText',
         'notify',
         'onCommand',
@@ -41,6 +42,7 @@ test.describe('the desktop app @desktop', () => {
         'openExternal',
         'openWindow',
         'platform',
+        'recentControlPlanes',
         'requestEnginePort',
         'requestTerminalPort',
         'restartEngine',

@@ -1,4 +1,3 @@
-import { confirm, password } from '@inquirer/prompts'
 import type { PassphraseSource } from '../daemon/passphrase.ts'
 import { AppError } from '../shared/errors.ts'
 import { printable } from './output/printable.ts'
@@ -8,7 +7,11 @@ const isPersonThere = (): boolean => process.stdin.isTTY === true && process.std
 /** Questions go to standard error: standard output may be a file. */
 const stream = { output: process.stderr } as const
 
+/** Loaded when somebody is asked, which most commands and the daemon never do. */
+const prompts = () => import('@inquirer/prompts')
+
 async function askPassphrase(purpose: 'create' | 'unlock'): Promise<string> {
+  const { password } = await prompts()
   const first = await password(
     { message: purpose === 'create' ? 'New passphrase for the key vault' : 'Passphrase of the key vault' },
     stream,
@@ -30,5 +33,5 @@ export function passphraseSource(passphraseFile: string | undefined): Passphrase
 /** @returns null where no person can be asked */
 export function confirmOnTerminal(): ((question: string) => Promise<boolean>) | null {
   if (!isPersonThere()) return null
-  return (question) => confirm({ message: printable(question), default: false }, stream)
+  return async (question) => (await prompts()).confirm({ message: printable(question), default: false }, stream)
 }

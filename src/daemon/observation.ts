@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Engine } from '../engine/engine.ts'
+import type { Metrics } from '../engine/metrics/metrics.ts'
 import { type ProbeResult, probeHealth, probeReadiness } from '../engine/metrics/readiness.ts'
 import type { MetricsConfig } from '../platform/config.ts'
 import { AppError } from '../shared/errors.ts'
@@ -17,17 +18,29 @@ const prometheusText = 'text/plain; version=0.0.4; charset=utf-8'
 
 export async function createObservation(
   { measures }: Engine,
-  options: { readonly version: string },
+  options: {
+    readonly version: string
+    /** Counts runs and commits from now on; otherwise from the first time somebody asks for the figures. */
+    readonly fromTheStart: boolean
+  },
 ): Promise<Observation> {
-  // Loaded here, so that commands which bring an engine of their own do without it.
-  const { createMetrics } = await import('../engine/metrics/metrics.ts')
-  const metrics = createMetrics(measures, options)
+  let metrics: Promise<Metrics> | null = null
+  // Whoever never asks does not pay for the library: its megabytes, and the wake-ups of the loop's watch.
+  const load = async (): Promise<Metrics> => {
+    const { createMetrics } = await import('../engine/metrics/metrics.ts')
+    return createMetrics(measures, options)
+  }
+  const begin = (): Promise<Metrics> => {
+    metrics ??= load()
+    return metrics
+  }
+  if (options.fromTheStart) await begin()
   const probe = async (result: Promise<ProbeResult>): Promise<Answer> => {
     const { ok, text } = await result
     return { status: ok ? 200 : 503, type: plainText, text }
   }
   const paths: Readonly<Record<string, () => Promise<Answer>>> = {
-    '/metrics': async () => ({ status: 200, type: prometheusText, text: await metrics.render() }),
+    '/metrics': async () => ({ status: 200, type: prometheusText, text: await (await begin()).render() }),
     '/healthz': () => probe(probeHealth(measures)),
     '/readyz': () => probe(probeReadiness(measures)),
   }
@@ -41,7 +54,7 @@ export async function createObservation(
       )
       return true
     },
-    stop: () => metrics.stop(),
+    stop: () => void metrics?.then((each) => each.stop()),
   }
 }
 

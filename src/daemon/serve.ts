@@ -101,7 +101,7 @@ async function serveOwned(owned: OwnedEngine, options: ServeOptions): Promise<Ru
     webhook: engine.webhook,
   })
   const newLoginLink = (): string => `${http.url}/login?token=${auth.newToken()}`
-  const observation = await createObservation(engine, { version })
+  const observation = await createObservation(engine, { version, fromTheStart: config.metrics !== null })
   const stopLog = logFleet(engine.measures, logging.logger)
   const hello = helloOf({ version, home: home.home })
   const socket = await serveSocket(engine, { path: home.engineSocket, hello, newLoginLink, observation })

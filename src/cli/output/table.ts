@@ -6,8 +6,12 @@ export interface Cell {
   readonly paint?: Paint
 }
 
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
-const widthOf = (text: string): number => [...graphemes.segment(text)].length
+/** Made when a table is: its data is a megabyte that a daemon never needs. */
+let graphemes: Intl.Segmenter | undefined
+function widthOf(text: string): number {
+  graphemes ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
+  return [...graphemes.segment(text)].length
+}
 
 interface ReadyCell {
   readonly text: string

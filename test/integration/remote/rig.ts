@@ -23,11 +23,11 @@ export async function makeKey(path: string): Promise<string> {
   return (await readFile(`${path}.pub`, 'utf8')).trim()
 }
 
-/** @param extraConfig of sshd_config */
+/** The key may do what the guide says it needs, and nothing more. @param extraConfig of sshd_config */
 export async function startRemoteRig(extraConfig: readonly string[] = []): Promise<RemoteRig> {
   const directory = await mkdtemp(join(tmpdir(), 'ls-remote-'))
   const publicKey = await makeKey(join(directory, 'key'))
-  const sshd = await startSshd({ authorizedKeys: [publicKey], extraConfig })
+  const sshd = await startSshd({ authorizedKeys: [`restrict,port-forwarding ${publicKey}`], extraConfig })
   const usual = {
     HostName: sshd.address,
     Port: String(sshd.port),
