@@ -5,7 +5,7 @@ import { createRouterClient } from '@orpc/server'
 import { assignPlans } from '../src/core/fleet/assignment.ts'
 import { createEngine, type Engine, type EngineDependencies } from '../src/engine/engine.ts'
 import { createPki } from '../src/engine/pki/pki.ts'
-import type { Store } from '../src/engine/ports.ts'
+import type { CertificateAuthority, Store } from '../src/engine/ports.ts'
 import { openStore } from '../src/engine/store/index.ts'
 import { systemClock } from '../src/platform/clock.ts'
 import { Config } from '../src/platform/config.ts'
@@ -29,6 +29,8 @@ export const benchDomain = 'bench.internal'
 export interface EngineFleet {
   readonly fleet: BenchFleet
   readonly home: HomePaths
+  /** Signs for those who log in beside the engine. */
+  readonly authority: Pick<CertificateAuthority, 'sign'>
   /** A new engine with nothing open to anybody. The one before has to be stopped. */
   open(): Promise<OpenEngine>
   stop(): Promise<void>
@@ -42,7 +44,7 @@ export interface OpenEngine {
 }
 
 /** The same over nodes that exist in memory alone. */
-export async function startSimulatedFleet(count: number): Promise<Omit<EngineFleet, 'fleet'>> {
+export async function startSimulatedFleet(count: number): Promise<Omit<EngineFleet, 'fleet' | 'authority'>> {
   const home = homePaths(await mkdtemp(join(tmpdir(), 'lsb-home-')))
   await prepareHome(home)
   const { store, close } = await openHome(home)
@@ -73,6 +75,16 @@ export async function startEngineFleet(count: number): Promise<EngineFleet> {
   return {
     fleet,
     home,
+    authority: {
+      sign: async (requests) => {
+        const opened = await openHome(home)
+        try {
+          return await opened.authority.sign(requests)
+        } finally {
+          await opened.close()
+        }
+      },
+    },
     open: () => openEngine(home, count),
     stop: async () => {
       await fleet.stop()
@@ -97,6 +109,7 @@ async function openHome(home: HomePaths) {
   return {
     store,
     publicKey,
+    authority: pki.authority,
     close: async () => {
       await store.close()
       close()
