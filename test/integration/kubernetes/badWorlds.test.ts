@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createManualClock, type ManualClock } from '../../fakes/manualClock.ts'
 import { ApiStatus } from '../../support/kubernetes/configMapStore.ts'
@@ -224,6 +225,38 @@ describe('a ConfigMap in a bad world', () => {
     await source.stop()
     await started
     expect([source.reads, source.states]).toEqual([[], []])
+  })
+})
+
+describe('everything at once', () => {
+  it('S1.27 S1.34 ends with what the cluster says, and never goes back, whatever happens on the way', async () => {
+    const step = fc.constantFrom('change', 'cut', 'end', 'forget', 'expire', 'error', 'restart', 'remove', 'look')
+    const once = async (steps: readonly string[]): Promise<void> => {
+      rig.server.setMap(name, { r: 'start' })
+      const source = rig.follow({ pollIntervalMs: 30, timing: { callTimeoutMs: 500 } })
+      await source.start()
+      for (const [index, what] of steps.entries()) {
+        if (what === 'change') rig.server.setMap(name, { r: `change ${index}` })
+        if (what === 'cut') rig.server.cutWatches({ partial: index % 2 === 0 })
+        if (what === 'end') rig.server.endWatches()
+        if (what === 'forget') rig.server.forgetWatches()
+        if (what === 'expire') rig.server.store.compact()
+        if (what === 'error') rig.server.answerWith(index % 2 === 0 ? 500 : null)
+        if (what === 'remove' && rig.server.store.list(null).length > 0) rig.server.store.remove('default', name)
+        if (what === 'look') await source.refresh()
+        if (what === 'restart') {
+          await rig.server.down()
+          await rig.server.up()
+        }
+      }
+      rig.server.answerWith(null)
+      rig.server.setMap(name, { r: 'end' })
+      await source.says('end')
+      await source.stop()
+      const versions = source.reads.map(({ version }) => Number(version))
+      expect(versions).toEqual([...versions].sort((left, right) => left - right))
+    }
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), once), { numRuns: 12 })
   })
 })
 

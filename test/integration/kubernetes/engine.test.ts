@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -24,11 +24,21 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   const log = engine.logLines.join('')
+  const kept = await filesWith(engine.home.home, token)
   await engine.dispose()
   await server.stop()
   await rm(directory, { recursive: true, force: true })
   expect(log).not.toContain(token)
+  expect(kept).toEqual([])
 })
+
+async function filesWith(folder: string, secret: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  expect(files.length).toBeGreaterThan(0)
+  const found = await Promise.all(files.map(async (file) => (await readFile(file)).includes(secret)))
+  return files.filter((_file, index) => found[index])
+}
 
 type Registry = 'services' | 'nodes'
 const add = (registry: Registry, place: object) =>
