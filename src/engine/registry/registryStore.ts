@@ -74,19 +74,19 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
   async function prepare(
     registry: RegistryKind,
     text: string,
-    passphrase?: string,
+    { passphrase, look = false }: { readonly passphrase?: string | undefined; readonly look?: boolean } = {},
   ): Promise<Prepared | readonly SourceProblem[]> {
     const read = readEntries(registry, text)
     if (!read.ok) return read.problems
     const content = passphrase === undefined ? read.content : await exports.open(read.content, passphrase)
     const newest = await revisions.read(store, registry)
-    const sealed = await values.seal(content, [newest.content])
+    const sealed = await (look ? values.mark : values.seal)(content, [newest.content])
     if (sealed.mistakes.length > 0) return problemsAt(text, sealed.mistakes)
     return { content: sealed.content, text }
   }
 
   async function prepared(registry: RegistryKind, text: string, passphrase?: string): Promise<Prepared> {
-    const result = await prepare(registry, text, passphrase)
+    const result = await prepare(registry, text, { passphrase })
     if ('content' in result) return result
     throw invalid(registry, result)
   }
@@ -167,7 +167,7 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
   }
 
   async function check(registry: RegistryKind, text: string): ReturnType<RegistryStore['check']> {
-    const input = await prepare(registry, text)
+    const input = await prepare(registry, text, { look: true })
     if (!('content' in input)) return { status: 'invalid', problems: shownProblems(input) }
     const { content } = input
     const newest = await revisions.read(store, registry)

@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import type { RegistryEntries } from '../../core/registry/registryEntries.ts'
 import { changeSensitive, type SensitivePlace } from '../../core/registry/sensitive.ts'
 import type { SourcePath } from '../../core/registry/sourceTree.ts'
@@ -38,6 +38,8 @@ export interface SealedValues {
    * @param known revisions whose envelopes are trusted, and used again for equal values
    */
   seal(content: RegistryEntries, known: readonly RegistryEntries[]): Promise<SealedContent>
+  /** As `seal`, for a look: what is new gets a mark, but no ciphertext, so the result must not be stored. */
+  mark(content: RegistryEntries, known: readonly RegistryEntries[]): Promise<SealedContent>
   /** The content as it was written, for an export. */
   open(content: RegistryEntries): Promise<RegistryEntries>
 }
@@ -100,13 +102,20 @@ export function createSealedValues({
     }
   }
 
+  async function envelop(
+    content: RegistryEntries,
+    known: readonly RegistryEntries[],
+    wrap: (keys: ValueKeys, json: string, mark: string) => string,
+  ): Promise<SealedContent> {
+    const trusted = envelopesIn(known)
+    return needsKeys(content, trusted)
+      ? withKeys((keys) => sealAll(content, trusted, { keys, wrap }))
+      : sealAll(content, trusted, null)
+  }
+
   return {
-    seal: async (content, known) => {
-      const trusted = envelopesIn(known)
-      return needsKeys(content, trusted)
-        ? withKeys((keys) => sealAll(content, trusted, keys))
-        : sealAll(content, trusted, null)
-    },
+    seal: (content, known) => envelop(content, known, (keys, json) => keys.seal(json)),
+    mark: (content, known) => envelop(content, known, (_keys, _json, mark) => `s1.${mark}.new`),
     open: (content) =>
       needsKeys(content, noEnvelopes) ? withKeys((keys) => openAll(content, keys)) : Promise.resolve(content),
   }
@@ -148,16 +157,21 @@ function needsKeys(content: RegistryEntries, trusted: Envelopes): boolean {
   return needed
 }
 
-function sealAll(content: RegistryEntries, trusted: Envelopes, keys: ValueKeys | null): SealedContent {
+interface Sealing {
+  readonly keys: ValueKeys
+  readonly wrap: (keys: ValueKeys, json: string, mark: string) => string
+}
+
+function sealAll(content: RegistryEntries, trusted: Envelopes, sealing: Sealing | null): SealedContent {
   const mistakes: ValueMistake[] = []
   const sealed = changeSensitive(content, ({ path, value }) => {
     if (value.kind === 'open') {
-      const mark = keys?.markOf(value.json)
-      const envelope = mark === undefined ? undefined : (trusted.get(mark) ?? keys?.seal(value.json))
-      if (envelope === undefined) throw new AppError('INTERNAL', 'a sensitive value would have been kept open')
-      return { kind: 'envelope', envelope }
+      if (sealing === null) throw new AppError('INTERNAL', 'a sensitive value would have been kept open')
+      const { keys, wrap } = sealing
+      const mark = keys.markOf(value.json)
+      return { kind: 'envelope', envelope: trusted.get(mark) ?? wrap(keys, value.json, mark) }
     }
-    const message = value.kind === 'broken' ? brokenEnvelope : flawOf(value.envelope, trusted, keys)
+    const message = value.kind === 'broken' ? brokenEnvelope : flawOf(value.envelope, trusted, sealing?.keys ?? null)
     if (message !== null) mistakes.push({ path, message })
     return { kind: 'envelope', envelope: value.kind === 'sealed' ? value.envelope : '' }
   })
@@ -185,7 +199,8 @@ function openAll(content: RegistryEntries, keys: ValueKeys): RegistryEntries {
 /** The two keys that come out of the one in the settings. */
 class ValueKeys {
   readonly #sealing: KeyEncryptionKey
-  readonly #marking: Buffer
+  /** An object, because a key of bytes is looked through with every call. */
+  readonly #marking: KeyObject
 
   constructor(key: Uint8Array) {
     const derive = (purpose: string): Buffer =>
@@ -193,7 +208,9 @@ class ValueKeys {
     const sealing = derive('seal')
     this.#sealing = new KeyEncryptionKey(sealing)
     sealing.fill(0)
-    this.#marking = derive('mark')
+    const marking = derive('mark')
+    this.#marking = createSecretKey(marking)
+    marking.fill(0)
   }
 
   markOf(json: string): string {
