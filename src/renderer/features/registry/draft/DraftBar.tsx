@@ -28,7 +28,7 @@ export function DraftBar(props: DraftBarProps) {
   const stale = useStale()
   const canSave = changed && !stale && check.status === 'fresh' && check.result?.status === 'valid'
   return (
-    <footer className="shrink-0 border-t bg-surface">
+    <section aria-label="Draft" className="shrink-0 border-t bg-surface">
       {problems.length > 0 && <Problems problems={problems} onJump={props.onJump} />}
       <div className="flex min-h-12 flex-wrap items-center gap-3 px-4 py-2">
         <p role="status" className="min-w-0 flex-1">
@@ -43,12 +43,12 @@ export function DraftBar(props: DraftBarProps) {
           </>
         )}
       </div>
-    </footer>
+    </section>
   )
 }
 
 function Standing({ changed, baseNumber, newest, check, problems }: DraftBarProps) {
-  const inForce = newest === undefined ? 'Nothing is registered yet' : `Revision ${newest.number} stays in force`
+  const inForce = newest === undefined ? 'Nothing is saved' : `Revision ${newest.number} stays in force`
   if (!changed) return <InForce newest={newest} />
   if (problems.length > 0)
     return (

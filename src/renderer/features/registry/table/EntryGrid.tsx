@@ -135,12 +135,12 @@ export function EntryGrid(props: EntryGridProps) {
     if (outcome.text !== null && outcome.text !== (row.entry.values[column.id] ?? ''))
       props.onEdit(row, column.id, outcome.text)
     if (outcome.step === null) return
-    if (outcome.step !== 0) {
-      const editable = columns.flatMap((each, index) => (each.edit === null ? [] : [index]))
-      const next = editable[editable.indexOf(columns.indexOf(column)) + outcome.step]
-      if (next !== undefined) setActive({ rowId: row.id, columnId: (columns[next] as GridColumn).id })
-    }
-    scroller.current?.focus({ preventScroll: true })
+    const editable = columns.filter((each) => each.edit !== null)
+    const next = outcome.step === 0 ? undefined : editable[editable.indexOf(column) + outcome.step]
+    if (next !== undefined) setActive({ rowId: row.id, columnId: next.id })
+    // Tab goes on writing in the next field, so that an entry is filled in without a pause.
+    if (next !== undefined && next.edit?.kind !== 'toggle') setEditing({ typed: null })
+    else scroller.current?.focus({ preventScroll: true })
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target !== scroller.current) return
