@@ -312,6 +312,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     plans,
     agents: agentSide.agents,
     gateway: agentSide.gateway,
+    registry: registrySide.registry,
     cancelRun: (runId: RunId, operator) => runs.cancel(runId, operator),
     waitUntilFinal: (runId) => waitUntilFinal(store, runId),
   })

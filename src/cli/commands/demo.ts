@@ -17,7 +17,8 @@ export function addDemoCommands(program: Command, run: Runner): void {
     .command('up')
     .description('starts the servers, registers them and makes a plan')
     .option('--nodes <n>', 'how many there should be at least', integerBetween(1, 1000), defaultNodes)
-    .action(({ nodes }: { readonly nodes: number }) => run((context) => up(context, nodes)))
+    .option('--registry', 'also services, with plans that bring them to VPS nodes, laptops and workers', false)
+    .action((order: UpOrder) => run((context) => up(context, order)))
   demo
     .command('down')
     .description('ends the servers, removes their files and registrations')
@@ -49,12 +50,17 @@ export function addDemoCommands(program: Command, run: Runner): void {
     )
 }
 
-async function up({ home, passphrase, withEngine, output }: CliContext, nodes: number): Promise<void> {
+interface UpOrder {
+  readonly nodes: number
+  readonly registry: boolean
+}
+
+async function up({ home, passphrase, withEngine, output }: CliContext, order: UpOrder): Promise<void> {
   if (passphrase.passphraseFile === undefined) {
     await prepareHome(home)
     await provideDemoPassphrase(home)
   }
-  await withEngine({}, async (client) => output.value(await client.demo.up({ nodes }), render))
+  await withEngine({}, async (client) => output.value(await client.demo.up(order), render))
 }
 
 /** Open runs are ended first, and only an engine that works on runs can do that; without any, nothing may begin. */

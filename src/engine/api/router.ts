@@ -198,7 +198,7 @@ function auditRouter({ store }: ApiServices) {
 function demoRouter({ demo }: ApiServices) {
   return {
     status: os.demo.status.handler(() => demo.status()),
-    up: os.demo.up.handler(({ input, context }) => demo.up(input.nodes, context.caller.operator)),
+    up: os.demo.up.handler(({ input, context }) => demo.up(input, context.caller.operator)),
     down: os.demo.down.handler(({ context }) => demo.down(context.caller.operator)),
     fault: os.demo.fault.handler(({ input, context }) => demo.fault(input.node, input.fault, context.caller.operator)),
     enrollAgent: os.demo.enrollAgent.handler(({ input, context }) =>

@@ -8,9 +8,10 @@ import type { OfferedHostKey } from '../../shared/model/node.ts'
 import { NodeInput } from '../../shared/model/node.ts'
 import { PlanInput } from '../../shared/model/plan.ts'
 import { isFinal } from '../../shared/model/run.ts'
-import type { CertificateAuthority, DemoFleetControl, Gateway, Store } from '../ports.ts'
+import type { CertificateAuthority, DemoFleetControl, Gateway, RegistryStore, Store } from '../ports.ts'
 import type { AgentService } from './agentService.ts'
 import { enrollDemoAgent, removeDemoAgents } from './demoAgents.ts'
+import { removeDemoRegistry, seedDemoRegistry } from './demoRegistry.ts'
 import type { NewNode, NodeService } from './nodeService.ts'
 import type { PlanService } from './planService.ts'
 
@@ -22,13 +23,15 @@ export interface DemoServiceDependencies {
   readonly plans: PlanService
   readonly agents: AgentService
   readonly gateway: Gateway
+  readonly registry: Pick<RegistryStore, 'get' | 'save'>
   readonly cancelRun: (runId: RunId, operator: string) => Promise<unknown>
   readonly waitUntilFinal: (runId: RunId) => Promise<unknown>
 }
 
 export interface DemoService {
   status(): Promise<DemoStatus>
-  up(nodes: number, operator: string): Promise<DemoStatus>
+  /** @param order `registry`: with services, and plans that bring them to VPS nodes, laptops and workers */
+  up(order: { readonly nodes: number; readonly registry: boolean }, operator: string): Promise<DemoStatus>
   down(operator: string): Promise<DemoStatus>
   fault(node: string, fault: DemoFault, operator: string): Promise<DemoStatus>
   heal(node: string, operator: string): Promise<DemoStatus>
@@ -38,6 +41,8 @@ export interface DemoService {
 /** Marks registrations made for the demo fleet: `down` removes exactly these. */
 export const demoLabel = { key: 'lockstep.demo', value: 'yes' } as const
 export const demoPlanName = 'demo-site'
+/** As a filter. */
+const demoNodes = `label.${demoLabel.key}:${demoLabel.value}`
 
 export function createDemoService(dependencies: DemoServiceDependencies): DemoService {
   const { store, authority, nodes, plans, agents, gateway } = dependencies
@@ -82,7 +87,7 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
     const plan = PlanInput.parse({
       name: demoPlanName,
       kind: 'tree',
-      selector: `label.${demoLabel.key}:${demoLabel.value}`,
+      selector: demoNodes,
       spec: {
         push: { source: description.sourceDirectory, target: description.targetDirectory },
         delete: true,
@@ -103,10 +108,14 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
     }
   }
 
-  async function up(count: number, operator: string): Promise<DemoStatus> {
+  const up: DemoService['up'] = async ({ nodes: count, registry }, operator) => {
     const { publicKey } = await authority.describe()
     const status = await control().up({ nodes: count, trustedUserCa: publicKey })
     await register(status, operator)
+    if (registry) {
+      const description = await control().describeForRegistration()
+      await seedDemoRegistry(dependencies, { description, demoNodes, operator })
+    }
     return status
   }
 
@@ -121,12 +130,13 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
     if (dependencies.demo !== null) await removeDemoAgents({ demo: dependencies.demo, agents }, operator)
     for (const node of registered) await nodes.remove(node.id, operator)
     if ((await store.findPlanByName(demoPlanName)) !== null) await plans.remove(demoPlanName, operator)
+    await removeDemoRegistry(dependencies, operator)
     return control().down()
   }
 
   return {
     status: () => (dependencies.demo === null ? Promise.resolve({ up: false, nodes: [] }) : dependencies.demo.status()),
-    up: (count, operator) => queue.add(() => up(count, operator)),
+    up: (order, operator) => queue.add(() => up(order, operator)),
     down: (operator) => queue.add(() => down(operator)),
     fault: (node, fault) => control().fault(node, fault),
     heal: (node) => control().heal(node),

@@ -6,8 +6,13 @@ import { procedure } from './base.ts'
 /** The demo fleet: real SSH servers on this machine. */
 export const demoContract = {
   status: procedure.output(DemoStatus),
-  /** Starts the servers, registers the nodes and seeds a plan; what is already up stays. */
-  up: procedure.input(z.object({ nodes: z.number().int().min(1).max(1000).default(12) })).output(DemoStatus),
+  /**
+   * Starts the servers, registers the nodes and seeds a plan; what is already up stays. With `registry` also a service
+   * registry, where there is none, and plans that bring it to VPS nodes, laptops and workers.
+   */
+  up: procedure
+    .input(z.object({ nodes: z.number().int().min(1).max(1000).default(12), registry: z.boolean().default(false) }))
+    .output(DemoStatus),
   /** Stops the servers, removes their files and registrations. */
   down: procedure.output(DemoStatus),
   fault: procedure.input(z.object({ node: z.string().min(1), fault: DemoFault })).output(DemoStatus),
