@@ -33,7 +33,7 @@ describe('drift', () => {
 
   it('N12 puts the worst first and counts each standing', () => {
     const link = fleet()
-    const rows = driftRows(link.engine.nodes.values(), link.engine.plans)
+    const rows = driftRows(link.engine.nodes.values(), new Map([[fakePlan.id, fakePlan]]))
     expect(rows.map(({ standing }) => standing)).toEqual(['drifted', 'behind', 'never', 'as-wanted'])
     expect(countStandings(rows)).toEqual({ drifted: 1, behind: 1, never: 1, 'as-wanted': 1 })
   })
