@@ -48,6 +48,15 @@ const values: readonly (readonly [RegExp, string])[] = [
   [/\? 'on' : 'off'/, 'off'],
   [/fingerprint/, 'SHA256:abc/def+ghi'],
   [/^shellQuote\(/, "'it'\\''s'"],
+  [/^registry$/, 'services'],
+  [/^format === 'json'/, 'yaml'],
+  [/^from$/, '3'],
+  [/^to$|^number$/, '4'],
+  [/^guide$/, 'node-stays-pending'],
+  [/^maxParallel/, 'auto'],
+  [/^id$/, '01a1fc86-b60f-722c-a286-6617f32292ae'],
+  [/^portion\(/, '10%'],
+  [/^node === undefined/, " 'it'\\''s'"],
 ]
 
 function filledIn(literal: string): string {
