@@ -6,6 +6,7 @@ import { renderRoutes } from '../../../src/core/registry/routes.ts'
 import { RoutesSettings } from '../../../src/shared/model/registry.ts'
 import { aService } from '../../fakes/aRegistry.ts'
 import { createDeliveryRig, type DeliveryRig, type DeliveryRigOptions } from '../../support/deliveryRig.ts'
+import { writeTree } from '../../support/runRig.ts'
 import { sshdMissing } from '../../support/sshd.ts'
 
 const settings = RoutesSettings.parse({ domain: 'example.com' })
@@ -106,6 +107,19 @@ describe.skipIf(sshdMissing !== null)('routes in bad worlds', () => {
     await mkdir(config)
     expect(await rig.again('routes')).toMatchObject({ status: 'succeeded', warnings: [] })
     expect(await rig.state()).toMatchObject({ status: 'active', statusReason: null })
+  })
+
+  it('a tree that is written around the routes voids their proof until they are read back again', async () => {
+    const { rig, config, spec } = await world()
+    await rig.deliver('routes', spec)
+    const driftOf = async () => (await rig.state()).plans.find(({ planName }) => planName === 'routes')?.driftSince
+    expect(await driftOf()).toBeNull()
+    await writeTree(rig.local, { 'other.yml': 'http: {}\n' })
+    await rig.plan({ push: { source: rig.local, target: config } })
+    expect(await rig.run({ plan: 'site' })).toMatchObject({ status: 'succeeded' })
+    expect(await driftOf()).not.toBeNull()
+    expect(await rig.again('routes')).toMatchObject({ status: 'succeeded', warnings: [] })
+    expect(await driftOf()).toBeNull()
   })
 
   it('two plans for one file wait for each other', async () => {
