@@ -55,7 +55,8 @@ interface Flight {
  */
 export class ExpressLane {
   readonly #options: ExpressLaneOptions
-  readonly #lane: Lane
+  /** By what was known of the way to the node when it was queued: who waits for a slot of one kind holds up no other. */
+  readonly #lanes: Readonly<Record<NodeWay, Lane>>
   readonly #ways: NodeWays
   readonly #slots = new ExpressSlots()
   readonly #slotOf = new Map<RunId, Slot>()
@@ -80,41 +81,47 @@ export class ExpressLane {
       most: mostInBatch,
       lingerMs: () => (this.#flights.size < fewFlights ? 0 : lingerMs),
     })
-    this.#lane = new Lane({
-      clock,
-      logger,
-      admit: (queue, { nowMs }) => this.#admit(queue, nowMs),
-      work: (run, signal) => this.#work(run, signal),
-      onEnded: (run) => options.onEnded(run),
-    })
+    const laneFor = (way: NodeWay): Lane =>
+      new Lane({
+        clock,
+        logger,
+        admit: (queue, { nowMs }) => this.#admit(way, queue, nowMs),
+        work: (run, signal) => this.#work(run, signal),
+        onEnded: (run) => options.onEnded(run),
+      })
+    this.#lanes = { open: laneFor('open'), new: laneFor('new'), doubtful: laneFor('doubtful') }
   }
 
   async open(): Promise<void> {
     await this.#ways.start()
-    this.#lane.open()
+    for (const lane of this.#all()) lane.open()
   }
 
   async close(): Promise<void> {
-    await this.#lane.close()
+    await Promise.all(this.#all().map((lane) => lane.close()))
     this.#ways.stop()
     this.#sampling?.cancel()
     this.#sampling = null
   }
 
   put(run: Run): void {
-    this.#lane.put(run)
+    this.#lanes[this.#ways.to(run.nodeId)].put(run)
   }
 
-  cut(runId: RunId): Promise<void> {
-    return this.#lane.cut(runId)
+  async cut(runId: RunId): Promise<void> {
+    await Promise.all(this.#all().map((lane) => lane.cut(runId)))
   }
 
   wakeLockWaiters(concerned: (run: Run) => boolean): void {
-    this.#lane.wakeLockWaiters(concerned)
+    for (const lane of this.#all()) lane.wakeLockWaiters(concerned)
   }
 
   pump(): void {
-    this.#lane.pump()
+    for (const lane of this.#all()) lane.pump()
+  }
+
+  #all(): readonly Lane[] {
+    return [this.#lanes.open, this.#lanes.new, this.#lanes.doubtful]
   }
 
   #slotLimits(): SlotLimits {
@@ -127,27 +134,27 @@ export class ExpressLane {
     }
   }
 
-  #admit(queue: RunQueue, nowMs: number): readonly Run[] {
+  #admit(way: NodeWay, queue: RunQueue, nowMs: number): readonly Run[] {
     const limits = this.#slotLimits()
-    const free: Record<NodeWay, number> = {
-      open: this.#slots.free('open', limits),
-      new: this.#slots.free('new', limits),
-      doubtful: this.#slots.free('doubtful', limits),
-    }
-    return queue.take(nowMs, (run) => {
-      if (free.open + free.new + free.doubtful === 0) {
-        this.#wasFull = true
+    const moved: Run[] = []
+    const taken = queue.take(nowMs, (run) => {
+      // A connection was made, or lost, since it was queued.
+      const now = this.#ways.to(run.nodeId)
+      if (now !== way) moved.push(run)
+      if (now !== way) return false
+      if (this.#slots.free(way, limits) === 0) {
+        this.#wasFull ||= way !== 'doubtful'
         return 'enough'
       }
-      const way = this.#ways.to(run.nodeId)
-      if (free[way] === 0) {
-        this.#wasFull ||= way !== 'doubtful'
-        return false
-      }
-      free[way] -= 1
       this.#slotOf.set(run.id, this.#slots.take(way))
       return true
     })
+    for (const run of moved) {
+      queue.remove(run.id)
+      this.put(run)
+    }
+    if (moved.length > 0) this.pump()
+    return taken
   }
 
   async #work(queued: Run, signal: AbortSignal): Promise<Run> {
@@ -167,7 +174,7 @@ export class ExpressLane {
       this.#slotOf.delete(queued.id)
       this.#slots.giveBack(slot)
       this.#completed += 1
-      this.#lane.pump()
+      this.pump()
     }
     const { run } = await this.#ends.add(end)
     // The executor wants the usual way for what is left.
@@ -276,7 +283,7 @@ export class ExpressLane {
     for (const { slot, sentAtMs } of this.#flights) {
       if (nowMs - sentAtMs >= slowAfterMs) this.#slots.slowDown(slot, limits)
     }
-    this.#lane.pump()
+    this.pump()
   }
 }
 
