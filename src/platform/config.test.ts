@@ -55,3 +55,8 @@ it.each([
   await expect(readConfig(path)).rejects.toMatchObject({ code: 'INVALID_INPUT' })
   await expect(readConfig(path)).rejects.toThrow(message)
 })
+
+it('S1.85 S1.86 a larger fleet reconciles and polls less often', async () => {
+  writeFileSync(path, 'reconcileIntervalMs: 14400000\nregistryPollIntervalMs: 30000\n')
+  expect(await readConfig(path)).toMatchObject({ reconcileIntervalMs: 14_400_000, registryPollIntervalMs: 30_000 })
+})

@@ -77,7 +77,7 @@ describe('the command line beside a daemon', () => {
     expect(await no(['demo', 'heal', 'nobody'])).toMatchObject({ exitCode: 3 })
   })
 
-  it('S0.88 push --wait gives full runs, and the same key gives the same runs', async () => {
+  it('S0.88 S1.104 push --wait gives full runs, and the same key gives the same runs', async () => {
     const first = await cli(PushResult, 'push', '--all', '--wait', '--idempotency-key', 'cli-test-key-1')
     expect(first.runs.map((run) => `${run.nodeName} ${run.status}`).sort()).toEqual([
       'ada-laptop succeeded',
