@@ -56,7 +56,7 @@ describe('revisions of the service registry', () => {
     expect(await client.registry.history({ registry: 'services' })).toHaveLength(1)
   })
 
-  it('S1.5 S1.8 S1.9 gives plans of kind routes and hosts a new revision only when their text changes', async () => {
+  it('S1.5 S1.8 S1.9 S1.30 S1.31 gives plans of kind routes and hosts a new revision only when their text changes', async () => {
     const engine = await start()
     const { client } = engine
     await addNodes(engine)
@@ -79,8 +79,13 @@ describe('revisions of the service registry', () => {
       ['edge-routes', 2],
       ['hosts', 3],
     ])
+    await save({ demo: service({ note: 'x' }), hidden: service({ subdomain: 'hidden' }) }, 3)
+    expect(await revisions()).toEqual([
+      ['edge-routes', 3],
+      ['hosts', 3],
+    ])
     const edge = await engine.node('edge')
-    expect(edge.plans).toMatchObject([{ planName: 'edge-routes', desiredRevision: 2 }])
+    expect(edge.plans).toMatchObject([{ planName: 'edge-routes', desiredRevision: 3 }])
   })
 
   it('S1.32 says before a save what it would change, and on which nodes', async () => {
