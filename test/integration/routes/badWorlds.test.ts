@@ -122,6 +122,18 @@ describe.skipIf(sshdMissing !== null)('routes in bad worlds', () => {
     expect(await driftOf()).toBeNull()
   })
 
+  it('S1.38 what a run of ours left without proof is not taken for the work of somebody else', async () => {
+    const { rig, config, spec } = await world()
+    await rig.deliver('routes', spec)
+    await rig.program('docker', 'echo exited')
+    await rig.registry([aService({ port: 81 })])
+    expect(await rig.deliver('routes', spec)).toMatchObject({ status: 'failed' })
+    await rig.program('docker', 'echo running')
+    await rig.registry([aService({ port: 82 })])
+    expect(await rig.deliver('routes', spec)).toMatchObject({ status: 'succeeded', warnings: [] })
+    expect(await readFile(join(config, 'routes.yml'), 'utf8')).toContain(':82')
+  })
+
   it('two plans for one file wait for each other', async () => {
     const { rig, config, spec } = await world()
     await rig.program('docker', `while [ -e ${config}/hold ]; do sleep 0.02; done; echo running`)

@@ -17,7 +17,7 @@ import type { Run } from '../../../../shared/model/run.ts'
 import type { FileState, NodeAnswer, NodeOrder, RegistryContent } from '../../../ports.ts'
 import type { PlanExecutor, StepContext } from '../../executor.ts'
 import { createDeliveryExecutor, type Delivered, type DeliveryMemory } from '../delivery/deliveryExecutor.ts'
-import { driftWarning, lineDifferences, observedOf } from '../delivery/drift.ts'
+import { driftWarning, isProvenYet, lineDifferences, observedOf } from '../delivery/drift.ts'
 import { type DeliveryDependencies, DeliveryFailed, type DeliverySession, mostRounds } from '../delivery/session.ts'
 import { type KnownHosts, KnownHostsFiles } from './knownHosts.ts'
 import { deliverHostsByScript } from './receiver.ts'
@@ -175,7 +175,7 @@ const differs = ({ node, plan }: HostsContext, found: string, sent: string): Del
 /** Lines of others are theirs; that ours were touched is worth a word. What an unfinished run of ours left is not. */
 function driftOf(context: HostsContext, text: string, wanted: string): Run['warnings'] {
   const observed = observedOf(context)
-  if (observed === null || observed.driftSince !== null) return []
+  if (observed === null || !isProvenYet(context, observed)) return []
   const block = readHostsBlock(text)
   const digest = sha256(block ?? '')
   if (digest === observed.digest || digest === sha256(wanted)) return []

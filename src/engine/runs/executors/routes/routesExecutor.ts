@@ -12,7 +12,7 @@ import type { FileState, NodeAnswer, NodeOrder } from '../../../ports.ts'
 import type { PlanExecutor, StepContext } from '../../executor.ts'
 import { ranOf } from '../delivery/answers.ts'
 import { createDeliveryExecutor, type Delivered, type DeliveryMemory } from '../delivery/deliveryExecutor.ts'
-import { driftWarning, lineDifferences, observedOf } from '../delivery/drift.ts'
+import { driftWarning, isProvenYet, lineDifferences, observedOf } from '../delivery/drift.ts'
 import { type DeliveryDependencies, DeliveryFailed, type DeliverySession, mostRounds } from '../delivery/session.ts'
 import { type RoutesPayload, RoutesPayloads } from './payload.ts'
 import { deliverByScript } from './receiver.ts'
@@ -121,6 +121,8 @@ async function surprises(
 ): Promise<Run['warnings']> {
   const observed = observedOf(context)
   const text = content === null ? '' : new TextDecoder().decode(content)
+  // What an earlier try of ours, or a run that was not proven, has left is nobody else's doing.
+  if (observed !== null && !isProvenYet(context, observed)) return []
   if (observed !== null && content === null) return [driftWarning(context, observed, { how: 'removed', evidence: [] })]
   if (observed !== null)
     return [driftWarning(context, observed, { how: 'changed', evidence: lineDifferences(text, payload.text) })]
