@@ -66,7 +66,7 @@ export class ReplyReader {
 
   /** The beginning of what was passed over, for a diagnosis. */
   get noise(): string {
-    return this.#noise
+    return `${this.#noise}${text(this.#received.subarray(this.#at))}`.slice(0, longestNoise)
   }
 
   /**

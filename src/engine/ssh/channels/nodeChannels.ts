@@ -49,7 +49,7 @@ class OpenShells implements NodeChannels {
     } catch (thrown) {
       if (!(thrown instanceof NoWorker || thrown instanceof ChannelRefused)) throw thrown
       const timeoutMs = Math.max(1, untilMs - this.#clock.monotonicMs())
-      return this.#byExec(node, orders, { ...options, timeoutMs })
+      return this.#byExec(node, orders, { ...options, timeoutMs, again: thrown instanceof NoWorker })
     }
   }
 
@@ -107,8 +107,12 @@ class OpenShells implements NodeChannels {
     return shell
   }
 
-  async #byExec(node: FleetNode, orders: readonly NodeOrder[], options: ExchangeOptions): Promise<NodeExchange> {
-    const prepared = prepareExchange(orders, { askClock: true })
+  async #byExec(
+    node: FleetNode,
+    orders: readonly NodeOrder[],
+    options: ExchangeOptions & { readonly again: boolean },
+  ): Promise<NodeExchange> {
+    const prepared = prepareExchange(orders, { askClock: true, again: options.again })
     const stdin = Buffer.concat([shellBoot, ...prepared.pieces])
     return this.#sshPool.onSlot(node, options, async (connection, signal) => {
       const sentAt = this.#clock.nowMs()

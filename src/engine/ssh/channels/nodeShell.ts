@@ -48,6 +48,7 @@ export class NodeShell implements HeldSlot {
   readonly #channel: ClientChannel
   readonly #leaveSlot: () => void
   readonly #turn = new FifoGate(1)
+  readonly #listeners: (() => void)[] = []
   #current: Current | null = null
   #started = false
   #answered = false
@@ -91,7 +92,8 @@ export class NodeShell implements HeldSlot {
   }
 
   onClosed(listener: () => void): void {
-    this.#channel.once('close', listener)
+    if (this.#closed) listener()
+    else this.#listeners.push(listener)
   }
 
   get idle(): boolean {
@@ -165,7 +167,7 @@ export class NodeShell implements HeldSlot {
     }
   }
 
-  /** Also stops what runs there: the server ends the whole group of processes. */
+  /** Also stops what runs there: by the signal, or because the worker notices that nobody listens any more. */
   #fail(error: Error): void {
     this.#current?.reject(error)
     if (this.#closed) return
@@ -178,9 +180,10 @@ export class NodeShell implements HeldSlot {
     this.#closed = true
     if (this.#connection.held === this) this.#connection.held = null
     this.#leaveSlot()
+    for (const listener of this.#listeners) listener()
     const current = this.#current
     if (current === null) return
-    const lost = this.#answered || this.#connection.ssh.closed
+    const lost = this.#answered || current.reader.begun || this.#connection.ssh.closed
     current.reject(lost ? new CommandCut(false) : new NoWorker(`${current.reader.noise}\n${this.#complaint}`.trim()))
   }
 }

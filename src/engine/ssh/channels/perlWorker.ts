@@ -186,6 +186,7 @@ sub child {
   my $pid = fork;
   return (127, '', "fork: $!") unless defined $pid;
   if (!$pid) {
+    setpgrp 0, 0;
     $SIG{PIPE} = 'DEFAULT';
     close $_ for @to[0, 1], @from[2, 3];
     open STDIN, '<&', $from[0];
@@ -198,6 +199,8 @@ sub child {
     syswrite STDERR, "$command[0]: $!\n";
     kill 9, $$;
   }
+  my $stop = sub { kill 'TERM', -$pid, $pid; exit 1 };
+  local @SIG{qw(HUP INT TERM)} = ($stop) x 3;
   close $_ for @from[0, 1], @to[2, 3];
   my %open = map { fileno($_->[0]) => $_ } [$to[0], $feeds->[0], 0], [$to[1], $feeds->[1], 0];
   my @take = ('', '');
@@ -207,12 +210,17 @@ sub child {
   while (%taken) {
     my ($reads, $writes) = ('', '');
     vec($reads, $_, 1) = 1 for keys %taken;
+    vec($reads, fileno STDIN, 1) = 1;
     vec($writes, $_, 1) = 1 for keys %open;
     my $ready = select $reads, $writes, undef, 0.05;
     if ($ready <= 0) {
       $ended = $? if !defined $ended && waitpid($pid, 1) == $pid;
       last if defined $ended && ++$waits > 3;
       next;
+    }
+    if (vec $reads, fileno STDIN, 1) {
+      my $got = sysread STDIN, $in, 65536, length $in;
+      $stop->() if defined $got && !$got;
     }
     for my $number (keys %taken) {
       next unless vec $reads, $number, 1;

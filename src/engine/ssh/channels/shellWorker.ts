@@ -148,7 +148,7 @@ l_swap() {
     true >"$l_tmp"
   elif ! l_take "$l_left" "$l_tmp" conv=fsync; then
     rm -f "$l_tmp"
-    l_fail "$l_took"
+    l_fail "\${l_took%%"$l_newline"*}"
     return
   fi
   l_how=renamed
