@@ -6,6 +6,8 @@ import type { Logger } from '../../platform/logger.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { AuditVerification } from '../../shared/model/audit.ts'
 import type { EngineEvent } from '../../shared/model/event.ts'
+import type { NodeId } from '../../shared/model/ids.ts'
+import type { FleetNode } from '../../shared/model/node.ts'
 import type { Store, StoreTransaction } from '../ports.ts'
 import { type AuditRow, toAuditEntry } from './auditRows.ts'
 import { backUpDatabase } from './backup.ts'
@@ -14,6 +16,7 @@ import { explainDatabaseError } from './databaseErrors.ts'
 import { GroupCommit } from './groupCommit.ts'
 import { IdleCheckpoint } from './idleCheckpoint.ts'
 import { migrations } from './migrations/index.ts'
+import { NodeCache } from './nodeCache.ts'
 import { inMemory, openDatabase, openReader } from './openDatabase.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import { SqliteTransaction, sha256Hex } from './sqliteTransaction.ts'
@@ -58,6 +61,7 @@ export class SqliteStore extends SqliteReader implements Store {
   readonly #listeners = new Set<CommitListener>()
   /** Which transaction the calling code is inside of, to turn a deadlock into an error. */
   readonly #current: AsyncLocalStorage<SqliteTransaction>
+  #nodes: NodeCache | undefined
   #closed: Promise<void> | undefined
 
   constructor(writer: Database, reader: Database | undefined, options: OpenStoreOptions) {
@@ -82,6 +86,18 @@ export class SqliteStore extends SqliteReader implements Store {
     this.#current = current
     this.#commits = new GroupCommit(writer, writerStatements, explain)
     this.#checkpoint = new IdleCheckpoint(writer)
+    if (readerStatements !== undefined) this.#nodes = new NodeCache(() => readNodes(readerStatements))
+  }
+
+  override async listNodes(): Promise<FleetNode[]> {
+    this.#assertReadable()
+    return this.#nodes?.list() ?? super.listNodes()
+  }
+
+  override async getNode(id: NodeId): Promise<FleetNode | null> {
+    this.#assertReadable()
+    const known = this.#nodes?.get(id)
+    return known === undefined ? super.getNode(id) : known
   }
 
   async transact<T>(body: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
@@ -168,6 +184,11 @@ export class SqliteStore extends SqliteReader implements Store {
     return this.#closed
   }
 
+  #assertReadable(): void {
+    assertOutside(this.#current)
+    if (this.#reader?.open === false) throw storeClosed()
+  }
+
   #readCounter(name: CounterName): Promise<number> {
     return this.read((statements) => Number(statements.integers(counterQuery).get(name) ?? 0n))
   }
@@ -180,17 +201,19 @@ export class SqliteStore extends SqliteReader implements Store {
       this.#commits.add({
         run: async () => {
           const { clock, keepEvents = defaultKeepEvents } = this.#options
-          const opened = new SqliteTransaction(this.#writerStatements, { nowMs: clock.nowMs(), keepEvents })
+          const cache = this.#nodes === undefined ? {} : { nodes: this.#nodes }
+          const opened = new SqliteTransaction(this.#writerStatements, { nowMs: clock.nowMs(), keepEvents, ...cache })
           transaction = opened
           result = await this.#current.run(opened, () => body(opened))
         },
         finish: () => transaction?.finish(),
         failed: (error) => {
-          transaction?.close()
+          transaction?.abandoned()
           reject(error)
         },
         committed: () => {
           this.#checkpoint.committed()
+          transaction?.committed()
           this.#notify(transaction?.events ?? [])
           resolve(result)
         },
@@ -208,6 +231,13 @@ export class SqliteStore extends SqliteReader implements Store {
       }
     }
   }
+}
+
+function readNodes(statements: Statements): FleetNode[] {
+  return statements
+    .values<string>('SELECT body FROM nodes')
+    .all()
+    .map((body) => JSON.parse(body) as FleetNode)
 }
 
 function assertOutside(current: AsyncLocalStorage<SqliteTransaction>): void {

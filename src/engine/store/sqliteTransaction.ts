@@ -22,6 +22,7 @@ import type {
 } from '../ports.ts'
 import { Counters } from './counters.ts'
 import { sqliteCode } from './databaseErrors.ts'
+import type { NodeCache, NodeWrites } from './nodeCache.ts'
 import { SqliteReader } from './sqliteReader.ts'
 import type { Statements } from './statements.ts'
 
@@ -32,6 +33,8 @@ export interface TransactionOptions {
   readonly nowMs: number
   /** Events kept in the log; a tenth more may be there at times, so that trimming is rare. */
   readonly keepEvents: number
+  /** Left out where nothing is kept in memory. */
+  readonly nodes?: NodeCache
 }
 
 /**
@@ -43,8 +46,10 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
   readonly #options: TransactionOptions
   readonly #counters: Counters
   readonly #events: EngineEvent[] = []
+  readonly #nodeWrites: NodeWrites = new Map()
   #auditHead: ChainHead | undefined
   #open = true
+  #staged = false
   #doomedBy: { readonly error: unknown } | undefined
 
   constructor(statements: Statements, options: TransactionOptions) {
@@ -72,6 +77,30 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
     if (this.#doomedBy !== undefined) throw this.#doomedBy.error
     this.#trimEvents()
     this.#counters.flush()
+    this.#options.nodes?.stage(this.#nodeWrites)
+    this.#staged = true
+  }
+
+  /** What it wrote is on disk. */
+  committed(): void {
+    this.#options.nodes?.commit(this.#nodeWrites)
+  }
+
+  /** Nothing of it remains. */
+  abandoned(): void {
+    this.close()
+    if (this.#staged) this.#options.nodes?.distrust()
+  }
+
+  override async listNodes(): Promise<FleetNode[]> {
+    this.#assertOpen()
+    return this.#options.nodes?.listWithin(this.#nodeWrites) ?? super.listNodes()
+  }
+
+  override async getNode(id: NodeId): Promise<FleetNode | null> {
+    this.#assertOpen()
+    const known = this.#options.nodes?.getWithin(this.#nodeWrites, id)
+    return known === undefined ? super.getNode(id) : known
   }
 
   /** From now on the body's reference is worth nothing. */
@@ -87,6 +116,7 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
       uniqueOr(`a node named "${node.name}" already exists: choose another name`, () =>
         this.#statements.change(text).run(node.id, node.name, body),
       )
+      this.#nodeWrites.set(node.id, node)
       this.#append({ kind: 'node.saved', node }, `{"kind":"node.saved","node":${body}}`)
     })
   }
@@ -95,6 +125,7 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
     return this.#write(() => {
       const { changes } = this.#statements.change('DELETE FROM nodes WHERE id = ?').run(id)
       if (changes > 0) this.#append({ kind: 'node.removed', nodeId: id })
+      this.#nodeWrites.set(id, null)
     })
   }
 
