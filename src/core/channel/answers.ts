@@ -28,6 +28,8 @@ export class BrokenReply extends Error {
 const newline = 10
 /** More than this before an answer is no banner. */
 const mostNoiseBytes = 1024 * 1024
+/** Of one reply: a node that lies must not fill our memory. Twice the largest file, and what scripts print. */
+const mostReplyBytes = 40 * 1024 * 1024
 const longestNoise = 2000
 const longestLineBytes = 64 * 1024
 const mostEvidenceLines = 20
@@ -75,6 +77,7 @@ export class ReplyReader {
    */
   push(chunk: Uint8Array): WireReply | null {
     this.#sizeBytes += chunk.length
+    if (this.#sizeBytes > mostReplyBytes) throw new BrokenReply(`it is longer than ${mostReplyBytes} bytes`)
     this.#append(chunk)
     while (this.#reply === null && this.#step());
     return this.#reply
@@ -131,6 +134,7 @@ export class ReplyReader {
 
   #take(words: readonly string[], after: number): boolean {
     const [kind = '', first = '', second = ''] = words
+    if (this.#answers.length > this.#orderCount) throw new BrokenReply(`more answers than ${this.#orderCount} orders`)
     switch (kind) {
       case 'begin':
         this.#begun = true
