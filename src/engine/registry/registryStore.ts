@@ -88,7 +88,7 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
   async function prepared(registry: RegistryKind, text: string, passphrase?: string): Promise<Prepared> {
     const result = await prepare(registry, text, { passphrase })
     if ('content' in result) return result
-    throw invalid(registry, result)
+    throw invalid(registry, result, text)
   }
 
   async function write(order: Omit<SaveOrder, 'text'>, input: Prepared): Promise<RegistrySave> {
@@ -146,11 +146,11 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
     if (sourceId === undefined) return input.content
     const owners = await ownersOf(transaction, order.registry)
     const twice = claimedTwice(input.content, sourceId, owners)
-    if (twice.length > 0) throw invalid(order.registry, problemsOf(input, twice))
+    if (twice.length > 0) throw invalid(order.registry, problemsOf(input, twice), input.text)
     const old = new Set([...owners].flatMap(([name, { id }]) => (id === sourceId ? [name] : [])))
     const merged = withBrought(newest.content, input.content, old)
     const clashes = clashesWith(merged, input.content)
-    if (clashes.length > 0) throw invalid(order.registry, problemsOf(input, clashes))
+    if (clashes.length > 0) throw invalid(order.registry, problemsOf(input, clashes), input.text)
     await saveOwned(
       transaction,
       sourceId,
@@ -163,7 +163,7 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
     if (order.sourceId !== undefined) return
     const owners = await ownersOf(transaction, order.registry)
     const mistakes = ownedChanges(comparable(newest.content), comparable(input.content), owners)
-    if (mistakes.length > 0) throw invalid(order.registry, problemsOf(input, mistakes))
+    if (mistakes.length > 0) throw invalid(order.registry, problemsOf(input, mistakes), input.text)
   }
 
   async function check(registry: RegistryKind, text: string): ReturnType<RegistryStore['check']> {
@@ -300,11 +300,12 @@ function shownProblems(problems: readonly SourceProblem[]): RegistryProblem[] {
   return problems.slice(0, mostProblems).map((problem) => ({ ...problem, path: [...problem.path] }))
 }
 
-function invalid(registry: RegistryKind, problems: readonly SourceProblem[]): AppError {
+function invalid(registry: RegistryKind, problems: readonly SourceProblem[], text: string | null): AppError {
   const [first] = problems
-  const where = first === undefined ? '' : `line ${first.line}, ${jsonPath(first.path)} ${first.message}`
+  const line = text === null ? '' : ` (line ${first?.line})`
+  const where = first === undefined ? '' : `${jsonPath(first.path)}${line} ${first.message}`
   const others = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-  const message = `The ${wordOf(registry)} is as it was; the text cannot be saved: ${where}${others}.`
+  const message = `The ${wordOf(registry)} is as it was; this cannot be saved: ${where}${others}.`
   return new AppError('REGISTRY_INVALID', message, {
     data: { registry, problems: shownProblems(problems), total: problems.length },
   })

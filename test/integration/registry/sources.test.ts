@@ -219,9 +219,15 @@ describe('several sources of one registry', () => {
       status: 'invalid',
       problems: [{ message: expect.stringContaining('"one"') }],
     })
+    await writeFile(file, textOf({ a: service({ subdomain: 'a', port: 8 }) }))
+    await client.sources.refresh({ id: source.id })
+    await expect(client.registry.return({ registry: 'services', toNumber: 2 })).rejects.toMatchObject({
+      code: 'REGISTRY_INVALID',
+      message: expect.stringContaining('"one"'),
+    })
     await client.sources.remove({ id: source.id })
     expect(await client.sources.list()).toEqual([])
-    expect((await save(changed, 2)).status).toBe('saved')
+    expect((await save(changed, 3)).status).toBe('saved')
     await expect(client.sources.refresh({ id: source.id })).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 })
