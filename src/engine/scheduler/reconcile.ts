@@ -1,4 +1,3 @@
-import { selects } from '../../core/fleet/assignment.ts'
 import { severityOf } from '../../core/run/severity.ts'
 import { IdempotencyKey } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
@@ -17,9 +16,8 @@ export async function registerReconcile({
   ids,
   logger,
 }: SchedulerDependencies): Promise<number> {
-  const plans = await store.listPlans()
   const nodes = (await store.listNodes()).filter(
-    (node) => !node.maintenance && node.transport === 'push' && plans.some((plan) => selects(plan, node)),
+    (node) => !node.maintenance && node.transport === 'push' && node.plans.length > 0,
   )
   if (nodes.length === 0) return 0
   const pending = nodes.filter((node) => node.status !== 'active').length

@@ -61,7 +61,7 @@ describe('the scheduler', () => {
   const save = (node: FleetNode): Promise<void> =>
     store.transact((transaction) => transaction.saveNode(assignPlans(node, [plan])))
 
-  function make(): Scheduler {
+  function make({ reconcileIntervalMs = hourMs } = {}): Scheduler {
     return createScheduler({
       store,
       clock,
@@ -87,7 +87,7 @@ describe('the scheduler', () => {
           return { batchId: BatchId.parse('01900000-0000-7000-8000-0000000000bb'), runs: [] }
         },
       },
-      config: { reconcileIntervalMs: hourMs, unreachableProbeIntervalMs: 30_000 },
+      config: { reconcileIntervalMs, unreachableProbeIntervalMs: 30_000 },
       logger: createLogging({ level: 'fatal', sinks: [] }).logger,
     })
   }
@@ -110,7 +110,7 @@ describe('the scheduler', () => {
     expect(new Set(cycles().map((request) => request.idempotencyKey)).size).toBe(cycles().length)
   })
 
-  it('a restart within the interval starts no cycle of its own', async () => {
+  it('S1.35 a restart within the interval starts no cycle of its own', async () => {
     await scheduler.start()
     await cyclesAre(1)
     await scheduler.stop()
@@ -121,7 +121,7 @@ describe('the scheduler', () => {
     expect(cycles()).toHaveLength(1)
   })
 
-  it('after a sleep of many intervals it catches up once, never a storm', async () => {
+  it('S1.40 after a sleep of many intervals it catches up once, never a storm', async () => {
     await scheduler.start()
     await cyclesAre(1)
     clock.jumpWallClock(clock.nowMs() + 10 * hourMs)
@@ -132,12 +132,48 @@ describe('the scheduler', () => {
     expect(cycles()).toHaveLength(2)
   })
 
-  it('a clock that was set back does not put the next cycle off for longer than an interval', () => {
+  it('S1.40 however often it is woken, and whoever asks meanwhile, a sleep is caught up by one cycle', async () => {
+    await scheduler.start()
+    await cyclesAre(1)
+    clock.jumpWallClock(clock.nowMs() + 100 * hourMs)
+    for (let wake = 0; wake < 20; wake += 1) scheduler.wake()
+    await cyclesAre(2)
+    for (let wake = 0; wake < 20; wake += 1) scheduler.wake()
+    clock.advance(60_000)
+    await scheduler.stop()
+    expect(cycles()).toHaveLength(2)
+  })
+
+  it('S1.35 a clock that is set back by days goes on at the usual pace: no cycle at once, the next within an hour', async () => {
+    await scheduler.start()
+    await cyclesAre(1)
+    clock.jumpWallClock(clock.nowMs() - 100 * hourMs)
+    for (let wake = 0; wake < 20; wake += 1) scheduler.wake()
+    expect(cycles()).toHaveLength(1)
+    expect(scheduler.times().nextAt).toBeLessThanOrEqual(clock.nowMs() + hourMs)
+    for (let passed = 0; passed <= hourMs; passed += 30_000) clock.advance(30_000)
+    await cyclesAre(2)
+    await scheduler.stop()
+    expect(cycles()).toHaveLength(2)
+  })
+
+  it('S1.36 S1.85 the interval is what the settings say, such as four hours for a large fleet', async () => {
+    await scheduler.stop()
+    scheduler = make({ reconcileIntervalMs: 4 * hourMs })
+    await scheduler.start()
+    await cyclesAre(1)
+    for (let passed = 0; passed < 4 * hourMs - 30_000; passed += 30_000) clock.advance(30_000)
+    expect(cycles()).toHaveLength(1)
+    clock.advance(30_000)
+    await cyclesAre(2)
+  })
+
+  it('S1.40 a clock that was set back does not put the next cycle off for longer than an interval', () => {
     expect(nextDueMs(10 * hourMs, 0, hourMs)).toBe(hourMs)
     expect(nextDueMs(5, 10, hourMs)).toBe(5)
   })
 
-  it('requests during a cycle share one more cycle', async () => {
+  it('S1.39 requests during a cycle share one more cycle', async () => {
     await scheduler.start()
     await cyclesAre(1)
     await Promise.all([
@@ -149,7 +185,7 @@ describe('the scheduler', () => {
     expect(cycles()).toHaveLength(3)
   })
 
-  it('a shut vault starts no run that could only fail, and is tried again soon', async () => {
+  it('S1.40 a shut vault starts no run that could only fail, and is tried again soon', async () => {
     signingFails = true
     await scheduler.start()
     await waitFor('the failed cycle', () => (scheduler.times().nextAt ?? 0) <= clock.nowMs() + 30_000)
@@ -197,7 +233,7 @@ describe('the scheduler', () => {
     expect(ofNode()).toMatchObject([{ trigger: 'reconcile' }])
   })
 
-  it('nodes in maintenance are left alone', async () => {
+  it('S1.38 nodes in maintenance are left alone', async () => {
     await save(aNode({ maintenance: true }))
     expect(await scheduler.reconcileNow()).toEqual({ runs: 0 })
     expect(pushed).toEqual([])
