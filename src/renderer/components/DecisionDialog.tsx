@@ -46,7 +46,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
           {/* The buttons stay in sight however much there is to look at, so that the question comes first, not the answer. */}
           <div
             tabIndex={props.wide === true ? 0 : undefined}
-            className="flex min-h-0 flex-col gap-4 overflow-auto p-5 outline-none"
+            className="flex min-h-0 flex-col gap-4 overflow-auto p-5 focus-visible:-outline-offset-2"
           >
             <AlertDialog.Title className="text-15 font-semibold">{props.title}</AlertDialog.Title>
             <AlertDialog.Description render={<div />}>

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'react'
 import type { RegistryProblem, RegistrySave } from '../../../shared/contract/registry.ts'
 import type { RegistryKind, RegistryRevision } from '../../../shared/model/registry.ts'
+import { useLink } from '../../api/LinkContext.tsx'
 import { classNames } from '../../components/classNames.ts'
 import { EmptyState } from '../../components/EmptyState.tsx'
 import { ErrorNote } from '../../components/ErrorNote.tsx'
@@ -49,6 +50,7 @@ const problemsOf = ({ status, result }: Checked): readonly RegistryProblem[] =>
 
 function Editor({ registry, asText, format, draft }: EntriesViewProps & { readonly draft: Draft }) {
   const store = draftStore(registry)
+  const isPage = useLink().shell.kind === 'web'
   const stale = useStale()
   const newest = useNewest(registry)
   const changed = useMemo(() => isChanged(draft), [draft])
@@ -60,7 +62,7 @@ function Editor({ registry, asText, format, draft }: EntriesViewProps & { readon
   const [saved, setSaved] = useState<RegistryRevision | null>(null)
   const [gridTarget, setGridTarget] = useState<GridTarget | null>(null)
   const [textTarget, setTextTarget] = useState<TextTarget | null>(null)
-  useLeaveWarning(changed)
+  useLeaveWarning(changed && isPage)
   useEffect(() => {
     if (changed) setSaved(null)
   }, [changed])
@@ -147,7 +149,7 @@ function targetOf(draft: Draft, { path }: RegistryProblem): GridTarget | null {
   return row === undefined ? null : { rowId: row.id, columnId: place.field ?? 'name', edit: false }
 }
 
-/** Closing the window asks first: a draft lives in memory alone. */
+/** Closing the page asks first: a draft lives in memory alone. A window of the desktop would not ask but stay open. */
 function useLeaveWarning(changed: boolean): void {
   useEffect(() => {
     if (!changed) return

@@ -26,7 +26,8 @@ const shownProblems = 50
 export function DraftBar(props: DraftBarProps) {
   const { changed, check, problems } = props
   const stale = useStale()
-  const canSave = changed && !stale && check.status === 'fresh' && check.result?.status === 'valid'
+  const result = check.status === 'fresh' && !stale ? check.result : null
+  const canSave = changed && result?.status === 'valid' && result.changes.length > 0
   return (
     <section aria-label="Draft" className="shrink-0 border-t bg-surface">
       {problems.length > 0 && <Problems problems={problems} onJump={props.onJump} />}
@@ -91,6 +92,8 @@ interface OutcomeProps {
 
 function Outcome({ result, old }: OutcomeProps) {
   const nodeCount = useReplica((state) => state.nodes.size)
+  if (result.changes.length === 0)
+    return <span className="text-muted">It says the same as what is in force, in another layout: nothing to save.</span>
   const words = changeWords(result.changes)
   const reached = reachedNodes(result.effects)
   return (

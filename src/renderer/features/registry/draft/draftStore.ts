@@ -1,7 +1,7 @@
 import { createStore, type StoreApi, useStore } from 'zustand'
 import type { SourceNode } from '../../../../core/registry/sourceTree.ts'
 import type { RegistryKind } from '../../../../shared/model/registry.ts'
-import { type Draft, isChanged, type TextFormat, withRoot, withText } from './draft.ts'
+import { type Draft, type TextFormat, withRoot, withText } from './draft.ts'
 
 interface DraftState {
   readonly draft: Draft | null
@@ -73,7 +73,3 @@ export const useSteps = (registry: RegistryKind): { readonly canUndo: boolean; r
   canUndo: useStore(stores[registry].store, ({ past }) => past.length > 0),
   canRedo: useStore(stores[registry].store, ({ future }) => future.length > 0),
 })
-
-/** Closing the window would lose what is not saved. */
-export const hasUnsavedDraft = (): boolean =>
-  Object.values(stores).some(({ draft }) => draft !== null && isChanged(draft))

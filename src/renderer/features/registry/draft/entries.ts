@@ -58,8 +58,24 @@ const memberIn = (node: SourceNode, key: string): SourceNode | undefined =>
 export const emptyRoot = (registry: RegistryKind): SourceNode =>
   object(registry === 'services' ? [] : lists.map((list) => member(list, array([]))))
 
-/** All entries in the order of the text. */
+/** A change of one entry leaves all others as they were: their rows are made once. */
+const rowsOfRoots = new WeakMap<SourceNode, readonly EntryRow[]>()
+const lines = new WeakMap<SourceNode, string>()
+
+function lineOf(node: SourceNode): string {
+  const line = lines.get(node) ?? formatTree(node, 0)
+  lines.set(node, line)
+  return line
+}
+
+/** All entries in the order of the text. A root belongs to one registry. */
 export function entryRows(registry: RegistryKind, root: SourceNode): readonly EntryRow[] {
+  const rows = rowsOfRoots.get(root) ?? readRows(registry, root)
+  rowsOfRoots.set(root, rows)
+  return rows
+}
+
+function readRows(registry: RegistryKind, root: SourceNode): readonly EntryRow[] {
   if (registry === 'services')
     return membersOf(root).map(({ key, node }, index) =>
       rowOf({ list: null, index }, { name: key, node, known: serviceKeys, json: `${JSON.stringify(key)}:` }),
@@ -86,7 +102,7 @@ function rowOf(place: EntryPlace, { name, node, known, json }: RowParts): EntryR
     if (known.includes(each.key)) values[each.key] = textOf(each.node)
     else extra.push({ key: each.key, sensitive: isSensitiveKey(each.key) })
   }
-  return { id: rowId(place), place, name, values, extra, json: json + formatTree(node, 0) }
+  return { id: rowId(place), place, name, values, extra, json: json + lineOf(node) }
 }
 
 export const rowId = ({ list, index }: EntryPlace): string => `${list ?? 'service'} ${index}`
@@ -208,7 +224,7 @@ export function withoutEntries(root: SourceNode, places: readonly EntryPlace[]):
   }, kept)
 }
 
-/** An entry as another tree has it: put in, in the place of the one with its name, or taken out when it has none. */
+/** An entry as another tree has it: in the place of the one with its name, else where it stands there; taken out when it is not there. */
 export function withEntryOf(
   registry: RegistryKind,
   root: SourceNode,
@@ -218,15 +234,15 @@ export function withEntryOf(
   if (there === undefined) return here === undefined ? root : withoutEntries(root, [here.place])
   const node = nodeAt(from, there.place)
   if (node === undefined) return root
-  if (there.place.list === null) {
-    if (here === undefined) return object([...membersOf(root), member(name, node)])
-    return mapMember(root, here.place.index, (entry) => ({ ...entry, node }))
+  const { list, index } = there.place
+  if (list === null) {
+    if (here !== undefined) return mapMember(root, here.place.index, (entry) => ({ ...entry, node }))
+    return object(membersOf(root).toSpliced(index, 0, member(name, node)))
   }
-  const { list } = there.place
   if (here?.place.list === list)
-    return mapList(root, list, (items) => items.map((item, index) => (index === here.place.index ? node : item)))
+    return mapList(root, list, (items) => items.map((item, at) => (at === here.place.index ? node : item)))
   const without = here === undefined ? root : withoutEntries(root, [here.place])
-  return mapList(without, list, (items) => [...items, node])
+  return mapList(without, list, (items) => items.toSpliced(index, 0, node))
 }
 
 function nodeAt(root: SourceNode, { list, index }: EntryPlace): SourceNode | undefined {

@@ -13,6 +13,7 @@ import { formatHash, navigate, type Route, updateQuery } from '../../../stores/r
 import { useHistory, useNewest } from '../registryQueries.ts'
 import { registryWords, sourceWords } from '../registryWords.ts'
 import { RevisionDrawer } from './RevisionDrawer.tsx'
+import { Transfer } from './Transfer.tsx'
 
 const registryOf = ({ query }: Route): RegistryKind => (query.registry === 'nodes' ? 'nodes' : 'services')
 
@@ -30,24 +31,27 @@ export function History({ route }: { readonly route: Route }) {
   const revisions = history.data
   return (
     <div className="flex h-full min-h-0 flex-col">
-      <fieldset aria-label="Of which registry" className="flex shrink-0 gap-1 border-b px-4 py-1.5">
-        {(['services', 'nodes'] as const).map((each) => (
-          <button
-            key={each}
-            type="button"
-            aria-pressed={each === registry}
-            onClick={() =>
-              updateQuery({ registry: each === 'nodes' ? each : undefined, revision: undefined, with: undefined })
-            }
-            className={classNames(
-              'h-7 rounded-md px-2 text-muted hover:bg-hover hover:text-text',
-              each === registry && 'bg-selection text-text',
-            )}
-          >
-            {registryWords[each].title.charAt(0).toUpperCase() + registryWords[each].title.slice(1)}
-          </button>
-        ))}
-      </fieldset>
+      <div className="flex shrink-0 items-center border-b px-4 py-1.5">
+        <fieldset aria-label="Of which registry" className="flex gap-1">
+          {(['services', 'nodes'] as const).map((each) => (
+            <button
+              key={each}
+              type="button"
+              aria-pressed={each === registry}
+              onClick={() =>
+                updateQuery({ registry: each === 'nodes' ? each : undefined, revision: undefined, with: undefined })
+              }
+              className={classNames(
+                'h-7 rounded-md px-2 text-muted hover:bg-hover hover:text-text',
+                each === registry && 'bg-selection text-text',
+              )}
+            >
+              {registryWords[each].title.charAt(0).toUpperCase() + registryWords[each].title.slice(1)}
+            </button>
+          ))}
+        </fieldset>
+        <Transfer registry={registry} />
+      </div>
       {history.error !== null && (
         <div className="p-4">
           <ErrorNote error={toErrorBody(history.error)} onRetry={() => void history.refetch()} />

@@ -158,8 +158,7 @@ function StateLine({ state }: Pick<RegistrySource, 'state'>) {
         <div className="flex flex-col gap-1">
           <p className="text-error">{state.diagnosis.sentence}</p>
           <p className="text-12 text-muted">
-            Since <Time at={state.since} />, tried again <Time at={state.checkedAt} />. The last good revision stays in
-            force.
+            Since <Time at={state.since} />, tried again <Time at={state.checkedAt} />.
           </p>
           {state.diagnosis.evidence.length > 0 && (
             <pre className="overflow-auto rounded-md border bg-ground p-2 text-12 whitespace-pre-wrap">

@@ -40,7 +40,7 @@ export function ServiceDrawer({ service, carriers, onClose }: ServiceDrawerProps
               {service.ip.includes(':') ? `[${service.ip}]` : service.ip}:{service.port}
             </code>
           </Fact>
-          <Fact name="Public">{service.public ? 'yes: it has a route on every VPS' : 'no: hosts files alone'}</Fact>
+          <Fact name="Public">{service.public ? 'yes' : 'no: it is in hosts files alone'}</Fact>
           <Fact name="Registry">
             <a
               className="text-accent underline"
