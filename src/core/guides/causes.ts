@@ -2,13 +2,14 @@ import { assertNever } from '../../shared/errors.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { OfferedFix } from '../../shared/model/guide.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
+import { shellWord } from '../transfer/remoteShell.ts'
 import { offered } from './steps.ts'
 
 type Subject = Pick<FleetNode, 'id' | 'name' | 'address' | 'user' | 'port' | 'login'>
 
 /** How a person logs in to look for themselves. */
 export const sshByHand = ({ user, address, port }: Pick<FleetNode, 'user' | 'address' | 'port'>): string =>
-  `ssh ${port === 22 ? '' : `-p ${port} `}${user}@${address} "echo OK"`
+  `ssh ${port === 22 ? '' : `-p ${port} `}${shellWord(`${user}@${address}`)} "echo OK"`
 
 /**
  * The one button for a cause that was found on the way to a node. Null: only time, or somebody at the machine, helps.
@@ -69,7 +70,7 @@ function unreachedOffer(node: Subject, code: Diagnosis['code']): OfferedFix | nu
         {
           kind: 'by-hand',
           nodeId: null,
-          command: `ssh-copy-id -i ${node.login.keyFile}.pub ${node.user}@${node.address}`,
+          command: `ssh-copy-id -i ${shellWord(`${node.login.keyFile}.pub`)} ${shellWord(`${node.user}@${node.address}`)}`,
         },
         'Copy the command that hands over our key',
         `It puts our public key into authorized_keys of ${node.user} on ${node.name}, for whoever can log in there already.`,

@@ -255,3 +255,45 @@ describe('the guide for "routes do not change"', () => {
     expect(restartCommand({ spec: { ...routesPlan.spec, traefik: { kind: 'none' } } })).toBeNull()
   })
 })
+
+describe('commands to be copied into a terminal', () => {
+  const evil = "vps $(touch pwned); `id` it's"
+  const quoted = `'vps $(touch pwned); \`id\` it'\\''s'`
+  const commandsOf = ({ steps, offer }: ReturnType<typeof nodeStaysPending>): string[] => [
+    ...steps.flatMap(({ byHand }) => (byHand === null ? [] : [byHand])),
+    ...(offer?.fix.kind === 'by-hand' ? [offer.fix.command] : []),
+    ...(offer?.preview ?? []),
+  ]
+
+  it('S1.106 a name that came with a registry is one word there, whatever it holds', () => {
+    const keyFile = '/home/me/a key; reboot'
+    const node = aNode({ ...inStep, name: evil, login: { kind: 'static-key', keyFile } })
+    const diagnosis: Diagnosis = { ...unreachable, code: 'KEY_REFUSED' }
+    const commands = commandsOf(nodeStaysPending(pending({ node, doctor: { nodeName: evil, steps: [], diagnosis } })))
+    const named = commands.filter((command) => command.startsWith('lockstep '))
+    expect(named.length).toBeGreaterThan(1)
+    for (const command of named) expect(command.endsWith(quoted), command).toBe(true)
+    expect(commands).toContain(`ssh-copy-id -i '${keyFile}.pub' ${node.user}@${node.address}`)
+  })
+
+  it('S1.105 S1.107 so are paths of sources and of compose files', () => {
+    const source = RegistrySource.parse({
+      ...aSource({ status: 'starting' }),
+      place: { kind: 'file', path: '/srv/a b;reboot' },
+    })
+    expect(commandsOf(nothingIsSynced({ ...healthy, sources: [source] }))).toContain(`ls -l '/srv/a b;reboot'`)
+    const reload = { kind: 'compose-restart', directory: '~/my $(id)' } as const
+    const { spec } = Plan.parse({
+      id: id(3),
+      name: 'routes',
+      kind: 'routes',
+      selector: '',
+      spec: { routes: { domain: 'example.com' }, reload },
+      revision: 1,
+      digest: 'a'.repeat(64),
+      createdAt: 0,
+      updatedAt: 0,
+    }) as PlanOf<'routes'>
+    expect(restartCommand({ spec })).toBe(`cd ~/'my $(id)' && docker compose restart`)
+  })
+})

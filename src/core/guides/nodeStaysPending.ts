@@ -2,6 +2,7 @@ import type { DoctorReport } from '../../shared/model/diagnosis.ts'
 import type { GuideReport } from '../../shared/model/guide.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import { duration } from '../diagnose/sentences.ts'
+import { shellWord } from '../transfer/remoteShell.ts'
 import { needsNothing, plansBehind } from './behind.ts'
 import { offerFor, resync, sshByHand } from './causes.ts'
 import { type Finding, fine, fromDoctor, type Look, notLookedAt, odd, offered, reportOf, wrong } from './steps.ts'
@@ -36,7 +37,7 @@ const plain = { nextAction: { kind: 'none', label: '' }, transient: false } as c
 
 function wanted({ node }: PendingFacts): Look {
   const question = 'Is there anything to deliver?'
-  const byHand = `lockstep nodes show ${node.name}`
+  const byHand = `lockstep nodes show ${shellWord(node.name)}`
   if (node.plans.length === 0)
     return wrong(
       question,
@@ -115,7 +116,7 @@ function halted({ node }: PendingFacts): Look {
 
 function lastTry({ node, nowMs }: PendingFacts): Look {
   const question = 'What became of the last try?'
-  const byHand = `lockstep runs list --node ${node.name}`
+  const byHand = `lockstep runs list --node ${shellWord(node.name)}`
   if (node.lastAttemptAt === null) return odd(question, 'it was never tried', { byHand })
   const when = `${duration(nowMs - node.lastAttemptAt)} ago`
   const reason = node.statusReason

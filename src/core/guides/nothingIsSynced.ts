@@ -5,6 +5,7 @@ import type { RegistryRevision } from '../../shared/model/registry.ts'
 import type { RegistrySource } from '../../shared/model/registrySource.ts'
 import type { Rollout } from '../../shared/model/rollout.ts'
 import { duration } from '../diagnose/sentences.ts'
+import { shellWord } from '../transfer/remoteShell.ts'
 import { fine, type Look, odd, offered, reportOf, wrong } from './steps.ts'
 
 /** What the engine knows of itself when somebody says that nothing is synced. */
@@ -119,7 +120,7 @@ function following({ nowMs }: SyncFacts, { id, name, place, state }: RegistrySou
   const question = `Is the source ${name} followed?`
   const byHand =
     place.kind === 'file'
-      ? `ls -l ${place.path}`
+      ? `ls -l ${shellWord(place.path)}`
       : `kubectl get configmap ${place.name} -n ${place.namespace} -o jsonpath='{.metadata.resourceVersion}'`
   if (state.status === 'starting') return odd(question, 'it is being looked at for the first time', { byHand })
   if (state.status === 'following')

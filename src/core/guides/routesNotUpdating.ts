@@ -2,6 +2,7 @@ import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { GuideReport } from '../../shared/model/guide.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { PlanOf } from '../../shared/model/plan.ts'
+import { shellWord } from '../transfer/remoteShell.ts'
 import { offerFor, resync } from './causes.ts'
 import { fine, type Look, notLookedAt, odd, offered, reportOf, wrong } from './steps.ts'
 
@@ -93,7 +94,7 @@ function reached({ node, unreached }: RoutesFacts): Look {
 function file({ node, plan, file: found }: RoutesFacts): Look {
   const question = 'Does the routes file say what it should?'
   if (plan === null || found === null) return notLookedAt(question, 'we did not get that far')
-  const byHand = `cat ${plan.spec.file}`
+  const byHand = `cat ${shellWord(plan.spec.file)}`
   if (found.status === 'as-wanted') return fine(question, 'yes, to the byte', { byHand })
   const words =
     found.status === 'missing'
@@ -155,7 +156,7 @@ function restart(node: FleetNode, plan: PlanOf<'routes'>) {
 
 /** What is run on the node to start Traefik again; null when the plan does not say how. */
 export function restartCommand({ spec }: Pick<PlanOf<'routes'>, 'spec'>): string | null {
-  if (spec.reload.kind === 'compose-restart') return `cd ${spec.reload.directory} && docker compose restart`
+  if (spec.reload.kind === 'compose-restart') return `cd ${shellWord(spec.reload.directory)} && docker compose restart`
   return spec.traefik.kind === 'container' ? `${spec.traefik.runtime} restart ${spec.traefik.name}` : null
 }
 

@@ -9,6 +9,13 @@ export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }
 
+/** The same for a command that a person reads and copies: plain words stay as they are, so does a `~/` in front. */
+export function shellWord(text: string): string {
+  if (/^[A-Za-z0-9_@+:,./][A-Za-z0-9_@%+=:,./-]*$/.test(text)) return text
+  if (!text.startsWith('~/')) return shellQuote(text)
+  return text.length === 2 ? text : `~/${shellWord(text.slice(2))}`
+}
+
 /**
  * Runs `script` in `sh` on a node, with `data` as its standard input. The script travels on standard input in front
  * of the data: the command line holds nothing that bash, fish, csh or a forced shell could read differently, and no
