@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { computeTile } from '../../../src/core/fleet/health.ts'
 import { IdempotencyKey, type RolloutId } from '../../../src/shared/model/ids.ts'
 import { type Rollout, RolloutSettings } from '../../../src/shared/model/rollout.ts'
+import { isFinal, type Run } from '../../../src/shared/model/run.ts'
 import { startTestEngine, type TestEngine } from '../../support/engine.ts'
 import { waitFor } from '../../support/waitFor.ts'
 
@@ -21,6 +22,10 @@ const finished = (id: RolloutId): Promise<Rollout> =>
     },
     { timeoutMs: 40_000 },
   )
+
+const lockedAt = (run: Run | undefined): number =>
+  run?.visits.findLast(({ state, outcome }) => state === 'ACQUIRE_LOCK' && outcome === 'done')?.leftAt ?? 0
+const byLock = (left: Run, right: Run): number => lockedAt(left) - lockedAt(right)
 
 describe('a rollout over real servers', () => {
   beforeAll(async () => {
@@ -63,6 +68,35 @@ describe('a rollout over real servers', () => {
     expect(await finished(begun.id)).toMatchObject({ status: 'finished', counts: { succeeded: 4 } })
     const { runs } = await test.client.rollouts.get({ id: begun.id })
     expect(runs.map(({ nodeId }) => nodeId).sort()).toEqual([...begun.nodes].sort())
+  })
+
+  it('S1.13 S1F.6 two operators who press resync at once have runs of their own, one after another on each node', async () => {
+    const pushed = await Promise.all(
+      [nextKey(), nextKey()].map((idempotencyKey) =>
+        test.client.runs.push({ idempotencyKey, plans: ['demo-site'], targets: { kind: 'all' } }),
+      ),
+    )
+    const asked = pushed.map(({ runs }) => runs.map(({ id }) => id))
+    expect(asked.map((ids) => ids.length)).toEqual([4, 4])
+    expect(new Set(asked.flat()).size).toBe(8)
+    const ended = await Promise.all(
+      asked.flat().map((runId) =>
+        waitFor(
+          `run ${runId}`,
+          async () => {
+            const run = await test.client.runs.get({ runId })
+            return isFinal(run.status) ? run : false
+          },
+          { timeoutMs: 40_000 },
+        ),
+      ),
+    )
+    expect(ended.map(({ status }) => status)).toEqual(ended.map(() => 'succeeded'))
+    for (const node of await test.client.nodes.list({ filter: '' })) {
+      expect(computeTile(node, Date.now()).fill).toBe('in-step')
+      const [first, second] = ended.filter(({ nodeId }) => nodeId === node.id).sort(byLock)
+      expect(lockedAt(second)).toBeGreaterThanOrEqual(first?.finishedAt ?? Number.POSITIVE_INFINITY)
+    }
   })
 
   it('S1.72 S1.7 a node that does not answer holds nobody, and is green by itself when it is back', async () => {
