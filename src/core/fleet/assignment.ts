@@ -35,10 +35,18 @@ export function parseSelector(text: string): FilterResult {
  * reached by the plan of their own agent and by what it says it fetches, another plan would leave them pending for ever.
  */
 export function selects(plan: Plan, node: FleetNode): boolean {
-  if (plan.kind === 'agent') return node.transport === 'poll' && plan.selector === agentPlanSelector(node.name)
-  if (node.transport === 'poll' && !(node.pulls ?? []).some((kind) => kind === plan.kind)) return false
+  return selectorOf(plan)(node)
+}
+
+/** The same question for many nodes: the selector is read once. */
+export function selectorOf(plan: Pick<Plan, 'kind' | 'selector'>): (node: FleetNode) => boolean {
+  if (plan.kind === 'agent')
+    return (node) => node.transport === 'poll' && plan.selector === agentPlanSelector(node.name)
   const result = parseSelector(plan.selector)
-  return result.ok && matchesFilter(result.filter, node, 0)
+  if (!result.ok) return () => false
+  const isServed = ({ transport, pulls = [] }: FleetNode): boolean =>
+    transport === 'push' || pulls.some((kind) => kind === plan.kind)
+  return (node) => isServed(node) && matchesFilter(result.filter, node, 0)
 }
 
 function stateOf(plan: Plan, previous: PlanState | undefined): PlanState {
@@ -50,7 +58,9 @@ function stateOf(plan: Plan, previous: PlanState | undefined): PlanState {
     driftSince: null,
     lastRunId: null,
   }
-  return previous === undefined ? blank : { ...previous, planName: plan.name, desiredRevision: plan.revision }
+  if (previous === undefined) return blank
+  if (previous.planName === plan.name && previous.desiredRevision === plan.revision) return previous
+  return { ...previous, planName: plan.name, desiredRevision: plan.revision }
 }
 
 /**
@@ -58,13 +68,22 @@ function stateOf(plan: Plan, previous: PlanState | undefined): PlanState {
  * behind, not as never synced; the state of a plan that no longer selects the node goes.
  */
 export function assignPlans(node: FleetNode, plans: readonly Plan[]): FleetNode {
-  const byPlan = new Map(node.plans.map((state) => [state.planId, state]))
-  // A node that was renamed keeps the plan of its agent, which learns the new name with the next heartbeat.
-  const isOwn = (plan: Plan): boolean => plan.kind === 'agent' && node.transport === 'poll' && byPlan.has(plan.id)
-  const assigned = plans
-    .filter((plan) => isOwn(plan) || selects(plan, node))
-    .map((plan) => stateOf(plan, byPlan.get(plan.id)))
-  return { ...node, plans: assigned }
+  return assignerOf(plans)(node)
+}
+
+/** The same for many nodes. @returns the very node when nothing about its plans has changed */
+export function assignerOf(plans: readonly Plan[]): (node: FleetNode) => FleetNode {
+  const chosen = plans.map((plan) => ({ plan, selected: selectorOf(plan) }))
+  return (node) => {
+    const byPlan = new Map(node.plans.map((state) => [state.planId, state]))
+    // A node that was renamed keeps the plan of its agent, which learns the new name with the next heartbeat.
+    const isOwn = (plan: Plan): boolean => plan.kind === 'agent' && node.transport === 'poll' && byPlan.has(plan.id)
+    const assigned = chosen
+      .filter(({ plan, selected }) => isOwn(plan) || selected(node))
+      .map(({ plan }) => stateOf(plan, byPlan.get(plan.id)))
+    const same = assigned.length === node.plans.length && assigned.every((state, index) => state === node.plans[index])
+    return same ? node : { ...node, plans: assigned }
+  }
 }
 
 /** The node with the state of this one plan brought up to date, or added; those of other plans stay. */

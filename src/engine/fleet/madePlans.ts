@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { assignPlans } from '../../core/fleet/assignment.ts'
+import { assignerOf } from '../../core/fleet/assignment.ts'
 import { planContent } from '../../core/fleet/planContent.ts'
 import type { Plan, PlanOf } from '../../shared/model/plan.ts'
 import type { StoreReader, StoreTransaction } from '../ports.ts'
@@ -29,10 +29,10 @@ export async function planDigest(
 
 /** Each node follows the plans that select it, in their newest revision. */
 export async function reassignPlans(transaction: StoreTransaction): Promise<void> {
-  const plans = await transaction.listPlans()
+  const assign = assignerOf(await transaction.listPlans())
   for (const node of await transaction.listNodes()) {
-    const next = assignPlans(node, plans)
-    if (JSON.stringify(next.plans) !== JSON.stringify(node.plans)) await transaction.saveNode(next)
+    const next = assign(node)
+    if (next !== node) await transaction.saveNode(next)
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { selects } from '../../core/fleet/assignment.ts'
+import { selectorOf, selects } from '../../core/fleet/assignment.ts'
 import { matchesFilter, parseFilter } from '../../core/fleet/filter.ts'
 import { nodesAhead } from '../../core/rollout/plan.ts'
 import { newRun } from '../../core/run/newRun.ts'
@@ -160,7 +160,7 @@ export async function resolveTargets(
 
 function assigned(plans: readonly Plan[], nodes: readonly FleetNode[]): Assignment[] {
   const ready = nodes.filter((node) => !node.maintenance && node.transport === 'push')
-  return plans.flatMap((plan) => ready.filter((node) => selects(plan, node)).map((node) => ({ plan, node })))
+  return plans.flatMap((plan) => ready.filter(selectorOf(plan)).map((node) => ({ plan, node })))
 }
 
 /** What was removed or taken out of service since is left out. */
