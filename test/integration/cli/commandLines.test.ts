@@ -41,7 +41,7 @@ const values: readonly (readonly [RegExp, string])[] = [
   [/^port$/, '8443'],
   [/--node/, "--node 'a b' --node c"],
   [/\.map\(|^names\(/, "'it'\\''s' c"],
-  [/run\.id/, '01a1fc86-b60f-722c-a286-6617f32292ae'],
+  [/run\.id|rollout\.id/, '01a1fc86-b60f-722c-a286-6617f32292ae'],
   [/reason/, 'mass-delete'],
   [/demoNodeCount/, '12'],
   [/demoAgentName/, 'demo-agent-01'],
