@@ -269,6 +269,42 @@ test('S1.27 S1F.7 a file is followed, what is wrong with it is said, and the web
   await shot('registry-sources')
 })
 
+test('S1F.8 a sensitive value is sealed when it is saved, shown to nobody, and leaves only under a passphrase', async ({
+  console,
+  engine,
+}) => {
+  const canary = 'canary-9f3b1c'
+  const registry = new RegistryPage(console)
+  await registry.open('services?as=text')
+  const services = JSON.parse(await newestText(engine))
+  await registry.replaceText(JSON.stringify({ ...services, demo: { ...services.demo, db_password: canary } }))
+  await console.getByRole('button', { name: 'Save…' }).click()
+  const { dialog } = new Decision(console)
+  await expect(dialog.getByRole('list', { name: 'Changed entries' })).toContainText('db_password')
+  await expect(dialog).not.toContainText(canary)
+  await dialog.getByRole('button', { name: 'Save the revision' }).click()
+  await expect(registry.text).toContainText('$sealed')
+  await expect(registry.text).not.toContainText(canary)
+  expect(await newestText(engine)).not.toContain(canary)
+
+  await registry.open('history')
+  await console.getByRole('button', { name: 'Export…' }).click()
+  await expect(dialog).toContainText('Sensitive values are left out')
+  const file = console.waitForEvent('download')
+  await dialog.getByRole('button', { name: 'Export to a file' }).click()
+  const exported = await readFile(await (await file).path(), 'utf8')
+  expect(exported).toContain('"demo"')
+  expect(exported).not.toContain(canary)
+  await expect(dialog.getByRole('status')).toContainText('1 left out')
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+
+  await console.getByRole('button', { name: 'Import…' }).click()
+  const import1 = { name: 'services.json', mimeType: 'application/json', buffer: Buffer.from(exported) }
+  await dialog.getByLabel('File to import').setInputFiles(import1)
+  await dialog.getByRole('button', { name: 'Import the file' }).click()
+  await expect(console.getByRole('complementary', { name: /^Revision/ })).toContainText('imported from services.json')
+})
+
 for (const colorScheme of ['dark', 'light'] as const) {
   test(`the registry in ${colorScheme}: nothing serious for axe, and a picture of it`, async ({ console, shot }) => {
     await console.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
