@@ -26,7 +26,7 @@ export interface RegistryContent {
   /** @param reader a transaction, to see what it wrote. No registry yet: no services. */
   of(
     plan: Pick<PlanOf<'routes'>, 'kind' | 'spec'> | Pick<PlanOf<'hosts'>, 'kind' | 'spec'>,
-    reader?: Pick<StoreReader, 'getRevision'>,
+    reader?: Pick<StoreReader, 'getRevision'> & Partial<Pick<StoreReader, 'listRevisions'>>,
   ): Promise<{
     /** The routes file, or the lines of the hosts block. */
     readonly text: string

@@ -3,21 +3,23 @@ import { renderRoutes } from '../../core/registry/routes.ts'
 import { formatServiceRegistry } from '../../core/registry/serviceRegistry.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { RegistryService } from '../../shared/model/registry.ts'
-import type { RegistryContent, StoredRevision, StoreReader } from '../ports.ts'
+import type { RegistryContent, StoredRevision } from '../ports.ts'
 
+type RevisionReader = NonNullable<Parameters<RegistryContent['of']>[1]>
 type DeliveryPlan = Parameters<RegistryContent['of']>[0]
 
 interface InForce {
   readonly digest: string
   readonly number: number
   readonly services: readonly RegistryService[]
-  readonly json: string
+  /** Made when somebody wants it: few plans have a receiver that does. */
+  readonly json: () => string
 }
 
-const nothing: InForce = { digest: '', number: 0, services: [], json: '{}' }
+const nothing: InForce = { digest: '', number: 0, services: [], json: () => '{}' }
 
 /** What the service registry makes of a plan. Nothing that is rendered is sensitive, so the vault may stay shut. */
-export function createRegistryContent(store: Pick<StoreReader, 'getRevision'>): RegistryContent {
+export function createRegistryContent(store: RevisionReader): RegistryContent {
   let parsed: InForce = nothing
   // A thousand nodes ask for the same text; of thousands of services it takes a tenth of a second to write.
   const texts = new WeakMap<InForce, Map<string, string>>()
@@ -31,7 +33,10 @@ export function createRegistryContent(store: Pick<StoreReader, 'getRevision'>): 
     return text
   }
 
-  async function inForce(reader: Pick<StoreReader, 'getRevision'>): Promise<InForce> {
+  async function inForce(reader: RevisionReader): Promise<InForce> {
+    // Which one it is costs less than its text, and is asked once for each node of a rollout.
+    const [newest] = (await reader.listRevisions?.('services', { limit: 1 })) ?? []
+    if (newest !== undefined && newest.digest === parsed.digest && newest.number === parsed.number) return parsed
     const stored = await reader.getRevision('services')
     if (stored === null) return nothing
     // The number alone would not do: what a transaction read here may never have been committed.
@@ -44,7 +49,14 @@ export function createRegistryContent(store: Pick<StoreReader, 'getRevision'>): 
     of: async (plan, reader = store) => {
       const now = await inForce(reader)
       const { number, services, json } = now
-      return { text: keptText(now, plan), registryJson: json, registryRevision: number, services }
+      return {
+        text: keptText(now, plan),
+        get registryJson() {
+          return json()
+        },
+        registryRevision: number,
+        services,
+      }
     },
   }
 }
@@ -72,7 +84,8 @@ function readStored({ revision, text }: StoredRevision): InForce {
         preserved: [],
       }),
     )
-    return { digest, number, services, json: formatServiceRegistry(services) }
+    let json: string | null = null
+    return { digest, number, services, json: () => (json ??= formatServiceRegistry(services)) }
   } catch (cause) {
     throw new AppError('DATABASE_CORRUPT', `Revision ${number} of the service registry does not read.`, { cause })
   }

@@ -43,7 +43,6 @@ export function placeWords({ name, place }: Pick<StoredSource, 'name' | 'place'>
 
 /** What a person may not change here, because it would be changed back. */
 export function ownedChanges(before: RegistryEntries, after: RegistryEntries, owners: Owners): ValueMistake[] {
-  if (owners.size === 0) return []
   const places = placesOf(after)
   return changesBetween(before, after).flatMap(({ name, kind }): ValueMistake[] => {
     const owner = owners.get(name)

@@ -161,8 +161,7 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
 
   async function refuseOwned(transaction: StoreTransaction, { order, input, newest }: Writing): Promise<void> {
     if (order.sourceId !== undefined) return
-    const owners = await ownersOf(transaction, order.registry)
-    const mistakes = ownedChanges(comparable(newest.content), comparable(input.content), owners)
+    const mistakes = await owned(transaction, newest.content, input.content)
     if (mistakes.length > 0) throw invalid(order.registry, problemsOf(input, mistakes), input.text)
   }
 
@@ -171,8 +170,8 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
     if (!('content' in input)) return { status: 'invalid', problems: shownProblems(input) }
     const { content } = input
     const newest = await revisions.read(store, registry)
-    const owned = ownedChanges(comparable(newest.content), comparable(content), await ownersOf(store, registry))
-    if (owned.length > 0) return { status: 'invalid', problems: shownProblems(problemsOf(input, owned)) }
+    const mistakes = await owned(store, newest.content, content)
+    if (mistakes.length > 0) return { status: 'invalid', problems: shownProblems(problemsOf(input, mistakes)) }
     const services = servicesIn(content)
     const warnings =
       registry === 'services' ? [...serviceWarnings(services), ...(await deliveryWarnings(store, services))] : []
@@ -240,6 +239,16 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
     },
     import: async ({ passphrase, ...order }) => write(order, await prepared(order.registry, order.text, passphrase)),
   }
+}
+
+/** What only the source of an entry may change. */
+async function owned(
+  reader: Pick<StoreReader, 'listSources' | 'getSetting'>,
+  before: RegistryEntries,
+  after: RegistryEntries,
+): Promise<ValueMistake[]> {
+  const owners = await ownersOf(reader, after.registry)
+  return owners.size === 0 ? [] : ownedChanges(comparable(before), comparable(after), owners)
 }
 
 interface Writing {
