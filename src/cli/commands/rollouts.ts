@@ -87,7 +87,7 @@ function addWishes(rollouts: Command, run: Runner): void {
 const withSettings = (command: Command): Command =>
   command
     .option('--canary <share>', 'how many go first: a number, a share such as 5%, or none', portion)
-    .option('--max-parallel <n>', 'nodes worked on at once, or none for no limit', limit)
+    .option('--max-parallel <n>', 'nodes worked on at once, or auto for as many as this machine carries', limit)
     .option('--failure-limit <share>', 'so many failed nodes of a wave stop it: 3, 25% or none', portion)
 
 const withWaiting = (command: Command): Command =>
@@ -106,7 +106,8 @@ function portion(text: string): Portion | null {
   throw new InvalidArgumentError('Use a number of nodes, a share such as 10%, or none.')
 }
 
-const limit = (text: string): number | null => (text === 'none' ? null : integerBetween(1, 10_000)(text))
+const limit = (text: string): number | null =>
+  text === 'auto' || text === 'none' ? null : integerBetween(1, 10_000)(text)
 
 const idOf = (text: string): RolloutId => parseInput(RolloutId, text, `"${text}" is no rollout id`)
 
