@@ -49,7 +49,7 @@ async function deliverFile(
     const evidence = [`read back ${placed.state}`, `sent ${payload.state}`]
     throw new DeliveryFailed('PUSH_SYNC', deliveredDiffers(node, plan.spec.file, evidence))
   }
-  log(`${plan.spec.file}: ${placed.how}, ${payload.bytes.length} bytes`)
+  log(`${plan.spec.file}: ${placingWords[placed.how]}, ${payload.bytes.length} bytes`)
   const proof = await traefikProof(context, session, { asked: placed, again: orders.again })
   return {
     ...proof,
@@ -68,6 +68,12 @@ interface Placed {
   readonly answers: readonly NodeAnswer[]
   readonly warnings: Run['warnings']
 }
+
+const placingWords = {
+  renamed: 'replaced as a whole',
+  'in-place': 'written in place, since it cannot be renamed over',
+  'nothing to send': 'lies there already',
+} as const satisfies Record<Placed['how'], string>
 
 interface Placing {
   readonly payload: RoutesPayload
