@@ -8,6 +8,8 @@ import { explainFileError, hasErrorCode } from './fileErrors.ts'
 export interface AtomicFileOptions {
   /** Permission bits, whatever the umask says. Default 0600: most of what we write is nobody else's business. */
   readonly mode?: number
+  /** Whose it is from the first byte on; only root gives files away. Default: ours. */
+  readonly owner?: { readonly uid: number; readonly gid: number }
 }
 
 /**
@@ -23,7 +25,7 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   options: AtomicFileOptions = {},
 ): Promise<void> {
-  await withDurableTemporary(path, { content, mode: options.mode ?? 0o600 }, (temporary) => rename(temporary, path))
+  await withDurableTemporary(path, contentOf(content, options), (temporary) => rename(temporary, path))
 }
 
 /**
@@ -37,7 +39,7 @@ export async function createFileAtomic(
   options: AtomicFileOptions = {},
 ): Promise<boolean> {
   try {
-    await withDurableTemporary(path, { content, mode: options.mode ?? 0o600 }, (temporary) => link(temporary, path))
+    await withDurableTemporary(path, contentOf(content, options), (temporary) => link(temporary, path))
     return true
   } catch (error) {
     if (hasErrorCode(error, 'EEXIST')) return false
@@ -48,17 +50,23 @@ export async function createFileAtomic(
 interface TemporaryContent {
   readonly content: string | Uint8Array
   readonly mode: number
+  readonly owner: AtomicFileOptions['owner']
 }
+
+const contentOf = (
+  content: TemporaryContent['content'],
+  { mode = 0o600, owner }: AtomicFileOptions,
+): TemporaryContent => ({ content, mode, owner })
 
 async function withDurableTemporary(
   path: string,
-  { content, mode }: TemporaryContent,
+  content: TemporaryContent,
   publish: (temporaryPath: string) => Promise<void>,
 ): Promise<void> {
   const directory = dirname(path)
   const temporary = join(directory, `.${basename(path)}.${randomUUID()}.tmp`)
   try {
-    await writeDurably(temporary, content, mode)
+    await writeDurably(temporary, content)
     await publish(temporary)
     await syncDirectory(directory)
   } catch (error) {
@@ -68,9 +76,10 @@ async function withDurableTemporary(
   }
 }
 
-async function writeDurably(path: string, content: string | Uint8Array, mode: number): Promise<void> {
-  const file = await open(path, 'wx', mode)
+async function writeDurably(path: string, { content, mode, owner }: TemporaryContent): Promise<void> {
+  const file = await open(path, 'wx', mode & 0o600)
   try {
+    if (owner !== undefined) await file.chown(owner.uid, owner.gid)
     await file.chmod(mode)
     await file.writeFile(content)
     await file.sync()

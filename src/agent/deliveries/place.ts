@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto'
-import { open, readFile, realpath, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readFile, readlink, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { readHostsBlock, withHostsBlock } from '../../core/registry/hostsBlock.ts'
-import { writeFileAtomic } from '../../platform/atomicFile.ts'
+import { writtenByUs } from '../../core/registry/routes.ts'
+import { createFileAtomic, writeFileAtomic } from '../../platform/atomicFile.ts'
 import { explainFileError, hasErrorCode } from '../../platform/fileErrors.ts'
 import type { Delivery } from '../../shared/agentApi/index.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -16,18 +18,43 @@ export interface Placed {
 
 /**
  * Puts a text into its file, or its lines into the hosts file, and reads them back. Every byte of others stays; a reader
- * sees the old file or the new one. A file that cannot be replaced (a bind mount) is written in place.
+ * sees the old file or the new one. A file that cannot be replaced (a bind mount) is written in place. What lies there and
+ * was never ours is kept under another name.
  *
- * @throws AppError HOSTS_FILE_UNREADABLE, LOCAL_DISK_FULL, HOME_NOT_WRITABLE, INVALID_INPUT for a directory
+ * @throws AppError HOSTS_FILE_UNREADABLE, LOCAL_DISK_FULL, HOME_NOT_WRITABLE, INVALID_INPUT for a directory, or a link of
+ * another user
  */
 export async function placeDelivery({ kind, text }: Pick<Delivery, 'kind' | 'text'>, path: string): Promise<Placed> {
-  const file = await realpath(path).catch(() => path)
+  const file = await behindLinks(path)
   const before = await contentOf(file)
   const wanted = kind === 'routes' ? Buffer.from(text) : hostsFile(before, text, file)
   const written = before === null || !before.equals(wanted)
-  if (written) await write(file, wanted)
+  if (kind === 'routes' && before !== null && written) await setAside(file, before)
+  if (written) await write(file, wanted, before)
   const after = await contentOf(file)
   return { digest: hash('sha256', kind === 'routes' ? (after ?? '') : ownLines(after), 'hex'), written }
+}
+
+const mostLinks = 40
+
+/** As root we follow no link that somebody else has made: it could lead to any file of this machine. */
+async function behindLinks(path: string): Promise<string> {
+  let file = path
+  for (let links = 0; links < mostLinks; links += 1) {
+    const found = await lstat(file).catch(() => null)
+    if (found === null || !found.isSymbolicLink()) return file
+    if (process.geteuid?.() === 0 && found.uid !== 0)
+      throw new AppError('INVALID_INPUT', `${file} is a link of another user. Name the file itself in agent.yaml.`)
+    file = resolve(dirname(file), await readlink(file))
+  }
+  throw new AppError('INVALID_INPUT', `${path} leads through more than ${mostLinks} links. Name the file itself.`)
+}
+
+/** Under a name that Traefik does not read, and that the same content has again. */
+async function setAside(file: string, before: Buffer): Promise<void> {
+  if (before.length === 0 || writtenByUs(before.toString('utf8'))) return
+  const kept = `${file}.before-lockstep-${hash('sha256', before, 'hex').slice(0, 8)}`
+  await createFileAtomic(kept, before, await accessOf(file))
 }
 
 async function contentOf(file: string): Promise<Buffer | null> {
@@ -54,31 +81,44 @@ function ownLines(content: Buffer | null): Buffer {
 
 const usualMode = 0o644
 
-async function write(file: string, content: Buffer): Promise<void> {
-  const mode = await stat(file).then(
-    (found) => found.mode & 0o7777,
-    () => usualMode,
-  )
+/** Whoever could read the old file can read the new one; only root can give a file to somebody else. */
+async function accessOf(file: string): Promise<NonNullable<Parameters<typeof writeFileAtomic>[2]>> {
+  const found = await stat(file).catch(() => null)
+  if (found === null) return { mode: usualMode }
+  const mode = found.mode & 0o7777
+  return process.geteuid?.() === 0 ? { mode, owner: { uid: found.uid, gid: found.gid } } : { mode }
+}
+
+async function write(file: string, content: Buffer, before: Buffer | null): Promise<void> {
   try {
-    await writeFileAtomic(file, content, { mode })
+    await writeFileAtomic(file, content, await accessOf(file))
   } catch (error) {
-    if (!cannotBeReplaced(error)) throw error
-    await writeInPlace(file, content)
+    if (before === null || !cannotBeReplaced(error)) throw error
+    await writeInPlace(file, content, before)
   }
 }
 
 const cannotBeReplaced = (error: unknown): boolean =>
   ['EBUSY', 'EXDEV'].some((code) => hasErrorCode(error, code) || hasErrorCode((error as Error).cause, code))
 
-async function writeInPlace(path: string, content: Buffer): Promise<void> {
+/** What cannot be written to its end is put back: the old bytes have their room still, as nothing was cut before. */
+async function writeInPlace(path: string, content: Buffer, before: Buffer): Promise<void> {
   const file = await open(path, 'r+')
   try {
-    await file.truncate(0)
-    await file.write(content, 0, content.length, 0)
-    await file.sync()
+    await overwrite(file, content)
   } catch (error) {
+    await overwrite(file, before)
     throw explainFileError(error, path)
   } finally {
     await file.close()
   }
+}
+
+async function overwrite(file: FileHandle, content: Buffer): Promise<void> {
+  for (let at = 0; at < content.length; ) {
+    const { bytesWritten } = await file.write(content, at, content.length - at, at)
+    at += bytesWritten
+  }
+  await file.truncate(content.length)
+  await file.sync()
 }

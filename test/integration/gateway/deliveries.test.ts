@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chown, lchown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { placeDelivery } from '../../../src/agent/deliveries/place.ts'
 import { hostsBegin } from '../../../src/core/registry/hostsBlock.ts'
+import { renderRoutes } from '../../../src/core/registry/routes.ts'
 import { agentApiPaths } from '../../../src/shared/agentApi/index.ts'
 import { Plan, PlanInput } from '../../../src/shared/model/plan.ts'
 import { aNode } from '../../fakes/aNode.ts'
@@ -26,6 +28,8 @@ const plan = Plan.parse({
   updatedAt: 0,
 })
 const services = JSON.stringify({ demo: { subdomain: 'demo', ip: '100.64.0.7', port: 80, public: true } })
+const isRoot = process.getuid?.() === 0
+const routes = { domain: 'example.com', entryPoints: ['websecure'], tls: true, certResolver: null }
 const lines = '100.64.0.7\tdemo.example.com # lockstep\n'
 
 describe('what agents fetch, at the gateway', () => {
@@ -181,6 +185,60 @@ describe('a delivery put into its place', () => {
     await placeDelivery({ kind: 'routes', text: 'http: {}\n' }, join(directory, 'link.yml'))
     expect(await readFile(file, 'utf8')).toBe('http: {}\n')
   })
+
+  it('a file of routes that was never ours is kept under another name, once; one of ours is not', async () => {
+    const file = join(directory, 'routes.yml')
+    await writeFile(file, 'http:\n  middlewares: {}\n', { mode: 0o640 })
+    await placeDelivery({ kind: 'routes', text: renderRoutes([], routes) }, file)
+    const kept = (await readdir(directory)).filter((name) => name.includes('before-lockstep'))
+    expect(kept).toHaveLength(1)
+    expect(await readFile(join(directory, kept[0] ?? ''), 'utf8')).toBe('http:\n  middlewares: {}\n')
+    await placeDelivery({ kind: 'routes', text: 'http: {}\n' }, file)
+    expect((await readdir(directory)).filter((name) => name.includes('before-lockstep'))).toEqual(kept)
+    expect((await stat(file)).mode & 0o777).toBe(0o640)
+  })
+
+  it.runIf(isRoot)('as root: the file stays with its owner, and a link of another user is not followed', async () => {
+    const file = join(directory, 'routes.yml')
+    await writeFile(file, renderRoutes([], routes))
+    await chown(file, 65_534, 65_534)
+    await placeDelivery({ kind: 'routes', text: 'http: {}\n' }, file)
+    expect(await stat(file)).toMatchObject({ uid: 65_534, gid: 65_534 })
+    const precious = join(directory, 'precious')
+    await writeFile(precious, 'root:x:0:0')
+    const trap = join(directory, 'trap.yml')
+    await symlink(precious, trap)
+    await lchown(trap, 65_534, 65_534)
+    await expect(placeDelivery({ kind: 'routes', text: 'x' }, trap)).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    expect(await readFile(precious, 'utf8')).toBe('root:x:0:0')
+  })
+
+  it.runIf(isRoot)(
+    'a bind mount is written in place; without room for the new text the old one stays whole',
+    async () => {
+      const [disk, file] = [join(directory, 'disk'), join(directory, 'hosts')]
+      await mkdir(disk)
+      await writeFile(file, '')
+      const others = '127.0.0.1 localhost\n'.repeat(200)
+      const mount = (...args: string[]) => promisify(execFile)('mount', args)
+      await mount('-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', disk)
+      await writeFile(join(disk, 'hosts'), others)
+      await mount('--bind', join(disk, 'hosts'), file)
+      try {
+        await placeDelivery({ kind: 'hosts', text: lines }, file)
+        expect(await readFile(file, 'utf8')).toContain(lines)
+        const before = await readFile(file, 'utf8')
+        const tooMuch = Array.from({ length: 500 }, (_, index) => lines.replace('demo', `demo-${index}`)).join('')
+        await expect(placeDelivery({ kind: 'hosts', text: tooMuch }, file)).rejects.toMatchObject({
+          code: 'LOCAL_DISK_FULL',
+        })
+        expect(await readFile(file, 'utf8')).toBe(before)
+      } finally {
+        await promisify(execFile)('umount', [file])
+        await promisify(execFile)('umount', [disk])
+      }
+    },
+  )
 
   it('a damaged hosts file and a directory are refused with words, untouched', async () => {
     const file = join(directory, 'hosts')
