@@ -20,6 +20,7 @@ export type WireOrder =
     }
   | {
       readonly kind: 'run'
+      /** Ends in {@link scriptEnd}. */
       readonly script: Uint8Array
       readonly stdin: Uint8Array
       readonly afterChange: boolean
@@ -36,6 +37,9 @@ export interface WireRequest {
 }
 
 const encoder = new TextEncoder()
+
+/** Ends every script on the way, so that one that was cut can be told. */
+export const scriptEnd = '\n#end'
 
 /** @returns the request in pieces, in their order; payloads are not copied. */
 export function encodeRequest(orders: readonly WireOrder[], request: WireRequest): Uint8Array[] {

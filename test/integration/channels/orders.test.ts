@@ -171,6 +171,8 @@ describe.skipIf(sshdMissing !== null)('orders of an exchange on real nodes', () 
 
     it('runs scripts apart from the channel: input, output, exit code, and only after a change when told to', async () => {
       const path = join(place, 'file')
+      // Where a shell ended without a word, nobody knows what it did, and scripts after a change run in any case.
+      await order(channels, node, { kind: 'read', path })
       const { answers } = await channels.exchange(
         node,
         [
@@ -190,6 +192,8 @@ describe.skipIf(sshdMissing !== null)('orders of an exchange on real nodes', () 
         { kind: 'ran', exitCode: 0, stdout: '', stderr: '' },
         { kind: 'ran', exitCode: 0, stdout: '', stderr: '' },
       ])
+      const deaf = { kind: 'run', script: 'exit 2', stdin: Buffer.alloc(200_000, 'ignored\n') } as const
+      expect(readable(await order(channels, node, deaf))).toEqual({ kind: 'ran', exitCode: 2, stdout: '', stderr: '' })
       const loud = await order(channels, node, { kind: 'run', script: 'seq 1 200000; echo end >&2' })
       expect(loud.kind === 'ran' && [loud.stdout.length, loud.exitCode]).toEqual([262_144, 0])
       expect(readable(loud)).toMatchObject({ stderr: 'end\n' })

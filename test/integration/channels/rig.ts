@@ -28,14 +28,16 @@ export function missing(programs: Programs): string | null {
 }
 
 const tools =
-  'cat chattr chmod cp date dd env flock head id ln ls lsattr mkdir mktemp mv od printf readlink rm seq sha256sum sleep stat sudo sync touch true wc'
+  'cat chattr chmod cp date dd env flock head id ln ls lsattr mkdir mktemp mv od printf readlink rm sed seq sha256sum sleep stat sudo sync touch tr true wc'
 
 /** A directory for PATH: one shell as `sh`, no perl. */
 async function programsOf(programs: Exclude<Programs, 'usual'>, directory: string): Promise<string> {
   const bin = join(directory, programs)
   await mkdir(bin, { recursive: true })
-  if (programs === 'busybox') execFileSync('/bin/busybox', ['--install', '-s', bin])
-  else {
+  if (programs === 'busybox') {
+    execFileSync('/bin/busybox', ['--install', '-s', bin])
+    await symlink('/usr/bin/sudo', join(bin, 'sudo'))
+  } else {
     await symlink(`/bin/${programs}`, join(bin, 'sh'))
     for (const tool of tools.split(' ')) {
       const found = spawnSync('sh', ['-c', `command -v ${tool}`])

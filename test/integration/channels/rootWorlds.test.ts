@@ -138,7 +138,7 @@ describe.skipIf(reasonAll !== null)('exchanges where the file system or the user
       const user = `lsc${process.pid}x${made}`
       const home = join(place, 'home of user')
       run('useradd', '--password', '*', '--no-create-home', '--home-dir', home, '--shell', '/bin/sh', user)
-      undo.push(() => run('userdel', user))
+      undo.push(() => run('userdel', '--force', user))
       await mkdir(home)
       run('chown', user, home)
       await chmod(place, 0o755)

@@ -49,7 +49,7 @@ class OpenShells implements NodeChannels {
     } catch (thrown) {
       if (!(thrown instanceof NoWorker || thrown instanceof ChannelRefused)) throw thrown
       const timeoutMs = Math.max(1, untilMs - this.#clock.monotonicMs())
-      return this.#byExec(node, orders, { ...options, timeoutMs, again: thrown instanceof NoWorker })
+      return this.#byExec(node, orders, { ...options, timeoutMs, again: thrown instanceof NoWorker && thrown.asked })
     }
   }
 
@@ -90,7 +90,7 @@ class OpenShells implements NodeChannels {
   /** @throws NoWorker when this connection has none, and what {@link NodeShell.open} throws */
   async #shellOn(connection: PooledConnection, signal: AbortSignal): Promise<NodeShell> {
     const known = this.#shells.get(connection)
-    if (known === null) throw new NoWorker('')
+    if (known === null) throw new NoWorker(false)
     const shell = known === undefined ? null : await known.catch(() => null)
     if (shell !== null && !shell.closed) return shell
     const meanwhile = this.#shells.get(connection)

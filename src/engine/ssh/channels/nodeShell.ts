@@ -9,9 +9,13 @@ import type { PreparedExchange } from './wire.ts'
 
 /** The shell ended, or said something else, before it ever answered: this node has none for us. */
 export class NoWorker extends Error {
-  constructor(said: string) {
+  /** Whether it may have got orders of ours before. */
+  readonly asked: boolean
+
+  constructor(asked: boolean, said = '') {
     super(said)
     this.name = 'NoWorker'
+    this.asked = asked
   }
 }
 
@@ -184,7 +188,9 @@ export class NodeShell implements HeldSlot {
     const current = this.#current
     if (current === null) return
     const lost = this.#answered || current.reader.begun || this.#connection.ssh.closed
-    current.reject(lost ? new CommandCut(false) : new NoWorker(`${current.reader.noise}\n${this.#complaint}`.trim()))
+    current.reject(
+      lost ? new CommandCut(false) : new NoWorker(true, `${current.reader.noise}\n${this.#complaint}`.trim()),
+    )
   }
 }
 

@@ -254,6 +254,7 @@ sub run {
 }
 sub nest {
   my ($kind, $payload, @words) = @_;
+  $words[1] = 0 if $kind eq 'x';
   flush();
   my $count = length $sh;
   my $boot = 'l_nested=1;l_program=$(dd bs=' . $count . ' count=1 iflag=fullblock 2>/dev/null||dd bs=1 count='

@@ -6,6 +6,7 @@
  * - Only builtins where the shell has one: every program costs the node a fork.
  * - A file is written beside its place under a name that tells whose it is, synced, and renamed. `dd` reads a whole payload
  *   before it writes, and says so (`1+0`): what was cut never gets a place.
+ * - What a script gets on standard input, and the script itself, is complete before it runs; scripts end in a mark for that.
  * - A payload is read whole whatever becomes of its order, or the next order would begin in the middle of it.
  * - It ends by calling `l_main`: a program that was cut on its way here does nothing.
  */
@@ -183,34 +184,46 @@ l_evaluate() {
   l_nonce=
   l_tag=
   l_program=
+  l_bytes=
   if [ -n "$l_locale" ]; then LC_ALL=\${l_locale#x}; else unset LC_ALL; fi
   set --
   eval "$l_script"
 }
+l_pass() {
+  trap '' PIPE
+  l_took=$({ dd bs="$1" count=1 iflag=fullblock >&6; } 2>&1)
+  case $l_took in *"records in"*) ;; *) dd bs=1 count="$1" >&6 ;; esac
+}
+l_octal() {
+  l_bytes=$(l_pass "$1" 6>&1 | od -An -v -to1 | sed 's/ /\\0/g' | tr -d '\n')
+  [ \${#l_bytes} -eq $(($1 * 5)) ] || exit 1
+}
 l_run() {
   l_input=$((l_left - $1))
-  l_script=
-  if [ "$1" -gt 0 ]; then
-    l_script=$(dd bs="$1" count=1 iflag=fullblock || dd bs=1 count="$1")
-  fi
+  l_text=$(l_pass "$1" 6>&1)
+  case $l_text in *'#end') ;; *) exit 1 ;; esac
   l_left=$l_input
   if [ "$l_input" -gt 0 ]; then
-    l_output=$({ { { { dd bs="$l_input" count=1 iflag=fullblock || dd bs=1 count="$l_input"; } |
-      { (l_evaluate "$l_script") 2>&4; echo "x$?" >&5; }; } | l_tagged o >&5; } 4>&1 | l_tagged e >&5; } 5>&1)
+    l_octal "$l_input"
+    l_output=$({ { printf %b "$l_bytes" | { (l_evaluate "$l_text") 2>&4; echo "x$?" >&5; } | l_tagged o >&5; } 4>&1 |
+      l_tagged e >&5; } 5>&1)
   else
-    l_output=$({ { { (l_evaluate "$l_script") </dev/null 2>&4; echo "x$?" >&5; } | l_tagged o >&5; } 4>&1 |
+    l_output=$({ { { (l_evaluate "$l_text") </dev/null 2>&4; echo "x$?" >&5; } | l_tagged o >&5; } 4>&1 |
       l_tagged e >&5; } 5>&1)
   fi
   l_left=0
+  l_bytes=
   l_say tagged
   printf '%s\n' "$l_output" >&3
   l_say ran
 }
 l_nest() {
-  l_why=$({ { printf '%s\n' "l_nested=1;l_program=\$(dd bs=\${#l_program} count=1 iflag=fullblock 2>/dev/null||dd bs=1 count=\${#l_program} 2>/dev/null);eval \"\$l_program\""
+  [ "$l_kind" != x ] || l_b=0
+  l_why=$({ { trap '' PIPE
+    printf '%s\n' "l_nested=1;l_program=\$(dd bs=\${#l_program} count=1 iflag=fullblock 2>/dev/null||dd bs=1 count=\${#l_program} 2>/dev/null);eval \"\$l_program\""
     printf '%s' "$l_program"
     printf '%s\n' "$l_nonce $l_tag 0 1" "$l_kind 0 $l_left $l_a $l_b $l_c $l_d"
-    [ "$l_left" -eq 0 ] || dd bs="$l_left" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$l_left" 2>/dev/null
+    [ "$l_left" -eq 0 ] || l_pass "$l_left" 6>&1
   } | sudo -n sh -c 'IFS= read -r b;eval "$b"' >&3; } 2>&1)
   l_ended=$?
   l_left=0

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { BrokenReply, type WireReply } from '../../../core/channel/answers.ts'
-import { encodeRequest, pathFault, type WireOrder } from '../../../core/channel/request.ts'
+import { encodeRequest, pathFault, scriptEnd, type WireOrder } from '../../../core/channel/request.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { FileState, NodeAnswer, NodeOrder } from '../../ports.ts'
 
@@ -93,7 +93,13 @@ function wireOrder(order: NodeOrder, again: boolean): WireOrder {
     }
     case 'run': {
       const afterChange = order.when === 'after-change' && !again
-      return { kind: 'run', script: Buffer.from(order.script), stdin: order.stdin ?? nothing, afterChange, sudo }
+      return {
+        kind: 'run',
+        script: Buffer.from(`${order.script}${scriptEnd}`),
+        stdin: order.stdin ?? nothing,
+        afterChange,
+        sudo,
+      }
     }
   }
 }
