@@ -20,12 +20,14 @@ export function useRevisionText(registry: RegistryKind, number: number | undefin
   })
 }
 
+export const useServicesQuery = () => useRevisionText('services', useNewest('services')?.number)
+
 const noServices: readonly RegistryService[] = []
 
-/** The services in force, for views that look at them; undefined until they are here. */
+/** The services in force, for views that look at them; undefined until they are here. Why they are not: {@link useServicesQuery}. */
 export function useServices(): readonly RegistryService[] | undefined {
   const newest = useNewest('services')
-  const { data } = useRevisionText('services', newest?.number)
+  const { data } = useServicesQuery()
   return useMemo(() => {
     if (newest === undefined) return noServices
     if (data == null) return undefined

@@ -101,7 +101,11 @@ function serviceColumns(domains: readonly string[]): readonly GridColumn[] {
       header: 'Full name',
       width: 'minmax(170px, 1.5fr)',
       edit: null,
-      cell: (row) => <span className="text-muted">{fullName(value(row, 'subdomain'), domains)}</span>,
+      cell: (row) => (
+        <span className={domains.length === 0 ? 'text-faint' : 'text-muted'}>
+          {domains.length === 0 ? 'no plan names a domain' : fullName(value(row, 'subdomain'), domains)}
+        </span>
+      ),
     },
     textColumn('ip', 'Address', 'minmax(120px, 1fr)'),
     {

@@ -1,15 +1,17 @@
 import { useMemo, useRef } from 'react'
 import type { FleetNode } from '../../../../shared/model/node.ts'
 import type { RegistryService } from '../../../../shared/model/registry.ts'
+import { toErrorBody } from '../../../api/errors.ts'
 import { Button } from '../../../components/Button.tsx'
 import { classNames } from '../../../components/classNames.ts'
 import { type Column, DataTable } from '../../../components/DataTable.tsx'
 import { EmptyState } from '../../../components/EmptyState.tsx'
+import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { formatCount } from '../../../components/format.ts'
 import { useReplica, useStale } from '../../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, nodeHash, type Route, updateQuery } from '../../../stores/route.ts'
 import { useShortcuts } from '../../../stores/shortcuts.ts'
-import { useServices } from '../registryQueries.ts'
+import { useServices, useServicesQuery } from '../registryQueries.ts'
 import { domainsOf, fullName } from '../table/columns.tsx'
 import { CarryMark, TallyBar } from './CarryMark.tsx'
 import { type Carrier, type CarryState, carriersFor, carriersOf, carryStates, tallyOf } from './carriers.ts'
@@ -24,10 +26,17 @@ export function useCarriers(): readonly Carrier[] {
 /** Which service is where (F9): for a service the nodes that carry it, for a node the services it carries. */
 export function Where({ route }: { readonly route: Route }) {
   const services = useServices()
+  const query = useServicesQuery()
   const carriers = useCarriers()
   const stale = useStale()
   const byNode = route.query.by === 'node'
   const service = services?.find(({ name }) => name === route.query.service)
+  if (services === undefined && query.error !== null)
+    return (
+      <div className="p-4">
+        <ErrorNote error={toErrorBody(query.error)} onRetry={() => void query.refetch()} />
+      </div>
+    )
   if (services === undefined) return <EmptyState title="Loading the services" />
   if (carriers.length === 0) return <NoPlans />
   return (
