@@ -163,4 +163,27 @@ describe.skipIf(sshdMissing !== null)('routes on a real node', () => {
       await rigOfItsOwn.dispose()
     }
   })
+
+  it('a copy of it that was cut is made anew before the file is replaced', async () => {
+    const theirs = 'http:\n  routers: {}\n'
+    const other = join(rig.home, 'traefik/config/other.yml')
+    const kept = `${other}.before-lockstep-${sha256(theirs).slice(0, 8)}`
+    await rig.deliver('routes', spec)
+    await writeRemote(other, theirs)
+    await writeRemote(kept, theirs.slice(0, 5))
+    // The plan was proven, but for another file: what lies in the place of the new one is anybody's.
+    const run = await rig.deliver('routes', { ...spec, file: '~/traefik/config/other.yml' })
+    expect(run.status).toBe('succeeded')
+    expect(await readFile(other, 'utf8')).toBe(renderRoutes(services, settings))
+    expect(await readFile(kept, 'utf8')).toBe(theirs)
+    expect(run.warnings.some(({ message }) => message.includes(kept.slice(kept.lastIndexOf('/'))))).toBe(true)
+  })
+
+  it('of lines without end as much is kept with the run as a person reads', async () => {
+    await rig.deliver('routes', spec)
+    await writeRemote(file, `# ${'x'.repeat(5_000_000)}\n`)
+    const run = await rig.again('routes')
+    expect(codes(run)).toContain('REMOTE_FILE_CHANGED')
+    expect(JSON.stringify(run.warnings).length).toBeLessThan(50_000)
+  })
 })

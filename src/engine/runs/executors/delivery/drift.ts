@@ -20,19 +20,24 @@ export function isProvenYet({ run }: Pick<DeliveryContext, 'run'>, observed: Obs
 
 /** Lines of a difference that are kept with the run. */
 const mostLines = 40
+/** Of one line: the file may be anything by now, and the run is kept. */
+const longestLine = 300
 
 /** What was there (`-`) and should have been there (`+`), in the order of the file. */
 export function lineDifferences(found: string, wanted: string): string[] {
   const [theirs, ours] = [found.split(/\r?\n/), wanted.split(/\r?\n/)]
   const [inFound, inWanted] = [new Set(theirs), new Set(ours)]
   const lines = [
-    ...theirs.filter((line) => !inWanted.has(line)).map((line) => `- ${printable(line)}`),
-    ...ours.filter((line) => !inFound.has(line)).map((line) => `+ ${printable(line)}`),
+    ...theirs.filter((line) => !inWanted.has(line)).map((line) => `- ${shown(line)}`),
+    ...ours.filter((line) => !inFound.has(line)).map((line) => `+ ${shown(line)}`),
   ]
   return lines.length <= mostLines
     ? lines
     : [...lines.slice(0, mostLines), `and ${lines.length - mostLines} lines more`]
 }
+
+const shown = (line: string): string =>
+  printable(line.length <= longestLine ? line : `${line.slice(0, longestLine)}... (${line.length} characters)`)
 
 /** Somebody else changed what was proven: it is put right, and does not pass in silence. */
 export function driftWarning(

@@ -127,15 +127,17 @@ async function surprises(
 ): Promise<Run['warnings']> {
   const observed = observedOf(context)
   const text = content === null ? '' : new TextDecoder().decode(content)
+  // Also where a run was proven before: the plan may name another file since, and that one is anybody's.
+  const isOurs = content === null || content.length === 0 || writtenByUs(text)
+  const kept = isOurs ? [] : [await setAside(context, session, state)]
   // What an earlier try of ours, or a run that was not proven, has left is nobody else's doing.
-  if (observed !== null && !isProvenYet(context, observed)) return []
-  if (observed !== null && content === null) return [driftWarning(context, observed, { how: 'removed', evidence: [] })]
-  if (observed !== null)
-    return [driftWarning(context, observed, { how: 'changed', evidence: lineDifferences(text, payload.text) })]
-  return content === null || content.length === 0 || writtenByUs(text) ? [] : [await setAside(context, session, state)]
+  if (observed === null || !isProvenYet(context, observed)) return kept
+  if (content === null) return [driftWarning(context, observed, { how: 'removed', evidence: [] })]
+  const evidence = lineDifferences(text, payload.text)
+  return [driftWarning(context, observed, { how: 'changed', evidence }), ...kept]
 }
 
-/** The first time, the file may be anybody's: it is kept under a name that Traefik does not read. */
+/** The file may be anybody's: it is kept under a name that Traefik does not read. A copy that was cut before is none. */
 async function setAside(
   context: RoutesContext,
   session: DeliverySession,
@@ -144,7 +146,7 @@ async function setAside(
   const { node, plan, log } = context
   const kept = `${plan.spec.file}.before-lockstep-${state.slice(0, 8)}`
   const [from, to] = [shellRemoteDirectory(plan.spec.file), shellRemoteDirectory(kept)]
-  const script = `[ -e ${to} ] || cp -p ${from} ${to}`
+  const script = `cmp -s ${from} ${to} || { rm -f ${to} && cp -p ${from} ${to} && { sync ${to} 2>/dev/null || sync; }; }`
   const [answer] = await session.ask([{ kind: 'run', script }], { timeoutMs: exchangeTimeoutMs })
   const ran =
     answer.kind === 'ran' ? ranOf(answer) : { exitCode: 1, lines: answer.kind === 'refused' ? answer.evidence : [] }
