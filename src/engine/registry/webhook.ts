@@ -85,7 +85,8 @@ export function createRegistryWebhook(dependencies: RegistryWebhookDependencies)
 
 /** The same answer whether it is off or the signature is wrong. */
 function refused(): AppError {
-  const message = 'The webhook is off, or the signature is not one of its secret. See "lockstep registry webhook status".'
+  const message =
+    'The webhook is off, or the signature is not one of its secret. See "lockstep registry webhook status".'
   return new AppError('WEBHOOK_REFUSED', message)
 }
 
