@@ -36,6 +36,11 @@ export class Batcher<Item, Result> {
     })
   }
 
+  /** Nothing more is expected: what waits for more is done now. */
+  hurry(): void {
+    this.#full?.()
+  }
+
   async #drain(): Promise<void> {
     this.#draining = true
     // Answers that lie in the sockets already come with this one.

@@ -5,7 +5,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { PlanId, RunId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { Plan } from '../../shared/model/plan.ts'
+import type { Plan, PlanOf } from '../../shared/model/plan.ts'
 import type { Run } from '../../shared/model/run.ts'
 import type { OpenRun, StoreTransaction } from '../ports.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
@@ -112,26 +112,43 @@ async function cycleAlreadyFailed({ id }: FleetNode, { run, transaction }: Updat
   return (await transaction.listRuns(query)).some((other) => other.id !== run.id)
 }
 
-/** Other plans of the node whose directory lies in, or around, the one this run has changed: their proof is void. */
+/** Other plans of the node that were proven where this run has written: their proof is void. */
 async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreTransaction): Promise<Set<PlanId>> {
-  const { filesTransferred, filesDeleted } = run.summary ?? { filesTransferred: 1, filesDeleted: 0 }
-  // Nothing but a tree takes a directory for itself.
-  if (run.planKind !== 'tree' || !wrote(run)) return new Set()
-  if (run.status === 'succeeded' && filesTransferred + filesDeleted === 0) return new Set()
-  const written = writtenDirectory(await transaction.getPlan(run.planId))
-  if (written === undefined) return new Set()
+  const isOverwritten = overwriting(run, await transaction.getPlan(run.planId))
   const overwritten = new Set<PlanId>()
+  if (isOverwritten === null) return overwritten
   for (const { planId, observed } of node.plans) {
     if (planId === run.planId || observed === null) continue
     const other = await transaction.getPlan(planId)
-    const theirs = other === null ? [] : provenPaths(other)
-    const target = normalizedRemoteDirectory(written)
-    const touched = theirs.some(
-      (directory) => directory !== undefined && overlaps(target, normalizedRemoteDirectory(directory)),
-    )
-    if (touched) overwritten.add(planId)
+    if (other !== null && isOverwritten(other, observed.digest)) overwritten.add(planId)
   }
   return overwritten
+}
+
+/** Whether the proof of another plan, of what has this digest, cannot hold any more; null when the run changes nothing. */
+function overwriting(run: Run, plan: Plan | null): ((other: Plan, digest: string) => boolean) | null {
+  if (plan?.kind === 'routes' || plan?.kind === 'hosts') return overwritingFile(run, plan)
+  const { filesTransferred, filesDeleted } = run.summary ?? { filesTransferred: 1, filesDeleted: 0 }
+  const written = plan?.kind === 'tree' ? plan.spec.push?.target : undefined
+  if (written === undefined || !wrote(run)) return null
+  if (run.status === 'succeeded' && filesTransferred + filesDeleted === 0) return null
+  // A tree takes a directory for itself.
+  const target = normalizedRemoteDirectory(written)
+  return (other) =>
+    provenPaths(other).some(
+      (directory) => directory !== undefined && overlaps(target, normalizedRemoteDirectory(directory)),
+    )
+}
+
+/** Of two plans for one file the later one is right: what it read back there is not what the other one wants. */
+function overwritingFile(run: Run, { spec }: PlanOf<'routes'> | PlanOf<'hosts'>) {
+  const proven = run.status === 'succeeded' ? (run.proof?.digest ?? null) : null
+  if (proven === null && !wrote(run)) return null
+  const file = normalizedRemoteDirectory(spec.file)
+  return (other: Plan, digest: string): boolean =>
+    (other.kind === 'routes' || other.kind === 'hosts') &&
+    normalizedRemoteDirectory(other.spec.file) === file &&
+    digest !== proven
 }
 
 /** What was read back on the node for this plan: directories of a tree, files of the registry. */
@@ -139,10 +156,6 @@ function provenPaths(plan: Plan): (string | undefined)[] {
   if (plan.kind === 'tree') return [plan.spec.push?.target, plan.spec.pull?.source]
   return plan.kind === 'routes' || plan.kind === 'hosts' ? [plan.spec.file] : []
 }
-
-/** The directory on the node that runs of this plan change; undefined when they change none. */
-const writtenDirectory = (plan: Plan | null): string | undefined =>
-  plan?.kind === 'tree' ? plan.spec.push?.target : undefined
 
 /** Which run works on the node, which one waits for a person, and whether something is locked. */
 async function withLiveFacts(

@@ -35,7 +35,7 @@ const slowAfterMs = 750
 /** Small enough that the first nodes work while the rest is still being committed. */
 const mostInBatch = 64
 /** While more than a few are under way their commits are gathered this long: a sync to disk for each would be most of the work. */
-const lingerMs = 15
+const lingerMs = 30
 const fewFlights = 8
 const largestDefault = 256
 /** Logins cost both sides far more than an exchange; the pool lets 32 begin at once. */
@@ -176,7 +176,9 @@ export class ExpressLane {
       this.#completed += 1
       this.pump()
     }
-    const { run } = await this.#ends.add(end)
+    const ending = this.#ends.add(end)
+    if (this.#flights.size === 0) this.#ends.hurry()
+    const { run } = await ending
     // The executor wants the usual way for what is left.
     return this.#options.stepwise.goOn(run, signal)
   }
