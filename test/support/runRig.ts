@@ -51,7 +51,7 @@ export interface RunRig {
   /** Saves a plan for the rig's nodes; the same name again makes a new revision. */
   plan(spec: z.input<typeof TreeSpec>, name?: string): Promise<Plan>
   /** The same for a plan of any kind; its name is its kind. */
-  planOf(kind: 'krl' | 'trust' | 'host-certificate' | 'routes' | 'hosts', spec?: object): Promise<Plan>
+  planOf(kind: 'krl' | 'trust' | 'host-certificate' | 'routes' | 'hosts', spec?: object, name?: string): Promise<Plan>
   addNode(overrides?: Partial<Record<keyof FleetNode, unknown>>): Promise<FleetNode>
   push(options?: { readonly plan?: string; readonly key?: string; readonly node?: string }): Promise<Run>
   /** The run once it satisfies `accept`; by default once it is final or halted. */
@@ -234,7 +234,7 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
     push,
     until,
     plan: (spec, name = 'site') => savePlan({ name, kind: 'tree', selector: '*', spec: TreeSpec.parse(spec) }),
-    planOf: (kind, spec = {}) => savePlan(PlanInput.parse({ name: kind, kind, selector: '*', spec })),
+    planOf: (kind, spec = {}, name = kind) => savePlan(PlanInput.parse({ name, kind, selector: '*', spec })),
     run: async (wanted, over = service) => until((await pushOver(over, wanted)).id),
     log: async (runId) => Buffer.from(await logs.read(runId, 0, 16 * 1024 * 1024)).toString('utf8'),
     freshNode: async (id = node.id) => {

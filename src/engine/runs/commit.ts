@@ -114,13 +114,13 @@ async function cycleAlreadyFailed({ id }: FleetNode, { run, transaction }: Updat
 
 /** Other plans of the node that were proven where this run has written: their proof is void. */
 async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreTransaction): Promise<Set<PlanId>> {
-  const isOverwritten = overwriting(run, await transaction.getPlan(run.planId))
   const overwritten = new Set<PlanId>()
+  const others = node.plans.filter(({ planId, observed }) => planId !== run.planId && observed !== null)
+  const isOverwritten = others.length === 0 ? null : overwriting(run, await transaction.getPlan(run.planId))
   if (isOverwritten === null) return overwritten
-  for (const { planId, observed } of node.plans) {
-    if (planId === run.planId || observed === null) continue
+  for (const { planId, observed } of others) {
     const other = await transaction.getPlan(planId)
-    if (other !== null && isOverwritten(other, observed.digest)) overwritten.add(planId)
+    if (other !== null && isOverwritten(other, observed?.digest ?? '')) overwritten.add(planId)
   }
   return overwritten
 }

@@ -163,4 +163,21 @@ describe.skipIf(sshdMissing !== null)('hosts on a real node', () => {
     expect(run.warnings[0]?.evidence.join()).toContain('100.64.0.99')
     expect(await readFile(file, 'latin1')).toBe(text)
   })
+
+  it('D14 S1.55 of two plans for one file only that is green whose lines were read back last', async () => {
+    await writeFile(file, '127.0.0.1 localhost\n')
+    const drifted = async () =>
+      new Map((await rig.state()).plans.map(({ planName, driftSince }) => [planName, driftSince !== null]))
+    await rig.deliver('hosts', spec)
+    await rig.planOf('hosts', { ...spec, hosts: { domain: 'home.example' } }, 'second')
+    expect(await rig.run({ plan: 'second' })).toMatchObject({ status: 'succeeded' })
+    expect(await readFile(file, 'latin1')).not.toContain('example.com')
+    expect(await drifted()).toEqual(new Map(Object.entries({ hosts: true, second: false })))
+    await rig.run({ plan: 'hosts' })
+    expect(await drifted()).toEqual(new Map(Object.entries({ hosts: false, second: true })))
+    // Both want the same: both are right.
+    await rig.planOf('hosts', spec, 'second')
+    await rig.run({ plan: 'second' })
+    expect(await drifted()).toEqual(new Map(Object.entries({ hosts: false, second: false })))
+  })
 })
