@@ -137,6 +137,11 @@ async function waitUntilFinal(store: Store, runId: RunId): Promise<void> {
   }
 }
 
+function sshTransport(identities: Identities, clock: Clock, maxConnections: number) {
+  const sshPool = createSshPool({ identities, clock, settings: { maxConnections, idleCloseMs: dayMs } })
+  return { sshPool, channels: createNodeChannels({ sshPool, clock }) }
+}
+
 /**
  * Puts the engine together. Nothing runs before `start`.
  *
@@ -179,15 +184,8 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     staticKeys: createStaticKeys(),
   })
   // Kept open for as long as there is room: a connection that breaks is how we hear at once that a node is gone.
-  const simulated = dependencies.transport?.({ identities, clock })
-  const sshPool =
-    simulated?.sshPool ??
-    createSshPool({
-      identities,
-      clock,
-      settings: { maxConnections: config.poolMaxConnections, idleCloseMs: dayMs },
-    })
-  const channels = simulated?.channels ?? createNodeChannels({ sshPool, clock })
+  const { sshPool, channels } =
+    dependencies.transport?.({ identities, clock }) ?? sshTransport(identities, clock, config.poolMaxConnections)
   const openSsh = await createOpenSshAccess({ directory: home.sshDirectory, identities })
   const hostKeyProbe = createHostKeyProbe(clock)
   const loginProbe = createLoginProbe({ clock, trustedHostKeys: () => pki.authorities.trustedHostKeys() })
