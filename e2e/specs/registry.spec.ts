@@ -299,10 +299,15 @@ test('S1F.8 a sensitive value is sealed when it is saved, shown to nobody, and l
   await dialog.getByRole('button', { name: 'Cancel' }).click()
 
   await console.getByRole('button', { name: 'Import…' }).click()
-  const import1 = { name: 'services.json', mimeType: 'application/json', buffer: Buffer.from(exported) }
-  await dialog.getByLabel('File to import').setInputFiles(import1)
-  await dialog.getByRole('button', { name: 'Import the file' }).click()
-  await expect(console.getByRole('complementary', { name: /^Revision/ })).toContainText('imported from services.json')
+  const chosen = { name: 'services.json', mimeType: 'application/json', buffer: Buffer.from(exported) }
+  await dialog.getByLabel('File to import').setInputFiles(chosen)
+  await dialog.getByRole('button', { name: 'Load it into the draft' }).click()
+  await expect(registry.standing).toContainText('1 changed')
+  await console.getByRole('button', { name: 'Save…' }).click()
+  await expect(dialog.getByRole('list', { name: 'Changed entries' })).toContainText('db_password')
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await console.getByRole('button', { name: 'Undo (Ctrl+Z)' }).click()
+  await expect(registry.standing).toContainText('Nothing is changed here')
 })
 
 for (const colorScheme of ['dark', 'light'] as const) {

@@ -40,6 +40,11 @@ class DraftStore {
     this.store.setState(({ draft }) => (draft === null ? {} : { draft: withText(draft, format, text) }))
   }
 
+  /** Another text in the place of the whole draft; a step that can be taken back. */
+  replace(format: TextFormat, text: string): void {
+    if (this.draft !== null) this.#step(withText(this.draft, format, text))
+  }
+
   /** The same content on the ground of a newer revision. */
   rebase(next: Draft): void {
     this.store.setState({ draft: next, past: [], future: [] })

@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { isJsonText } from '../../../../core/registry/entries.ts'
 import type { RegistrySave } from '../../../../shared/contract/registry.ts'
 import type { RegistryKind } from '../../../../shared/model/registry.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
@@ -12,8 +13,10 @@ import { saveBlob } from '../../../components/saveBlob.ts'
 import { useStale } from '../../../stores/ReplicaContext.tsx'
 import { formatHash, navigate } from '../../../stores/route.ts'
 import type { TextFormat } from '../draft/draft.ts'
+import { draftStore } from '../draft/draftStore.ts'
 import { useNewest } from '../registryQueries.ts'
 import { registryWords } from '../registryWords.ts'
+import { useRegistryDraft } from '../useRegistryDraft.ts'
 
 /** A registry as a file, and a file as a registry: to another console, or to a backup. */
 export function Transfer({ registry }: { readonly registry: RegistryKind }) {
@@ -106,17 +109,27 @@ interface ImportDialogProps {
   readonly onClose: () => void
 }
 
+/**
+ * A file without sealed values becomes the draft, to be looked at and saved like any other; one with a passphrase only the
+ * engine can open, so it becomes a revision at once.
+ */
 function ImportDialog({ registry, base, onClose }: ImportDialogProps) {
   const { client } = useLink()
+  const { draft } = useRegistryDraft(registry)
   const [file, setFile] = useState<{ readonly name: string; readonly text: string } | null>(null)
   const [passphrase, setPassphrase] = useState('')
   const call = useCall<RegistrySave>()
-  const run = async (): Promise<void> => {
-    if (file === null) return
-    const opened = passphrase === '' ? {} : { passphrase }
-    const comment = `imported from ${file.name}`.slice(0, 500)
-    const order = { registry, text: file.text, baseNumber: base, comment, ...opened }
-    const answer = await call.run(() => client.registry.import(order))
+  const isSealed = passphrase !== ''
+  const load = (text: string): void => {
+    const format = isJsonText(text) ? 'json' : 'yaml'
+    draftStore(registry).replace(format, text)
+    navigate(formatHash({ view: 'registry', path: [registry], query: { format } }))
+  }
+  const save = async (name: string, text: string): Promise<void> => {
+    const comment = `imported from ${name}`.slice(0, 500)
+    const answer = await call.run(() =>
+      client.registry.import({ registry, text, baseNumber: base, comment, passphrase }),
+    )
     if (answer?.status !== 'saved') return
     const query = { registry, revision: String(answer.revision.number) }
     navigate(formatHash({ view: 'registry', path: ['history'], query }))
@@ -127,14 +140,18 @@ function ImportDialog({ registry, base, onClose }: ImportDialogProps) {
       open
       onClose={onClose}
       title={`Import a ${registryWords[registry].title}?`}
-      blastRadius="the nodes of every plan that delivers it"
-      effect={`The file ${base === 0 ? 'becomes the first revision' : `takes the place of revision ${base}, as a new revision`}. To look at what it changes first, paste it under Text instead.`}
-      undo={base === 0 ? 'Take the entries out again and save.' : `Return to revision ${base}.`}
-      confirmLabel="Import the file"
+      blastRadius={isSealed ? 'the nodes of every plan that delivers it' : 'no node yet'}
+      effect={
+        isSealed
+          ? 'The file becomes a new revision at once. Sensitive values that it leaves out are not in it.'
+          : 'The file takes the place of the draft. What it changes is shown there before anything is saved.'
+      }
+      undo={isSealed ? `Return to revision ${base}.` : 'Undo above the table brings the draft back as it was.'}
+      confirmLabel={isSealed ? 'Import the file' : 'Load it into the draft'}
       busy={call.busy}
-      incomplete={file === null}
+      incomplete={file === null || draft === null}
       error={call.error}
-      onConfirm={() => void run()}
+      onConfirm={() => file !== null && (isSealed ? void save(file.name, file.text) : load(file.text))}
     >
       <input
         type="file"
