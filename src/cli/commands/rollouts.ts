@@ -12,11 +12,11 @@ import { collect, integerBetween, secondsAtLeast } from '../input/options.ts'
 import { countWords, renderRollout, renderRollouts, renderSettings } from '../output/rollouts.ts'
 import { isAtRest, waitForRollout } from '../waitForRollout.ts'
 
-/** Undefined: not said. */
+/** Undefined: not said. In an object, because commander takes null for no argument. */
 interface SettingOptions {
-  readonly canary?: Portion | null
-  readonly maxParallel?: number | null
-  readonly failureLimit?: Portion | null
+  readonly canary?: { readonly value: Portion | null }
+  readonly maxParallel?: { readonly value: number | null }
+  readonly failureLimit?: { readonly value: Portion | null }
 }
 
 interface WaitOptions {
@@ -96,18 +96,19 @@ const withWaiting = (command: Command): Command =>
     .option('--idempotency-key <key>', 'the same key gives the same rollout, however often it is sent')
     .option('--timeout-seconds <n>', 'give up waiting after this long; the rollout goes on', secondsAtLeast(1))
 
-function portion(text: string): Portion | null {
-  if (text === 'none') return null
+function portion(text: string): { readonly value: Portion | null } {
+  if (text === 'none') return { value: null }
   const [, number = '', percent] = /^(\d{1,6}(?:\.\d{1,2})?)(%)?$/.exec(text) ?? []
   const parsed = Portion.safeParse(
     percent === undefined ? { kind: 'count', count: Number(number) } : { kind: 'percent', percent: Number(number) },
   )
-  if (number !== '' && parsed.success) return parsed.data
+  if (number !== '' && parsed.success) return { value: parsed.data }
   throw new InvalidArgumentError('Use a number of nodes, a share such as 10%, or none.')
 }
 
-const limit = (text: string): number | null =>
-  text === 'auto' || text === 'none' ? null : integerBetween(1, 10_000)(text)
+const limit = (text: string): { readonly value: number | null } => ({
+  value: text === 'auto' || text === 'none' ? null : integerBetween(1, 10_000)(text),
+})
 
 const idOf = (text: string): RolloutId => parseInput(RolloutId, text, `"${text}" is no rollout id`)
 
@@ -116,9 +117,9 @@ const keyOf = ({ idempotencyKey }: WaitOptions): IdempotencyKey =>
 
 function given({ canary, maxParallel, failureLimit }: SettingOptions): Partial<RolloutSettings> {
   return {
-    ...(canary === undefined ? {} : { canary }),
-    ...(maxParallel === undefined ? {} : { maxParallel }),
-    ...(failureLimit === undefined ? {} : { failureLimit }),
+    ...(canary === undefined ? {} : { canary: canary.value }),
+    ...(maxParallel === undefined ? {} : { maxParallel: maxParallel.value }),
+    ...(failureLimit === undefined ? {} : { failureLimit: failureLimit.value }),
   }
 }
 
