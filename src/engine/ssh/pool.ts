@@ -23,7 +23,7 @@ import { PooledConnection } from './pooledConnection.ts'
 import { AttemptFailed } from './transport.ts'
 
 export interface SshPoolSettings {
-  /** Idle connections beyond this are closed, least recently used first; busy ones never. Default 512. */
+  /** Idle connections beyond this are closed, least recently used first; busy ones never. Default 4096. */
   readonly maxConnections?: number
   /** Logins under way at once, over all nodes. Default 32. */
   readonly maxConnecting?: number
@@ -31,7 +31,7 @@ export interface SshPoolSettings {
   readonly maxConnectingPerTarget?: number
   /** Commands at once on one connection; sshd allows 10 (MaxSessions). Default 8. */
   readonly maxChannels?: number
-  /** Default 10 minutes. */
+  /** Default 75 minutes: what reconciles every hour finds its connections open (S1.82). */
   readonly idleCloseMs?: number
   /** For one login, from the first packet on. Default 10 s. */
   readonly connectTimeoutMs?: number
@@ -48,11 +48,11 @@ interface SshPoolDependencies {
 }
 
 const defaults = {
-  maxConnections: 512,
+  maxConnections: 4096,
   maxConnecting: 32,
   maxConnectingPerTarget: 4,
   maxChannels: 8,
-  idleCloseMs: 600_000,
+  idleCloseMs: 4_500_000,
   connectTimeoutMs: 10_000,
   askAfterMs: 5_000,
   random: Math.random,
