@@ -1,4 +1,3 @@
-import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { GuideReport } from '../../shared/model/guide.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { RegistryRevision } from '../../shared/model/registry.ts'
@@ -6,7 +5,7 @@ import type { RegistrySource } from '../../shared/model/registrySource.ts'
 import type { Rollout } from '../../shared/model/rollout.ts'
 import { duration } from '../diagnose/sentences.ts'
 import { shellWord } from '../transfer/remoteShell.ts'
-import { fine, type Look, odd, offered, reportOf, wrong } from './steps.ts'
+import { fine, type Look, odd, offered, reportOf, told, wrong } from './steps.ts'
 
 /** What the engine knows of itself when somebody says that nothing is synced. */
 export interface SyncFacts {
@@ -44,20 +43,6 @@ export function nothingIsSynced(facts: SyncFacts): GuideReport {
     looks.map(({ step, finding }) => ({ steps: [step], finding })),
   )
 }
-
-const told = (
-  code: Diagnosis['code'],
-  sentence: string,
-  short: string,
-  evidence: readonly string[] = [],
-): Diagnosis => ({
-  code,
-  sentence,
-  short,
-  evidence: [...evidence],
-  nextAction: { kind: 'none', label: '' },
-  transient: false,
-})
 
 /** That there is an answer at all is half of it: without a service nobody would give one. */
 const service = ({ nowMs, startedAt }: SyncFacts): Look =>

@@ -4,7 +4,7 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import type { PlanOf } from '../../shared/model/plan.ts'
 import { shellWord } from '../transfer/remoteShell.ts'
 import { offerFor, resync } from './causes.ts'
-import { fine, type Look, notLookedAt, odd, offered, reportOf, wrong } from './steps.ts'
+import { fine, type Look, notLookedAt, odd, offered, reportOf, told, wrong } from './steps.ts'
 
 /** One host name of a public service as the world sees it. */
 export interface NameFacts {
@@ -39,20 +39,6 @@ export function routesNotUpdating(facts: RoutesFacts): GuideReport {
     looks.map(({ step, finding }) => ({ steps: [step], finding })),
   )
 }
-
-const told = (
-  code: Diagnosis['code'],
-  sentence: string,
-  short: string,
-  evidence: readonly string[] = [],
-): Diagnosis => ({
-  code,
-  sentence,
-  short,
-  evidence: [...evidence],
-  nextAction: { kind: 'none', label: '' },
-  transient: false,
-})
 
 function planned({ node, plan }: RoutesFacts): Look {
   const question = 'Is it given routes?'

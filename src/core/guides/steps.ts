@@ -76,3 +76,18 @@ export const offered = (fix: GuideFix, label: string, ...preview: readonly strin
   label,
   preview: [...preview],
 })
+
+/** A cause that a guide finds by itself; what is done about it is its offer. */
+export const told = (
+  code: Diagnosis['code'],
+  sentence: string,
+  short: string,
+  evidence: readonly string[] = [],
+): Diagnosis => ({
+  code,
+  sentence,
+  short,
+  evidence: [...evidence],
+  nextAction: { kind: 'none', label: '' },
+  transient: false,
+})
