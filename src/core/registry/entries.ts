@@ -96,8 +96,10 @@ export function memberOf(node: SourceNode, key: string): SourceMember | undefine
   return node.kind === 'object' ? node.members.find((member) => member.key === key) : undefined
 }
 
+/** A text is not shown: a file of secrets that is taken for a registry would show them to everybody. */
 export function wrongKind(node: SourceNode, path: SourcePath, wanted: string): Mistake {
-  const kinds = { object: 'an object', array: 'a list', scalar: node.kind === 'scalar' ? formatTree(node, 0) : '' }
+  const scalar = node.kind !== 'scalar' ? '' : typeof node.value === 'string' ? 'a text' : formatTree(node, 0)
+  const kinds = { object: 'an object', array: 'a list', scalar }
   return { path, offset: node.start, message: `is ${kinds[node.kind].slice(0, 60)}, but must be ${wanted}` }
 }
 

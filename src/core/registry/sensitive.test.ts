@@ -100,3 +100,16 @@ describe('sensitive values', () => {
     expect(seen).toEqual([['registry_token']])
   })
 })
+
+describe('a file of secrets that is taken for a registry', () => {
+  it.each(['{"api_token": "c4n4ry-1"}', 'api_token: c4n4ry-1\n', '"c4n4ry-1"', '{"vps_nodes": "c4n4ry-1"}'])(
+    'S1F.8 says what is wrong with %j without what stands there',
+    (text) => {
+      for (const registry of ['services', 'nodes'] as const) {
+        const read = readEntries(registry, text)
+        expect(read.ok).toBe(false)
+        expect(JSON.stringify(read)).not.toContain('c4n4ry')
+      }
+    },
+  )
+})
