@@ -39,7 +39,11 @@ export type NodeOrder =
       readonly kind: 'run'
       readonly script: string
       readonly stdin?: Uint8Array
-      /** `after-change`: only when a `replace` before it in this exchange has written something. */
+      /**
+       * `after-change`: only when a `replace` before it in this exchange has written something, or when the exchange was cut
+       * off and is given once more. Asked again by the caller, the file is as wanted and the script is skipped: what must
+       * follow a write has to be remembered by whoever asks.
+       */
       readonly when?: 'always' | 'after-change'
       readonly sudo?: boolean
     }

@@ -101,21 +101,7 @@ function oneLogin(username: string, agent: IdentityAgent): () => AnyAuthMethod |
 /** What the kernel reports when it has given up on the other side, or has no way there any more. */
 const silentErrors = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN'])
 
-/**
- * ssh2 keeps the server's first line for the next key exchange, as a piece of the 64 KiB it was read with: with a thousand
- * connections that is half of the memory they take.
- */
-function keepBannerAlone(client: Client): void {
-  const { _protocol: protocol } = client as unknown as { readonly _protocol?: { _remoteIdentRaw?: unknown } }
-  const raw = protocol?._remoteIdentRaw
-  if (protocol === undefined || !Buffer.isBuffer(raw)) return
-  const alone = Buffer.allocUnsafeSlow(raw.length)
-  raw.copy(alone)
-  protocol._remoteIdentRaw = alone
-}
-
 function wrap(client: Client, socket: Socket, trace: AttemptTrace): SshConnection {
-  keepBannerAlone(client)
   let usable = true
   let gone = false
   let silent = false
