@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -38,6 +39,7 @@ describe('the scheduler', () => {
   let pushed: PushRequest[]
   let signingFails: boolean
   let answering: Set<string>
+  let loggedIn: string[]
   let scheduler: Scheduler
 
   beforeEach(async () => {
@@ -47,6 +49,7 @@ describe('the scheduler', () => {
     pushed = []
     signingFails = false
     answering = new Set()
+    loggedIn = []
     scheduler = make()
     await store.transact((transaction) => transaction.savePlan(plan))
     await save(aNode())
@@ -74,6 +77,7 @@ describe('the scheduler', () => {
       },
       sshPool: {
         login: async (node) => {
+          loggedIn.push(node.name)
           if (answering.has(node.name))
             return { nodeId: node.id, certificateSerial: '1', staticKey: null, at: clock.nowMs(), clockSkewMs: 0 }
           throw new AppError('CONNECTION_REFUSED', 'refused', {
@@ -216,6 +220,26 @@ describe('the scheduler', () => {
     expect(pushed.filter((request) => request.targets.kind === 'ready')).toHaveLength(1)
   })
 
+  it('S1.7 S1.72 S1.78 a hundred nodes that hang take no login, and the one that is back waits for none of them', async () => {
+    const hanging = await listen(() => undefined)
+    const greeting = await listen((socket) => socket.end('SSH-2.0-Test\r\n'))
+    const diagnosis = aDiagnosis({ code: 'CONNECTION_TIMED_OUT' })
+    const away = { reachability: { status: 'unreachable', since: 0, checkedAt: 0, diagnosis } }
+    for (let index = 0; index < 100; index += 1) {
+      const id = `01900000-0000-7000-8000-${String(index).padStart(12, '0')}`
+      await save(aNode({ ...away, id, name: `a-hanging-${index}`, port: hanging.port }))
+    }
+    const id = '01900000-0000-7000-8000-00000000ffff'
+    await save(aNode({ ...away, id, name: 'z-back', port: greeting.port }))
+    answering.add('z-back')
+    await scheduler.start()
+    await waitFor('the run of the node', () => pushed.some(({ targets }) => targets.kind === 'ready'))
+    await scheduler.stop()
+    expect(pushed.find(({ targets }) => targets.kind === 'ready')?.targets).toEqual({ kind: 'ready', nodeIds: [id] })
+    expect(loggedIn).toEqual(['z-back'])
+    await Promise.all([hanging.close(), greeting.close()])
+  })
+
   it('S1.7 a node that one run could not reach and another one did gets the run it missed', async () => {
     const reachable = { status: 'reachable', since: 0, checkedAt: 0, clockSkewMs: 0 }
     const missed = { reachability: reachable, statusReason: aDiagnosis({ code: 'CONNECTION_REFUSED' }) }
@@ -239,6 +263,23 @@ describe('the scheduler', () => {
     expect(pushed).toEqual([])
   })
 })
+
+async function listen(greet: (socket: Socket) => void): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const open = new Set<Socket>()
+  const server = createServer((socket) => {
+    open.add(socket)
+    socket.on('error', () => undefined)
+    greet(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      for (const socket of open) socket.destroy()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
 
 describe('needing a sync', () => {
   const observed = { revision: 1, digest: 'b'.repeat(64), verifiedAt: 1, runId: '01900000-0000-7000-8000-0000000000cc' }
