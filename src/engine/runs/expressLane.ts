@@ -1,4 +1,4 @@
-import { firstLimit, type LimitBounds, nextLimit } from '../../core/run/adaptiveLimit.ts'
+import { type LimitBounds, nextLimit } from '../../core/run/adaptiveLimit.ts'
 import { ExpressSlots, type NodeWay, type Slot, type SlotLimits } from '../../core/run/expressSlots.ts'
 import type { Transition } from '../../core/run/machine.ts'
 import { diagnosisOf } from '../../core/run/thrown.ts'
@@ -38,6 +38,8 @@ const mostInBatch = 64
 const lingerMs = 30
 const fewFlights = 8
 const largestDefault = 256
+/** Fewer would not make a machine faster that is busy with something else. */
+const smallestLimit = 64
 /** Logins cost both sides far more than an exchange; the pool lets 32 begin at once. */
 const newConnections = 64
 const doubtfulConnections = 16
@@ -64,7 +66,7 @@ export class ExpressLane {
   readonly #begins: Batcher<Run, Begun>
   readonly #ends: Batcher<RoundTripEnd, Transition>
   readonly #bounds: LimitBounds
-  #limit
+  #limit: number
   #sampling: Timer | null = null
   #wasFull = false
   #completed = 0
@@ -73,8 +75,8 @@ export class ExpressLane {
     const { store, sshPool, clock, logger, config } = options.dependencies
     this.#options = options
     const largest = config.maxExpressRuns ?? largestDefault
-    this.#bounds = { smallest: Math.min(8, largest), largest }
-    this.#limit = firstLimit(this.#bounds)
+    this.#bounds = { smallest: Math.min(smallestLimit, largest), largest }
+    this.#limit = largest
     this.#ways = new NodeWays(store, sshPool)
     this.#begins = new Batcher((runs) => this.#begin(runs), { most: mostInBatch })
     this.#ends = new Batcher((ends) => this.#end(ends), {
@@ -125,7 +127,7 @@ export class ExpressLane {
   }
 
   #slotLimits(): SlotLimits {
-    const { limit } = this.#limit
+    const limit = this.#limit
     return {
       open: limit,
       new: Math.min(limit, newConnections),
