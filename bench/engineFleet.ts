@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { createRouterClient } from '@orpc/server'
 import { assignPlans } from '../src/core/fleet/assignment.ts'
 import { createEngine, type Engine, type EngineDependencies } from '../src/engine/engine.ts'
@@ -32,14 +33,21 @@ export interface EngineFleet {
   /** Signs for those who log in beside the engine. */
   readonly authority: Pick<CertificateAuthority, 'sign'>
   /** A new engine with nothing open to anybody. The one before has to be stopped. */
-  open(): Promise<OpenEngine>
+  open(options?: OpenOptions): Promise<OpenEngine>
   stop(): Promise<void>
+}
+
+export interface OpenOptions {
+  /** It looks after the fleet unasked. Default false. */
+  readonly watch?: boolean
 }
 
 export interface OpenEngine {
   readonly client: EngineClient
   /** Saves a registry of so many services; `revision` makes each of them different. @returns when every node was proven */
   change(revision: number): Promise<{ readonly wallMs: number; readonly cpuMs: number }>
+  /** Resolves when no run waits or works. */
+  settled(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -59,7 +67,7 @@ export async function startSimulatedFleet(count: number): Promise<Omit<EngineFle
   await close()
   return {
     home,
-    open: () => openEngine(home, count, simulatedTransport),
+    open: (options) => openEngine(home, count, { ...options, transport: simulatedTransport }),
     stop: () => rm(home.home, { recursive: true, force: true }),
   }
 }
@@ -85,7 +93,7 @@ export async function startEngineFleet(count: number): Promise<EngineFleet> {
         }
       },
     },
-    open: () => openEngine(home, count),
+    open: (options) => openEngine(home, count, options),
     stop: async () => {
       await fleet.stop()
       await rm(home.home, { recursive: true, force: true })
@@ -143,7 +151,7 @@ export async function register(store: Store, nodes: readonly FleetNode[]): Promi
 async function openEngine(
   home: HomePaths,
   count: number,
-  transport?: EngineDependencies['transport'],
+  { watch = false, transport }: OpenOptions & Pick<EngineDependencies, 'transport'> = {},
 ): Promise<OpenEngine> {
   const { logger, close } = createLogging({ level: 'error', sinks: [(line) => process.stderr.write(`${line}\n`)] })
   const engine: Engine = await createEngine({
@@ -157,10 +165,17 @@ async function openEngine(
   })
   const caller = { operator: 'bench@here', via: 'embedded' } as const
   const client: EngineClient = createRouterClient(engine.router, { context: { caller } })
-  await engine.start({ watch: false })
+  await engine.start({ watch })
   return {
     client,
     change: (revision) => change(client, { revision, count }),
+    settled: async () => {
+      const isBusy = async (): Promise<boolean> => {
+        const { runsQueued, runsRunning } = (await client.system.status()).counts
+        return runsQueued + runsRunning > 0
+      }
+      while (await isBusy()) await pause(250)
+    },
     stop: async () => {
       await engine.stop()
       close()
