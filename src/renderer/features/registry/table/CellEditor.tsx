@@ -1,5 +1,5 @@
 import { type KeyboardEvent, useEffect, useRef } from 'react'
-import type { GridColumn } from './EntryGrid.tsx'
+import type { GridColumn } from './gridColumn.ts'
 
 export interface CellOutcome {
   /** Null: leave it as it was. */

@@ -5,28 +5,13 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp } from 'lucide-react'
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { classNames } from '../../../components/classNames.ts'
-import { CellEditor, type CellOutcome } from './CellEditor.tsx'
+import type { CellOutcome } from './CellEditor.tsx'
+import { type GridActions, GridRow } from './GridRow.tsx'
+import type { GridColumn } from './gridColumn.ts'
 import { gridMove } from './gridKeys.ts'
 import type { TableRow } from './rows.ts'
 
-export interface GridColumn {
-  /** For what can be edited: the name of the field. */
-  readonly id: string
-  readonly header: string
-  /** CSS grid track. */
-  readonly width: string
-  /** How it is edited; null: shown only. */
-  readonly edit:
-    | { readonly kind: 'text'; readonly label: string }
-    | { readonly kind: 'toggle' }
-    | { readonly kind: 'choice'; readonly options: readonly { readonly value: string; readonly label: string }[] }
-    | null
-  readonly cell: (row: TableRow) => ReactNode
-  readonly sortValue?: (row: TableRow) => string | number
-  readonly align?: 'right'
-}
-
-export interface GridSort {
+interface GridSort {
   readonly columnId: string
   readonly direction: 'ascending' | 'descending'
 }
@@ -167,6 +152,19 @@ export function EntryGrid(props: EntryGridProps) {
     event.preventDefault()
   }
 
+  const latest = useRef({ edit, finish })
+  latest.current = { edit, finish }
+  // The same object for good, so that a step of the arrow keys draws two rows anew and not all in sight.
+  const [actions] = useState<GridActions>(() => ({
+    activate: (row, column) => {
+      setActive({ rowId: row.id, columnId: column.id })
+      if (column.edit?.kind === 'toggle') latest.current.edit(row, column, null)
+      scroller.current?.focus({ preventScroll: true })
+    },
+    edit: (row, column) => latest.current.edit(row, column, null),
+    finish: (row, column, outcome) => latest.current.finish(row, column, outcome),
+  }))
+
   return (
     <div
       ref={scroller}
@@ -194,61 +192,22 @@ export function EntryGrid(props: EntryGridProps) {
       <div role="presentation" className="relative" style={{ height: virtualizer.getTotalSize() }}>
         {virtualizer.getVirtualItems().map((item) => {
           const row = sorted[item.index] as TableRow
+          const isActive = item.index === activeRow
           return (
-            <div
+            <GridRow
               key={item.key}
-              role="row"
-              aria-rowindex={item.index + 2}
-              className={classNames(
-                'group/row absolute inset-x-0 grid items-stretch border-b',
-                row.state === 'new' && 'bg-in-step/10',
-                row.state === 'changed' && 'bg-pending/10',
-                row.state === 'removed' && 'bg-error/10 text-muted line-through',
-              )}
-              style={{ gridTemplateColumns: template, top: item.start, height: item.size }}
-            >
-              {columns.map((column, index) => {
-                const isActive = item.index === activeRow && index === activeColumn
-                const problem = row.problems.get(column.id)
-                return (
-                  <div
-                    key={column.id}
-                    id={`${gridId}-${item.index}-${index}`}
-                    role="gridcell"
-                    aria-colindex={index + 1}
-                    aria-invalid={problem === undefined ? undefined : true}
-                    aria-readonly={column.edit === null || undefined}
-                    title={problem}
-                    onClick={() => {
-                      setActive({ rowId: row.id, columnId: column.id })
-                      if (column.edit?.kind === 'toggle') edit(row, column, null)
-                      scroller.current?.focus({ preventScroll: true })
-                    }}
-                    onDoubleClick={() => column.edit?.kind !== 'toggle' && edit(row, column, null)}
-                    className={classNames(
-                      'relative flex min-w-0 items-center px-3',
-                      column.align === 'right' && 'justify-end',
-                      column.edit !== null && !locked && 'cursor-text',
-                      problem !== undefined && 'shadow-[inset_0_-2px_0_var(--error)]',
-                      isActive &&
-                        'group-focus-visible:outline-2 group-focus-visible:-outline-offset-2 group-focus-visible:outline-accent',
-                    )}
-                  >
-                    {isActive && editing !== null && column.edit !== null && column.edit.kind !== 'toggle' ? (
-                      <CellEditor
-                        label={`${column.header} of ${row.entry.name === '' ? 'the new entry' : row.entry.name}`}
-                        edit={column.edit}
-                        initial={editing.typed ?? row.entry.values[column.id] ?? ''}
-                        selectAll={editing.typed === null}
-                        onFinish={(outcome) => finish(row, column, outcome)}
-                      />
-                    ) : (
-                      <span className="min-w-0 truncate">{column.cell(row)}</span>
-                    )}
-                  </div>
-                )
-              })}
-            </div>
+              id={`${gridId}-${item.index}`}
+              index={item.index}
+              top={item.start}
+              height={item.size}
+              row={row}
+              columns={columns}
+              template={template}
+              activeColumn={isActive ? activeColumn : -1}
+              editing={isActive ? editing : null}
+              locked={locked}
+              actions={actions}
+            />
           )
         })}
       </div>

@@ -14,7 +14,8 @@ import { draftStore, useSteps } from '../draft/draftStore.ts'
 import { rowId, withEntryOf, withNewEntry, withoutEntries, withValue } from '../draft/entries.ts'
 import { registryWords } from '../registryWords.ts'
 import { textsOf, useColumns } from './columns.tsx'
-import { EntryGrid, type GridColumn, type GridTarget } from './EntryGrid.tsx'
+import { EntryGrid, type GridTarget } from './EntryGrid.tsx'
+import type { GridColumn } from './gridColumn.ts'
 import { MissingNodes } from './MissingNodes.tsx'
 import { chosenRows, type RowChoice, type TableRow, tableRows } from './rows.ts'
 
@@ -63,6 +64,9 @@ export function TableView({ registry, draft, problems, target }: TableViewProps)
         : withoutEntries(root, [row.entry.place]),
     )
   }
+  const latestRemove = useRef(remove)
+  latestRemove.current = remove
+  const withActions = useMemo(() => withAction(columns, locked, (row) => latestRemove.current(row)), [columns, locked])
   const counts: Readonly<Record<RowChoice, number>> = {
     all: rows.length,
     changed: rows.filter(({ state }) => state !== 'same').length,
@@ -77,7 +81,7 @@ export function TableView({ registry, draft, problems, target }: TableViewProps)
         <EntryGrid
           label={registry === 'services' ? 'Services' : 'Registered nodes'}
           rows={shown}
-          columns={withAction(columns, locked, remove)}
+          columns={withActions}
           target={newest}
           locked={locked}
           empty={<Empty registry={registry} filtered={rows.length > 0} onAdd={add} />}

@@ -11,7 +11,7 @@ import { engineNowMs } from '../../../stores/clock.ts'
 import { useReplica } from '../../../stores/ReplicaContext.tsx'
 import { nodeHash } from '../../../stores/route.ts'
 import { lists, listWords } from '../draft/entries.ts'
-import type { GridColumn } from './EntryGrid.tsx'
+import type { GridColumn } from './gridColumn.ts'
 import type { TableRow } from './rows.ts'
 
 const value = (row: TableRow, field: string): string => row.entry.values[field] ?? ''
