@@ -49,7 +49,7 @@ const values: readonly (readonly [RegExp, string])[] = [
   [/fingerprint/, 'SHA256:abc/def+ghi'],
   [/^shellQuote\(/, "'it'\\''s'"],
   [/^registry$/, 'services'],
-  [/^format === 'json'/, 'yaml'],
+  [/^format$|^format === 'json'/, 'yaml'],
   [/^from$/, '3'],
   [/^to$|^number$/, '4'],
   [/^guide$/, 'node-stays-pending'],
@@ -121,7 +121,7 @@ function documentedCommands(): string[] {
 
 /** Words as a POSIX shell makes them. */
 function shellWords(command: string): string[] {
-  const script = `set -- ${command.replace(/^lockstep /, '').replaceAll('\n', ' ')}; printf '%s\\0' "$@"`
+  const script = `set -- ${command.replace(/^lockstep /, '').replaceAll('\n', ' ')}\nprintf '%s\\0' "$@"`
   return execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1)
 }
 
