@@ -5,6 +5,8 @@
  * - No module of perl is loaded where its library can be linked directly: `require Digest::SHA` costs a node ten times what
  *   a start of perl does. Where that fails, modules are loaded as usual; without Digest::SHA it is the shell's turn.
  * - Numbers of errors are those that Linux and the BSDs share; EDQUOT is listed twice.
+ * - Any user of the node may lock a directory that it can read, so nobody waits for a lock without end; and what waits can
+ *   still be stopped.
  * - `$sh` holds the shell's worker: orders through sudo are given to one that runs as root and answers by itself.
  */
 export const perlWorker = String.raw`
@@ -111,14 +113,14 @@ sub directories {
 }
 sub replace {
   my ($path, $if, $make, $wanted, $new) = @_;
-  local @SIG{qw(HUP INT TERM)} = ('IGNORE') x 3;
   resolve($path) or return;
   return fail($dir) if $make && !directories($dir);
   my $held;
   if (sysopen $held, $dir, Fcntl::O_RDONLY()) {
-    flock $held, 2;
+    alone($held) or return;
     tidy();
   }
+  local @SIG{qw(HUP INT TERM)} = ('IGNORE') x 3;
   look() or return;
   return say_('same', $state) if $state eq $wanted;
   return content() if $if ne 'any' && $if ne $state;
@@ -126,6 +128,15 @@ sub replace {
   IO::Handle::sync($held) if $held;
   $changed = 1;
   look() && say_('replaced', $state, $how);
+}
+sub alone {
+  my $held = shift;
+  for (my $tries = 0; !flock $held, 6; $tries++) {
+    return 1 if $! != 11 && $! != 35;
+    return refuse('REMOTE_COMMAND_FAILED', "$dir: another program holds its lock") if $tries >= 100;
+    select undef, undef, undef, 0.1;
+  }
+  return 1;
 }
 sub tidy {
   my $prefix = ".$name.lockstep-";

@@ -124,8 +124,17 @@ l_replace() {
     l_swap "$2" "$4"
   fi
 }
+l_alone() {
+  l_tries=0
+  until flock -n 9; do
+    [ $? = 1 ] || return 0
+    l_tries=$((l_tries + 1))
+    [ "$l_tries" -le 50 ] || { l_refuse REMOTE_COMMAND_FAILED "$l_dir: another program holds its lock"; return 1; }
+    sleep 0.2 || sleep 1
+  done
+}
 l_swap() {
-  [ "$l_locks" != 1 ] || flock 9
+  [ "$l_locks" != 1 ] || l_alone || return
   for l_old in "$l_dir/.$l_name.lockstep-"*; do
     if [ -f "$l_old" ] || [ -L "$l_old" ]; then rm -f "$l_old"; fi
   done
