@@ -32,7 +32,10 @@ it('S1.29 S1.35 S0.38 D12 uses the defaults without a file and with an empty one
 })
 
 it('S1.36 S1.85 S1.86 reads what is set and keeps the other defaults', async () => {
-  writeFileSync(path, 'reconcileIntervalMs: 7200000\nregistryPollIntervalMs: 30000\ncertificate:\n  minValidSeconds: 60\n')
+  writeFileSync(
+    path,
+    'reconcileIntervalMs: 7200000\nregistryPollIntervalMs: 30000\ncertificate:\n  minValidSeconds: 60\n',
+  )
   expect(await readConfig(path)).toEqual({
     ...defaults,
     reconcileIntervalMs: 7_200_000,

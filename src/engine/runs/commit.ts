@@ -68,8 +68,10 @@ export async function bringNodeUpToDate(update: Update): Promise<void> {
   const { transaction, run, effects, learned } = update
   if (effects.some((effect) => effect.kind === 'releaseLock')) await transaction.releaseLocks(run.id)
   const settles = effects.some((effect) => effect.kind === 'settle')
-  let open: readonly OpenRun[] = await transaction.openRunsOf(run.nodeId)
-  if (settles && (run.status === 'succeeded' || run.status === 'halted')) open = await replaceOlderHalts(update, open)
+  // While it runs it is the one that works on the node, and what is halted there stays so.
+  let open: readonly OpenRun[] | null = run.status === 'running' ? null : await transaction.openRunsOf(run.nodeId)
+  if (open !== null && settles && (run.status === 'succeeded' || run.status === 'halted'))
+    open = await replaceOlderHalts(update, open)
   const before = await transaction.getNode(run.nodeId)
   // A node can be removed while its last run ends.
   if (before === null) return
@@ -161,13 +163,15 @@ function provenPaths(plan: Plan): (string | undefined)[] {
 async function withLiveFacts(
   node: FleetNode,
   { dependencies, transaction, run }: Update,
-  open: readonly OpenRun[],
+  open: readonly OpenRun[] | null,
 ): Promise<FleetNode> {
-  const running = run.status === 'running' ? run.id : null
+  const running = open === null ? run.id : null
+  const newest = (status: OpenRun['status']): RunId | null =>
+    open?.findLast((other) => other.status === status)?.id ?? null
   return {
     ...node,
-    activeRunId: running ?? open.findLast((other) => other.status === 'running' && other.id !== run.id)?.id ?? null,
-    haltedRunId: open.findLast((other) => other.status === 'halted')?.id ?? null,
+    activeRunId: running ?? newest('running'),
+    haltedRunId: open === null ? node.haltedRunId : newest('halted'),
     // The lock of an agent lies on its own machine.
     locked: node.transport === 'poll' ? node.locked : await transaction.isLocked(node.id),
     lastAttemptAt: running === null || node.activeRunId === run.id ? node.lastAttemptAt : dependencies.clock.nowMs(),

@@ -33,7 +33,8 @@ const sampleEveryMs = 100
 /** A round trip that takes longer is counted apart, so that nobody waits behind it. */
 const slowAfterMs = 750
 /** Small enough that the first nodes work while the rest is still being committed. */
-const mostInBatch = 64
+const mostBegun = 64
+const mostEnded = 256
 /** While more than a few are under way their commits are gathered this long: a sync to disk for each would be most of the work. */
 const lingerMs = 30
 const fewFlights = 8
@@ -78,9 +79,9 @@ export class ExpressLane {
     this.#bounds = { smallest: Math.min(smallestLimit, largest), largest }
     this.#limit = largest
     this.#ways = new NodeWays(store, sshPool)
-    this.#begins = new Batcher((runs) => this.#begin(runs), { most: mostInBatch })
+    this.#begins = new Batcher((runs) => this.#begin(runs), { most: mostBegun })
     this.#ends = new Batcher((ends) => this.#end(ends), {
-      most: mostInBatch,
+      most: mostEnded,
       lingerMs: () => (this.#flights.size < fewFlights ? 0 : lingerMs),
     })
     const laneFor = (way: NodeWay): Lane =>

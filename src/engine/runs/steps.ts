@@ -5,7 +5,7 @@ import { assertNever } from '../../shared/errors.ts'
 import { NodeId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Run, RunState } from '../../shared/model/run.ts'
-import type { StaticKeyIdentity, StoreTransaction } from '../ports.ts'
+import type { HeldLock, StaticKeyIdentity, StoreTransaction } from '../ports.ts'
 import type { RunServiceDependencies } from './dependencies.ts'
 import { type LockTarget, outcomeOf, type PlanExecutor, type StepContext, type StepOutcome } from './executor.ts'
 
@@ -146,6 +146,15 @@ async function finalize({ executor, memory, context }: Work): Promise<StepOutcom
 /** In the place of a node in the lock table: directories of this machine, which runs for any node may want. */
 const hereId = NodeId.parse('00000000-0000-0000-0000-000000000000')
 
+async function locksAt(transaction: StoreTransaction, places: ReadonlySet<NodeId>): Promise<HeldLock[]> {
+  const locks: HeldLock[] = []
+  for (const nodeId of places) {
+    // Nearly always there are none, and that is cheaper to ask.
+    if (await transaction.isLocked(nodeId)) locks.push(...(await transaction.listLocks(nodeId)))
+  }
+  return locks
+}
+
 interface LockRequest {
   readonly targets: readonly LockTarget[]
   readonly nowMs: number
@@ -166,8 +175,7 @@ export async function takeLocks(
     nodeId: where === 'here' ? hereId : run.nodeId,
     target: directory,
   }))
-  const places = [...new Set(wanted.map(({ nodeId }) => nodeId))]
-  const locks = (await Promise.all(places.map((nodeId) => transaction.listLocks(nodeId)))).flat()
+  const locks = await locksAt(transaction, new Set(wanted.map(({ nodeId }) => nodeId)))
   const inTheWay = locks.find(
     (lock) =>
       lock.runId !== run.id &&

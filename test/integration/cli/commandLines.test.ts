@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { buildProgram } from '../../../src/cli/program.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -119,10 +120,14 @@ function documentedCommands(): string[] {
   })
 }
 
+const nowhere = mkdtempSync(join(tmpdir(), 'ls-words-'))
+afterAll(() => rmSync(nowhere, { recursive: true, force: true }))
+
 /** Words as a POSIX shell makes them. */
 function shellWords(command: string): string[] {
   const script = `set -- ${command.replace(/^lockstep /, '').replaceAll('\n', ' ')}\nprintf '%s\\0' "$@"`
-  return execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1)
+  // Guides show commands whose output goes into a file: it appears where the shell stands.
+  return execFileSync('sh', ['-c', script], { encoding: 'utf8', cwd: nowhere }).split('\0').slice(0, -1)
 }
 
 async function isUnderstood(command: string): Promise<boolean> {
