@@ -68,11 +68,12 @@ export async function bringNodeUpToDate(update: Update): Promise<void> {
   const { transaction, run, effects, learned } = update
   if (effects.some((effect) => effect.kind === 'releaseLock')) await transaction.releaseLocks(run.id)
   const settles = effects.some((effect) => effect.kind === 'settle')
-  // While it runs it is the one that works on the node, and what is halted there stays so.
-  let open: readonly OpenRun[] | null = run.status === 'running' ? null : await transaction.openRunsOf(run.nodeId)
+  const before = await transaction.getNode(run.nodeId)
+  // While it runs it is the one that works on the node, and what else is halted there stays so.
+  const isClear = run.status === 'running' && before?.haltedRunId !== run.id
+  let open: readonly OpenRun[] | null = isClear ? null : await transaction.openRunsOf(run.nodeId)
   if (open !== null && settles && (run.status === 'succeeded' || run.status === 'halted'))
     open = await replaceOlderHalts(update, open)
-  const before = await transaction.getNode(run.nodeId)
   // A node can be removed while its last run ends.
   if (before === null) return
   let node = learned?.(before) ?? before
@@ -165,9 +166,9 @@ async function withLiveFacts(
   { dependencies, transaction, run }: Update,
   open: readonly OpenRun[] | null,
 ): Promise<FleetNode> {
-  const running = open === null ? run.id : null
+  const running = run.status === 'running' ? run.id : null
   const newest = (status: OpenRun['status']): RunId | null =>
-    open?.findLast((other) => other.status === status)?.id ?? null
+    open?.findLast((other) => other.status === status && (status === 'halted' || other.id !== run.id))?.id ?? null
   return {
     ...node,
     activeRunId: running ?? newest('running'),
