@@ -31,6 +31,12 @@ export interface SensitivePlace {
     | { readonly kind: 'broken' }
 }
 
+/** Whether the value at a place is sealed again once it was opened; elsewhere an envelope would become a text for everybody. */
+export function isSensitivePlace({ path }: Pick<SensitivePlace, 'path'>): boolean {
+  const key = path.at(-1)
+  return typeof key === 'string' && isSensitiveKey(key)
+}
+
 /** What becomes of a value: another envelope, the JSON of the open value, or nothing (null). */
 export type SensitiveChange =
   | { readonly kind: 'envelope'; readonly envelope: string }

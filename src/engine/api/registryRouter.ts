@@ -26,8 +26,12 @@ export function registryRouter({ registry }: RegistryServices) {
     return: os.registry.return.handler(({ input, context }) =>
       registry.return({ ...input, author: context.caller.operator }),
     ),
-    export: os.registry.export.handler(({ input: { passphrase, ...order } }) =>
-      registry.export({ ...order, ...(passphrase === undefined ? {} : { passphrase }) }),
+    export: os.registry.export.handler(({ input: { passphrase, ...order }, context }) =>
+      registry.export({
+        ...order,
+        operator: context.caller.operator,
+        ...(passphrase === undefined ? {} : { passphrase }),
+      }),
     ),
     import: os.registry.import.handler(({ input: { passphrase, ...order }, context }) =>
       registry.import({

@@ -59,10 +59,12 @@ export interface RegistryStore {
     readonly comment: string
     readonly author: string
   }): Promise<RegistryRevision>
+  /** Whoever takes sensitive values along, sealed as they are, is in the audit. */
   export(order: {
     readonly registry: RegistryKind
     readonly format: 'json' | 'yaml'
     readonly passphrase?: string
+    readonly operator: string
   }): Promise<{ readonly text: string; readonly sealedValues: number; readonly leftOut: number }>
   import(order: SaveOrder & { readonly passphrase?: string }): Promise<RegistrySave>
 }

@@ -1,6 +1,6 @@
 import { randomBytes, scrypt } from 'node:crypto'
 import type { RegistryEntries } from '../../core/registry/registryEntries.ts'
-import { changeSensitive } from '../../core/registry/sensitive.ts'
+import { changeSensitive, isSensitivePlace } from '../../core/registry/sensitive.ts'
 import { KeyEncryptionKey } from '../../platform/keyVault.ts'
 import { AppError } from '../../shared/errors.ts'
 
@@ -73,8 +73,10 @@ export async function openWithPassphrase(content: RegistryEntries, passphrase: s
   const keys = new Map<string, KeyEncryptionKey>()
   try {
     for (const prefix of prefixesIn(content)) keys.set(prefix, await derive(passphrase, derivationOf(prefix)))
-    return changeSensitive(content, ({ value }) => {
+    return changeSensitive(content, ({ path, value }) => {
       if (value.kind === 'open') return { kind: 'json', json: value.json }
+      // Stays shut where nobody would seal it again; whoever checks the content says so.
+      if (value.kind === 'sealed' && !isSensitivePlace({ path })) return { kind: 'envelope', envelope: value.envelope }
       if (value.kind === 'broken') return { kind: 'envelope', envelope: '' }
       const key = keys.get(prefixOf(value.envelope) ?? '')
       if (key === undefined) return { kind: 'envelope', envelope: value.envelope }

@@ -217,6 +217,22 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
     return outcome.revision
   }
 
+  /** Before the values leave: who could open them elsewhere is known. */
+  async function recordExport({
+    operator,
+    ...detail
+  }: {
+    readonly registry: RegistryKind
+    readonly number: number
+    readonly operator: string
+    readonly sealedValues: number
+  }): Promise<void> {
+    const subject = `${detail.registry} ${detail.number}`
+    await store.transact((transaction) =>
+      transaction.appendAudit([{ at: clock.nowMs(), actor: operator, action: 'registry.export', subject, detail }]),
+    )
+  }
+
   return {
     get,
     history: (registry, query) => store.listRevisions(registry, query),
@@ -232,9 +248,10 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
     },
     save: async (order) => write(order, await prepared(order.registry, order.text)),
     return: returnTo,
-    export: async ({ registry, format, passphrase }) => {
+    export: async ({ registry, format, passphrase, operator }) => {
       const newest = await revisions.read(store, registry)
       const { content, ...counts } = await exports.export(await shown(newest, undefined), passphrase)
+      if (counts.sealedValues > 0) await recordExport({ registry, number: newest.number, operator, ...counts })
       return { text: showEntries(content, format), ...counts }
     },
     import: async ({ passphrase, ...order }) => write(order, await prepared(order.registry, order.text, passphrase)),

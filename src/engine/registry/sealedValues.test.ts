@@ -98,7 +98,9 @@ describe('sealed values', () => {
       const { mistakes } = await values.seal(contentOf({ password: { $sealed: envelope } }), [])
       expect(mistakes, envelope).toMatchObject([{ path: ['demo', 'password'] }])
     }
-    const moved = await values.seal(contentOf({ note: { $sealed: sealed.token.$sealed } }), [])
+    const moved = await values.seal(contentOf({ secret: { $sealed: sealed.token.$sealed } }), [])
     expect(moved.mistakes).toEqual([])
+    const bared = await values.seal(contentOf({ note: { $sealed: sealed.token.$sealed } }), [])
+    expect(bared.mistakes).toMatchObject([{ path: ['demo', 'note'] }])
   })
 })

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import type { RegistryEntries } from '../../core/registry/registryEntries.ts'
-import { changeSensitive, type SensitivePlace } from '../../core/registry/sensitive.ts'
+import { changeSensitive, isSensitivePlace, type SensitivePlace } from '../../core/registry/sensitive.ts'
 import type { SourcePath } from '../../core/registry/sourceTree.ts'
 import { KeyEncryptionKey } from '../../platform/keyVault.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -171,7 +171,7 @@ function sealAll(content: RegistryEntries, trusted: Envelopes, sealing: Sealing 
       const mark = keys.markOf(value.json)
       return { kind: 'envelope', envelope: trusted.get(mark) ?? wrap(keys, value.json, mark) }
     }
-    const message = value.kind === 'broken' ? brokenEnvelope : flawOf(value.envelope, trusted, sealing?.keys ?? null)
+    const message = flawOf({ path, value }, trusted, sealing?.keys ?? null)
     if (message !== null) mistakes.push({ path, message })
     return { kind: 'envelope', envelope: value.kind === 'sealed' ? value.envelope : '' }
   })
@@ -180,7 +180,17 @@ function sealAll(content: RegistryEntries, trusted: Envelopes, sealing: Sealing 
 
 const brokenEnvelope = 'holds "$sealed" beside or inside of something else; a sealed value is {"$sealed": "…"} alone'
 
-function flawOf(envelope: string, trusted: Envelopes, keys: ValueKeys | null): string | null {
+const openPlace =
+  'is a sealed value under a key that is not sensitive, where it would be shown once it is opened; call the key e.g. password, secret or token'
+
+function flawOf(
+  { path, value }: { readonly path: SourcePath; readonly value: Exclude<SensitivePlace['value'], { kind: 'open' }> },
+  trusted: Envelopes,
+  keys: ValueKeys | null,
+): string | null {
+  if (value.kind === 'broken') return brokenEnvelope
+  if (!isSensitivePlace({ path })) return openPlace
+  const { envelope } = value
   if (isTrusted(envelope, trusted)) return null
   if (envelope.startsWith(passphraseMark))
     return 'was sealed with a passphrase; import the text with that passphrase (lockstep registry import)'
@@ -189,8 +199,8 @@ function flawOf(envelope: string, trusted: Envelopes, keys: ValueKeys | null): s
 }
 
 function openAll(content: RegistryEntries, keys: ValueKeys): RegistryEntries {
-  return changeSensitive(content, ({ value }) => {
-    const json = value.kind === 'sealed' ? keys.open(value.envelope) : null
+  return changeSensitive(content, ({ path, value }) => {
+    const json = value.kind === 'sealed' && isSensitivePlace({ path }) ? keys.open(value.envelope) : null
     if (json === null) throw new AppError('VAULT_TAMPERED', 'A sealed value of the registry cannot be opened.')
     return { kind: 'json', json }
   })

@@ -138,4 +138,33 @@ describe('sensitive values of a registry', () => {
       'unchanged',
     )
   })
+
+  it('S1F.8 an envelope under a key that is not sensitive is refused: an export, or an import, would show what is in it', async () => {
+    const { client } = await start()
+    await client.registry.save({ registry: 'services', text: textOf('one'), baseNumber: 0 })
+    const { demo: sealed } = JSON.parse((await client.registry.get({ registry: 'services' }))?.text ?? '{}')
+    for (const moved of [{ note: sealed.db_password }, { notes: [sealed.db_password] }]) {
+      const text = JSON.stringify({ demo: { ...sealed, ...moved } })
+      expect(await client.registry.check({ registry: 'services', text })).toMatchObject({
+        status: 'invalid',
+        problems: [{ message: expect.stringContaining('not sensitive') }],
+      })
+    }
+    const exported = await client.registry.export({ registry: 'services', passphrase: 'correct horse' })
+    const outside = JSON.parse(exported.text)
+    const text = JSON.stringify({ demo: { ...outside.demo, note: outside.demo.db_password } })
+    const order = { registry: 'services', text, baseNumber: 1, passphrase: 'correct horse' } as const
+    await expect(client.registry.import(order)).rejects.toMatchObject({ code: 'REGISTRY_INVALID' })
+  })
+
+  it('S1F.8 who took sensitive values along is in the audit, with how many', async () => {
+    const { client } = await start()
+    await client.registry.save({ registry: 'services', text: textOf('one'), baseNumber: 0 })
+    await client.registry.export({ registry: 'services' })
+    await client.registry.export({ registry: 'services', passphrase: 'correct horse' })
+    const { rows } = await client.audit.list({ limit: 100 }).then((list) => ({ rows: JSON.stringify(list) }))
+    expect(rows.split('registry.export').length - 1).toBe(1)
+    expect(rows).toContain('"sealedValues":3')
+    expect(rows).not.toContain('correct horse')
+  })
 })
