@@ -32,6 +32,24 @@ describe('what a receiver script made of the registry', () => {
     expect(receivedRoutesDifferences('', [], routes)).toEqual([])
   })
 
+  it('S1.45 S1.46 names a route of a service that was removed, and a second way beside the right one', () => {
+    const gone = aService({ name: 'gone', subdomain: 'gone' })
+    expect(receivedRoutesDifferences(renderRoutes([aService(), gone], routes), [aService()], routes)).toEqual([
+      'gone.example.com still has a route',
+    ])
+    const right = '- url: "http://100.64.0.7:80"'
+    const both = renderRoutes([aService()], routes).replace(right, `${right}\n          - url: "http://6.6.6.6:80"`)
+    expect(receivedRoutesDifferences(both, [aService()], routes)).toEqual([
+      'demo.example.com leads to http://100.64.0.7:80, http://6.6.6.6:80, not only to http://100.64.0.7:80',
+    ])
+  })
+
+  it('S1.46 a rule that was made to keep us busy is no configuration', () => {
+    const rule = 'Host('.repeat(150_000)
+    const text = `http:\n  routers:\n    a:\n      rule: "${rule}"\n      service: a\n`
+    expect(receivedRoutesDifferences(text, [aService()], routes)).toEqual(['it is no configuration of Traefik'])
+  })
+
   it('S1.55 names what the first line with a name says otherwise, and old entries of the script', () => {
     const text =
       '10.0.0.1 demo.example.com\n100.64.0.7 demo.example.com\n# MyNodeOne Services\n1.2.3.4 old.example.com\n\n1.2.3.4 theirs.example.com\n'

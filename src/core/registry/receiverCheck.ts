@@ -9,7 +9,9 @@ import { hostName, serverUrl } from './routes.ts'
  * bytes are compared but what they say.
  */
 
-const Rules = z.record(z.string(), z.object({ rule: z.string(), service: z.string() }))
+/** Rules are searched for hosts: what a node sends is never long enough to keep us busy with that. */
+const longestRule = 1_000
+const Rules = z.record(z.string(), z.object({ rule: z.string().max(longestRule), service: z.string() }))
 const Backends = z.record(
   z.string(),
   z.object({ loadBalancer: z.object({ servers: z.array(z.object({ url: z.string() })) }) }),
@@ -29,17 +31,24 @@ export function receivedRoutesDifferences(
   if (file === null) return ['it is no configuration of Traefik']
   const urls = urlsByHost(file)
   const served = new Set(services.filter((service) => service.public).map((service) => hostName(service, domain)))
-  return services.flatMap((service) => {
+  const known = new Set(services.map((service) => hostName(service, domain)))
+  const wrong = services.flatMap((service) => {
     const host = hostName(service, domain)
     const found = urls.get(host)
     if (!service.public) return found === undefined || served.has(host) ? [] : [`${host} has a route and is not public`]
     const wanted = serverUrl(service)
     if (found === undefined) return [`${host} has no route`]
-    return found.some((url) => url.replace(/\/$/, '') === wanted)
-      ? []
-      : [`${host} leads to ${found.join(', ') || 'nowhere'}, not to ${wanted}`]
+    const right = found.filter((url) => url.replace(/\/$/, '') === wanted)
+    if (right.length > 0 && right.length === found.length) return []
+    const only = right.length > 0 ? 'only ' : ''
+    return [`${host} leads to ${found.join(', ') || 'nowhere'}, not ${only}to ${wanted}`]
   })
+  // The file is the script's own: what is there and in no registry was removed, and is served still.
+  const stale = [...urls.keys()].filter((host) => isBelow(host, domain) && !known.has(host))
+  return [...wrong, ...stale.map((host) => `${host} still has a route`)]
 }
+
+const isBelow = (name: string, domain: string): boolean => name === domain || name.endsWith(`.${domain}`)
 
 function readTraefikFile(text: string): z.infer<typeof TraefikFile> | null {
   if (text.trim() === '') return {}
@@ -94,9 +103,7 @@ function staleNames(text: string, domain: string): string[] {
   const start = `\n${text}`.indexOf(`\n${syncDnsBlock.begin}`)
   if (start === -1) return []
   const block = text.slice(start).split(/\r?\n[ \t]*\r?\n/, 1)[0] ?? ''
-  return hostsEntries(block).flatMap(({ names }) =>
-    names.filter((name) => name === domain || name.endsWith(`.${domain}`)),
-  )
+  return hostsEntries(block).flatMap(({ names }) => names.filter((name) => isBelow(name, domain)))
 }
 
 /** The lines that were read back, in one form whatever the script's: what is digested to prove them. */
