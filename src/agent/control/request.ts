@@ -27,7 +27,10 @@ export interface ControlPlaneAnswer {
   readonly content: unknown
 }
 
-const largestAnswerBytes = 4 * 1024 * 1024
+/** Of whoever has proven itself: ten thousand services are several megabytes of routes. */
+const largestAnswerBytes = 64 * 1024 * 1024
+/** Of anybody who answers. */
+const largestUnprovenBytes = 4 * 1024 * 1024
 
 /**
  * One request to the control plane, over a connection of its own with TLS 1.3.
@@ -84,19 +87,19 @@ function exchange(url: URL, trust: ControlPlaneTrust, call: Sending): Promise<Co
   }
   return new Promise((resolve, reject) => {
     const sent = request(url, options, (response) => {
-      readAnswer(response).then(resolve, reject)
+      readAnswer(response, trust.roots === null ? largestUnprovenBytes : largestAnswerBytes).then(resolve, reject)
     })
     sent.on('error', reject)
     sent.end(body)
   })
 }
 
-async function readAnswer(response: IncomingMessage): Promise<ControlPlaneAnswer> {
+async function readAnswer(response: IncomingMessage, mostBytes: number): Promise<ControlPlaneAnswer> {
   const pieces: Buffer[] = []
   let size = 0
   for await (const piece of response as AsyncIterable<Buffer>) {
     size += piece.length
-    if (size > largestAnswerBytes) throw new Error('the answer is too long')
+    if (size > mostBytes) throw new Error('the answer is too long')
     pieces.push(piece)
   }
   return { status: response.statusCode ?? 0, content: parsed(Buffer.concat(pieces).toString('utf8')) }

@@ -326,4 +326,27 @@ describe('the real agent fetches', () => {
     expect(after?.observed?.revision).toBe(after?.desiredRevision)
     expect((await engine.client.runs.list({ node: 'laptop-09', limit: 10 })).runs).toHaveLength(2)
   })
+
+  it('S1.83 S1F.5 a registry of many megabytes reaches it too', async () => {
+    const label = (index: number): string => `s${index}-${'x'.repeat(50)}`
+    const many = Object.fromEntries(
+      Array.from({ length: 30_000 }, (_, index) => [
+        label(index),
+        { subdomain: label(index), ip: '100.64.0.7', port: 80, public: false },
+      ]),
+    )
+    const newest = (await engine.client.registry.history({ registry: 'services', limit: 1 }))[0]?.number ?? 0
+    const hosts = { domain: `${'d'.repeat(60)}.example.com`, shortNames: true }
+    await engine.client.plans.apply({
+      plans: [PlanInput.parse({ name: 'names', kind: 'hosts', selector: 'name:laptop-09', spec: { hosts } })],
+    })
+    await engine.client.registry.save({
+      registry: 'services',
+      text: JSON.stringify(many),
+      baseNumber: newest,
+      comment: '',
+    })
+    expect(await run('fetch')).toMatchObject({ exitCode: 0 })
+    expect((await readFile(join(directory, 'hosts'))).length).toBeGreaterThan(4 * 1024 * 1024)
+  })
 })
