@@ -40,11 +40,11 @@ export interface PeerSetup {
 const parallel = '32'
 const deadlineMs = 1_800_000
 
-/** Writes beside, renames, and reads back: what is expected of ours. */
-const receive = 'cd "$HOME" && cat > hosts.new && mv -f hosts.new hosts && sha256sum hosts'
+/** Writes beside, renames, and reads back: what is expected of ours. To a file of its own, so that ours finds no drift. */
+const receive = 'cd "$HOME" && cat > peer.new && mv -f peer.new peer && sha256sum peer'
 /** For those that do not hand on their standard input. */
 const receiveInline = ({ payload }: PeerSetup): string =>
-  `cd "$HOME" && echo ${Buffer.from(payload).toString('base64')} | base64 -d > hosts.new && mv -f hosts.new hosts && sha256sum hosts`
+  `cd "$HOME" && echo ${Buffer.from(payload).toString('base64')} | base64 -d > peer.new && mv -f peer.new peer && sha256sum peer`
 
 const addresses = ({ nodes }: PeerSetup): string[] => nodes.map(({ address }) => address)
 
@@ -108,7 +108,7 @@ export const peers: readonly Peer[] = [
     program: 'ansible',
     slow: true,
     command: (setup) => ({
-      ...ansible(setup, ['-m', 'copy', '-a', `src=${setup.directory}/payload dest=~/hosts`]),
+      ...ansible(setup, ['-m', 'copy', '-a', `src=${setup.directory}/payload dest=~/peer`]),
       counted: /"checksum": "[0-9a-f]{40}"/g,
     }),
   },
