@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { Registry, RegistryService } from './registry.ts'
 
 const service = { name: 'demo', subdomain: 'demo', ip: '100.64.0.7', port: 80, public: true }
-const revision = { number: 1, digest: 'a'.repeat(64), author: 'ada', at: 0, comment: '' }
+const revision = {
+  registry: 'services',
+  number: 1,
+  digest: 'a'.repeat(64),
+  author: 'ada',
+  at: 0,
+  comment: '',
+  entries: 1,
+}
 const known = ['subdomain', 'ip', 'port', 'public'].map((key) => ({ key, json: null }))
 const accepts = (preserved: unknown): boolean => RegistryService.safeParse({ ...service, preserved }).success
 
