@@ -126,7 +126,7 @@ async function openHome(home: HomePaths) {
 }
 
 /** A plan that delivers the hosts block to `~/hosts` of every node. */
-export function benchPlan(): Plan {
+function benchPlan(): Plan {
   return Plan.parse({
     id: PlanId.parse(createIdSource(systemClock)()),
     name: 'hosts',
@@ -140,7 +140,7 @@ export function benchPlan(): Plan {
   })
 }
 
-export async function register(store: Store, nodes: readonly FleetNode[]): Promise<void> {
+async function register(store: Store, nodes: readonly FleetNode[]): Promise<void> {
   const plan = benchPlan()
   await store.transact(async (transaction) => {
     await transaction.savePlan(plan)

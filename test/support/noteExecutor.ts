@@ -15,7 +15,7 @@ export interface NoteOptions {
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-export const noteOf = ({ plan }: Pick<NoteContext, 'plan'>): string => `revision ${plan.revision}\n`
+const noteOf = ({ plan }: Pick<NoteContext, 'plan'>): string => `revision ${plan.revision}\n`
 
 /**
  * Delivers a line to a file of the node and reads it back, in one command over SSH: the least that is a whole delivery.

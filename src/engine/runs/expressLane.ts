@@ -19,7 +19,7 @@ import type { Session, Sessions } from './session.ts'
 import { haveCertificate } from './steps.ts'
 import type { StepwiseWork } from './stepwise.ts'
 
-export interface ExpressLaneOptions {
+interface ExpressLaneOptions {
   readonly dependencies: RunServiceDependencies
   readonly sessions: Sessions
   /** For runs whose executor hands back before their round trip has come to its end. */

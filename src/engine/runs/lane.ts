@@ -5,7 +5,7 @@ import type { Run } from '../../shared/model/run.ts'
 import { ActiveWork } from './activeWork.ts'
 import { RunQueue } from './runQueue.ts'
 
-export interface LaneOptions {
+interface LaneOptions {
   readonly clock: Clock
   readonly logger: Logger
   /** Takes those from the queue that may begin now; `active` are at work. */
