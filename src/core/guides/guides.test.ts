@@ -248,6 +248,11 @@ describe('the guide for "routes do not change"', () => {
     expect(report.steps.at(-1)).toMatchObject({ status: 'warning', evidence: ['demo.example.com: does not resolve'] })
   })
 
+  it('S1.107 claims nothing of a node that no plan sends to: it was not asked', () => {
+    const { steps } = routesNotUpdating(routes({ plan: null, publicServices: 0, file: null, traefik: null, log: null }))
+    expect(steps.slice(1, 5).map(({ status }) => status)).toEqual(['skipped', 'skipped', 'skipped', 'skipped'])
+  })
+
   it('S1.50 S1.107 restarts as the plan says', () => {
     expect(restartCommand(routesPlan)).toBe('docker restart traefik')
     const composed = { ...routesPlan.spec, reload: { kind: 'compose-restart' as const, directory: '~/traefik' } }

@@ -126,7 +126,7 @@ function following({ nowMs }: SyncFacts, { id, name, place, state }: RegistrySou
 
 function registry({ nowMs, revision }: SyncFacts): Look {
   const question = 'Is there a service registry?'
-  const byHand = 'lockstep registry get'
+  const byHand = 'lockstep registry get services'
   if (revision !== null)
     return fine(
       question,

@@ -63,15 +63,18 @@ function planned({ node, plan }: RoutesFacts): Look {
   )
 }
 
-function services({ publicServices }: RoutesFacts): Look {
+function services({ plan, publicServices }: RoutesFacts): Look {
   const question = 'Is any service public?'
+  if (plan === null) return notLookedAt(question, 'we did not get that far')
+  const byHand = 'lockstep registry get services'
   return publicServices > 0
-    ? fine(question, publicServices === 1 ? 'one is' : `${publicServices} are`, { byHand: 'lockstep registry get' })
-    : odd(question, 'none is, so the routes file is empty on purpose', { byHand: 'lockstep registry get' })
+    ? fine(question, publicServices === 1 ? 'one is' : `${publicServices} are`, { byHand })
+    : odd(question, 'none is, so the routes file is empty on purpose', { byHand })
 }
 
-function reached({ node, unreached }: RoutesFacts): Look {
+function reached({ node, plan, unreached }: RoutesFacts): Look {
   const question = 'Does the node answer?'
+  if (plan === null) return notLookedAt(question, 'we did not get that far')
   return unreached === null
     ? fine(question, 'yes', { byHand: 'lockstep health' })
     : wrong(question, { diagnosis: unreached, offer: offerFor(node, unreached) })
