@@ -32,6 +32,7 @@ describe('why something was not delivered', () => {
 
   it('S1.77 says the specific reason', () => {
     expect(traefikNotRunning(node, 'the container traefik is exited', []).sentence).toContain('is exited')
+    expect(traefikNotRunning(node, 'Is the docker daemon running?', []).sentence).toContain('daemon running. Start it')
     expect(traefikNotListing(node, '2 routers are missing', []).sentence).toContain('2 routers are missing')
   })
 })

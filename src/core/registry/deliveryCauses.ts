@@ -106,7 +106,7 @@ export const hostsFileMissing = (node: Named, path: string): Diagnosis =>
 /** The file is in its place, and is of no use: nobody serves it (S1.76). */
 export const traefikNotRunning = (node: Named, why: string, evidence: readonly string[]): Diagnosis =>
   runCause('TRAEFIK_NOT_RUNNING', {
-    sentence: `The routes lie on ${node.name}, but Traefik does not run there: ${why}. Start it, e.g. "cd ~/traefik && docker compose up -d", then try again.`,
+    sentence: `The routes lie on ${node.name}, but Traefik does not run there: ${why.replace(/[.?!]+$/, '')}. Start it, e.g. "cd ~/traefik && docker compose up -d", then try again.`,
     short: 'Traefik not running',
     evidence,
     nextAction: terminal,

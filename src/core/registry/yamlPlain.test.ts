@@ -196,6 +196,16 @@ describe('plain YAML', () => {
     )
   })
 
+  it.each([
+    [
+      'a: {}\noops: [\n',
+      'is no YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+    ['a: "\\qhunter2"', 'is no YAML: Invalid escape'],
+  ])('S1.22 says what is wrong with %j, and nothing of what stands in it', (text, message) => {
+    expect(readYamlSource(text).mistakes.map((mistake) => mistake.message)).toEqual([message])
+  })
+
   it('S1.22 reads the usual ways to write services and nodes', () => {
     const services =
       'demo:\n  subdomain: demo\n  ip: 100.64.0.7\n  port: 80\n  public: true\n\n# another\n"two words": \n'

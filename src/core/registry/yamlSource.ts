@@ -46,7 +46,9 @@ export function readAnyYaml(text: string): SourceTree {
 
 /** What stands in the text may be sensitive; the place of the mistake says where to look. */
 function withoutContent(message: string): string {
-  return message.includes('!') ? 'a tag that means nothing here' : message.replace(/(?:: | sequence ).*/s, '')
+  return message.includes('!')
+    ? 'a tag that means nothing here'
+    : message.replace(/(?:: |(?<=escape) sequence ).*/s, '')
 }
 
 function asTree(document: Document): SourceTree {
