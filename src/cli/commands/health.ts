@@ -24,8 +24,11 @@ export function addHealthCommand(program: Command, run: Runner): void {
     .action(() => run((context) => push(context, [], { all: true, wait: true })))
 }
 
+const unserved = 'No engine serves this home: nobody looks at the nodes. This is what was known last.'
+
 function health({ withEngine, output }: CliContext): Promise<ExitCode> {
-  return withEngine({}, async (client) => {
+  return withEngine({}, async (client, { owner }) => {
+    if (owner === 'embedded') output.note(unserved)
     const [nodes, status] = await Promise.all([client.nodes.list({ filter: '' }), client.system.status()])
     const found = healthOf(nodes, status.now)
     output.value(found, renderHealth)

@@ -54,6 +54,9 @@ export function addRegistryCommands(program: Command, run: Runner): void {
   addSourceCommands(registry, run)
 }
 
+const noRevisionYet = (registry: RegistryKind): string =>
+  `There is no revision of ${registry} yet. Make one with: lockstep registry apply ${registry} FILE`
+
 interface GetOptions {
   readonly number?: number
   readonly format: TextFormat
@@ -61,7 +64,7 @@ interface GetOptions {
 
 async function get({ withEngine, output }: CliContext, registry: RegistryKind, options: GetOptions): Promise<void> {
   const found = await withEngine({}, (client) => client.registry.get({ registry, ...options }))
-  if (found === null) throw new AppError('NOT_FOUND', `There is no revision of ${registry} yet.`)
+  if (found === null) throw new AppError('NOT_FOUND', noRevisionYet(registry))
   if (output.isJson) return output.value(found, () => '')
   output.raw(found.text)
 }
@@ -74,7 +77,7 @@ interface DiffNumbers {
 async function diff({ withEngine, output }: CliContext, registry: RegistryKind, numbers: DiffNumbers): Promise<void> {
   await withEngine({}, async (client) => {
     const newest = (await client.registry.history({ registry, limit: 1 }))[0]?.number
-    if (newest === undefined) throw new AppError('NOT_FOUND', `There is no revision of ${registry} yet.`)
+    if (newest === undefined) throw new AppError('NOT_FOUND', noRevisionYet(registry))
     const { from, to } = numbers
     const range = to === undefined ? { from: from ?? newest - 1, to: newest } : { from: from ?? newest - 1, to }
     output.value({ registry, ...range, ...(await client.registry.compare({ registry, ...range })) }, (found) => {

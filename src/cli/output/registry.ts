@@ -33,7 +33,7 @@ export function renderHistory(revisions: readonly RegistryRevision[]): string {
 function sourceWords(source: RevisionSource): string {
   switch (source.kind) {
     case 'console':
-      return 'console'
+      return 'by hand'
     case 'file':
       return `file ${source.path}`
     case 'configMap':

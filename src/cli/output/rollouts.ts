@@ -27,8 +27,11 @@ export function causeWords({ cause, requestedBy }: Rollout): string {
   }
 }
 
+/** One that is over has nothing to come. */
+const notBegun = (finishedAt: number | null): string => (finishedAt === null ? 'to come' : 'not begun')
+
 /** `3 of 12 verified, 1 failed, 2 unreachable, 4 at work, 2 to come` */
-export function countWords({ counts, nodes, started }: Rollout): string {
+export function countWords({ counts, nodes, started, finishedAt }: Rollout): string {
   const settled = counts.succeeded + counts.failed + counts.unreachable + counts.canceled
   const parts = [
     `${counts.succeeded} of ${plural(nodes.length, 'node')} verified`,
@@ -36,7 +39,7 @@ export function countWords({ counts, nodes, started }: Rollout): string {
     ...(counts.unreachable > 0 ? [`${counts.unreachable} unreachable`] : []),
     ...(counts.canceled > 0 ? [`${counts.canceled} canceled`] : []),
     ...(started > settled ? [`${started - settled} at work`] : []),
-    ...(nodes.length > started ? [`${nodes.length - started} to come`] : []),
+    ...(nodes.length > started ? [`${nodes.length - started} ${notBegun(finishedAt)}`] : []),
   ]
   return parts.join(', ')
 }
@@ -101,7 +104,7 @@ function renderMatrix({ rollout, runs, names }: RolloutDetail): string {
   const rows = rollout.nodes.flatMap((nodeId, index): (readonly (Cell | string)[])[] => {
     const ofNode = byNode.get(nodeId)
     if (ofNode !== undefined) return ofNode.map(rowOf)
-    const word = index < rollout.started ? 'no run needed, or not reachable' : 'to come'
+    const word = index < rollout.started ? 'no run needed, or not reachable' : notBegun(rollout.finishedAt)
     return [[names.get(nodeId) ?? nodeId, '', { text: word, paint: faint }, ...columns.map(() => ''), '']]
   })
   return renderTable(['NODE', 'PLAN', 'STATUS', ...columns.map(([, word]) => word), 'OUTCOME'], rows)
