@@ -1,4 +1,4 @@
-import { useRef } from 'react'
+import { useEffect, useRef } from 'react'
 import type { GuideFix, GuideName, GuideReport, OfferedFix } from '../../../shared/model/guide.ts'
 import type { NodeId } from '../../../shared/model/ids.ts'
 import { useLink } from '../../api/LinkContext.tsx'
@@ -30,9 +30,11 @@ export function Guide({ guide, label, node, onDecide }: GuideProps) {
   const look = async (): Promise<void> => {
     fixing.reset()
     await looking.run(() => client.guides.examine({ guide, ...(node === undefined ? {} : { node: node.id }) }))
-    // The answer is longer than the button that asked for it, and a drawer may end right below.
-    place.current?.scrollIntoView?.({ block: 'nearest' })
   }
+  // Once the answer is drawn: it is longer than the button that asked for it, and a drawer may end right below.
+  useEffect(() => {
+    if (looking.answer !== null) place.current?.scrollIntoView?.({ block: 'start' })
+  }, [looking.answer])
   const fix = async (wanted: GuideFix): Promise<void> => {
     await fixing.run(() => client.guides.fix({ fix: wanted }))
   }

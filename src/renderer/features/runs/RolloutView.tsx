@@ -49,7 +49,8 @@ export function RolloutView({ rolloutId }: { readonly rolloutId: RolloutId }) {
 }
 
 function waitingWords({ status, canaryEnd, started }: Rollout): string {
-  if (status === 'running') return started < canaryEnd ? 'waits for a place' : 'waits for the first wave'
+  if (status === 'running')
+    return canaryEnd > 0 && started === canaryEnd ? 'waits for the first wave' : 'waits for a place'
   if (status === 'paused') return 'paused'
   return status === 'stopped' ? 'held back by failures' : 'will not be begun by this one'
 }

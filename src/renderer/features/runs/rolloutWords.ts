@@ -30,7 +30,8 @@ export const isOver = ({ finishedAt }: Pick<Rollout, 'finishedAt'>): boolean => 
 
 /** Why it began, in a few words. */
 export function causeWords({ cause, requestedBy }: Pick<Rollout, 'cause' | 'requestedBy'>): string {
-  if (cause.kind === 'registry') return `revision ${cause.revision} of the ${cause.registry} registry`
+  if (cause.kind === 'registry')
+    return `revision ${cause.revision} of the ${cause.registry === 'services' ? 'service' : 'node'} registry`
   return cause.kind === 'operator' ? `asked for by ${requestedBy}` : `failed nodes of an older one, by ${requestedBy}`
 }
 

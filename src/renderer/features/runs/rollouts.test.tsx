@@ -46,7 +46,7 @@ const show = async (link: FakeLink, hash: string): Promise<void> => {
 describe('rollouts', () => {
   it('F18 S1F.1 lists changes with what began them and how far they are', async () => {
     await show(fleetWith({}), '#/runs/rollouts')
-    const row = await screen.findByRole('row', { name: /revision 7 of the services registry/ })
+    const row = await screen.findByRole('row', { name: /revision 7 of the service registry/ })
     expect(within(row).getByText('going on')).toBeTruthy()
     expect(within(row).getByText('1 of 6')).toBeTruthy()
     fireEvent.click(row)
@@ -57,6 +57,11 @@ describe('rollouts', () => {
     await show(fleetWith({}), `#/runs/rollout/${rolloutId}`)
     expect(await screen.findAllByText('waits for the first wave')).toHaveLength(4)
     expect(screen.getByText('First wave: 2 nodes')).toBeTruthy()
+  })
+
+  it('F18 a node whose first wave is through waits for a place only', async () => {
+    await show(fleetWith({ started: 3 }), `#/runs/rollout/${rolloutId}`)
+    expect(await screen.findAllByText('waits for a place')).toHaveLength(3)
   })
 
   it('S1.72 one that stopped itself says so and names its radius before it goes on', async () => {

@@ -57,7 +57,7 @@ export function TextView({ registry, draft, format, text, problems, target }: Te
         <p className="min-w-0 flex-1 text-12 text-muted">
           {isStuck
             ? 'The other form comes back as soon as the text can be read.'
-            : 'Values called password, token, key or secret are sealed when they are saved. Comments are not kept.'}
+            : 'Values called password, secret, token, api_key, private_key or credential are sealed when they are saved. Comments are not kept.'}
         </p>
       </div>
       <div className="min-h-0 flex-1">
