@@ -7,6 +7,7 @@
  * - Numbers of errors are those that Linux and the BSDs share; EDQUOT is listed twice.
  * - Any user of the node may lock a directory that it can read, so nobody waits for a lock without end; and what waits can
  *   still be stopped.
+ * - As root it follows no link of another user at the place of a file: that one could lead to any file of the node.
  * - `$sh` holds the shell's worker: orders through sudo are given to one that runs as root and answers by itself.
  */
 export const perlWorker = String.raw`
@@ -70,6 +71,9 @@ sub resolve {
     ($dir, $name) = $file =~ m{^(.*)/([^/]*)\z}s;
     $dir = '/' if $dir eq '';
     return 1 unless -l $file;
+    my @link = lstat $file;
+    return refuse('REMOTE_PATH_INVALID', "$file: a link of another user, which root does not follow")
+      if !$> && @link && $link[4];
     return refuse('REMOTE_PATH_INVALID', "$file: too many levels of symbolic links") if $links > 40;
     my $to = readlink $file;
     return fail($file) unless defined $to;

@@ -69,11 +69,23 @@ l_take() {
   exit 1
 }
 l_drain() { [ "$l_left" -eq 0 ] || l_take "$l_left" /dev/null; }
+l_strange() {
+  l_owner=$(ls -ldn "$l_path")
+  l_owner=\${l_owner#* }
+  while [ "$l_owner" != "\${l_owner# }" ]; do l_owner=\${l_owner# }; done
+  l_owner=\${l_owner#* }
+  while [ "$l_owner" != "\${l_owner# }" ]; do l_owner=\${l_owner# }; done
+  [ "\${l_owner%% *}" != 0 ]
+}
 l_resolve() {
   l_path=$1
   case $l_path in *\\*) l_path=$(printf '%b.' "$l_path"); l_path=\${l_path%.} ;; esac
   case $l_path in "~/"*) l_path=\${l_home%/}/\${l_path#??} ;; esac
   if [ -L "$l_path" ]; then
+    if l_root && l_strange; then
+      l_refuse REMOTE_PATH_INVALID "$l_path: a link of another user, which root does not follow"
+      return 1
+    fi
     l_link=$(readlink -f "$l_path" && echo .) || { l_dir=/; l_fail "$l_path: Too many levels of symbolic links"; return 1; }
     l_path=\${l_link%"$l_newline."}
   fi
