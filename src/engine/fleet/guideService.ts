@@ -185,10 +185,14 @@ export function createGuideService(dependencies: GuideServiceDependencies): Guid
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
 
+/** Of a line that is shown: what lies on a node may be anything. */
+const longestLine = 500
+
 const linesOf = (bytes: Uint8Array): string[] =>
   text(bytes)
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '')
+    .map((line) => line.slice(0, longestLine))
 
 /** Asked on the node when it lets us in, else on this machine (S1.106). */
 async function networkOf(
