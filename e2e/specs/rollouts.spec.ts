@@ -43,7 +43,7 @@ test('S1.5 F18 a saved registry goes to every node it concerns, and each says ho
   const saved = await engine.registry.save({ registry: 'services', text: registryOf(7), baseNumber, comment: '' })
   if (saved.status !== 'saved') throw new Error(saved.status)
   await show(console, '#/runs/rollouts')
-  const row = console.getByRole('row', { name: `revision ${saved.revision.number} of the services registry` })
+  const row = console.getByRole('row', { name: `revision ${saved.revision.number} of the service registry` })
   await expect(row).toContainText('finished', { timeout: 30_000 })
   await shot('rollouts')
   await row.click()
