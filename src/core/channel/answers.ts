@@ -33,6 +33,9 @@ const mostReplyBytes = 40 * 1024 * 1024
 const longestNoise = 2000
 const longestLineBytes = 64 * 1024
 const mostEvidenceLines = 20
+const longestEvidence = 1_000
+/** As much as a worker keeps of each stream of a script. */
+const mostOutputBytes = 262_144
 
 /**
  * Reads the answers to one request out of what a node sends. Each begins with the nonce of the request; whatever is not
@@ -141,7 +144,8 @@ export class ReplyReader {
         this.#clockSeconds = /^\d+(\.\d+)?$/.test(first) ? Number(first) : null
         break
       case 'said':
-        if (this.#evidence.length < mostEvidenceLines) this.#evidence.push(words.slice(1).join(' '))
+        if (this.#evidence.length < mostEvidenceLines)
+          this.#evidence.push(words.slice(1).join(' ').slice(0, longestEvidence))
         break
       case 'tagged':
         this.#tagged = []
@@ -194,8 +198,8 @@ export class ReplyReader {
   }
 
   #takeRan([, exitCode, stdoutLength, stderrLength]: readonly string[], after: number): boolean {
-    const middle = after + count(stdoutLength)
-    const end = middle + count(stderrLength)
+    const middle = after + outputBytes(count(stdoutLength))
+    const end = middle + outputBytes(count(stderrLength))
     if (this.#received.length < end) return false
     const stdout = this.#received.subarray(after, middle)
     const stderr = this.#received.subarray(middle, end)
@@ -237,12 +241,18 @@ function untagged(lines: readonly string[]): WireAnswer {
     else if (line !== '') throw new BrokenReply('output of a script that cannot be read')
   }
   if (exitCode === null) throw new BrokenReply('a script without an exit code')
+  for (const output of [bytes.o, bytes.e]) outputBytes(output.length)
   return { kind: 'ran', exitCode, stdout: Uint8Array.from(bytes.o), stderr: Uint8Array.from(bytes.e) }
 }
 
 function count(word: string | undefined): number {
   if (word === undefined || !/^\d{1,9}$/.test(word)) throw new BrokenReply(`"${word?.slice(0, 40)}" is no number`)
   return Number(word)
+}
+
+function outputBytes(sizeBytes: number): number {
+  if (sizeBytes > mostOutputBytes) throw new BrokenReply('more output of a script than a worker keeps')
+  return sizeBytes
 }
 
 function state(word: string): string {

@@ -38,6 +38,15 @@ describe('answers of a node that lies', () => {
     expect(takenOf(lines, { begin: `${nonce} tagged\n` })).toBeGreaterThan(0)
   })
 
+  it('S1.80 refuses more output than a worker keeps, and keeps of a reason what a person reads', () => {
+    const reader = new ReplyReader(nonce, 1)
+    expect(() => reader.push(bytes(`${nonce} begin - sh\n${nonce} ran 0 262145 0\n`))).toThrow(BrokenReply)
+    const refused = new ReplyReader(nonce, 1).push(
+      bytes(`${nonce} said ${'.'.repeat(60_000)}\n${nonce} refused REMOTE_COMMAND_FAILED\n${nonce} end\n`),
+    )
+    expect(refused?.answers).toMatchObject([{ kind: 'refused', evidence: ['.'.repeat(1_000)] }])
+  })
+
   it('takes as many answers as there were orders, and no more bytes than a large file needs', () => {
     const reader = new ReplyReader(nonce, 2)
     const reply = reader.push(bytes(`${nonce} begin 1 sh\n${nonce} same missing\n${nonce} skipped\n${nonce} end\n`))

@@ -35,6 +35,13 @@ describe('what a node says about Traefik', () => {
     expect(readRouters(6, '')).toEqual({ kind: 'no-fetcher' })
   })
 
+  it('S1.77 keeps of what a node says as much as a person reads', () => {
+    const dots = `${'.'.repeat(200_000)}x`
+    expect(readTraefikCheck(3, dots)).toEqual({ kind: 'stopped', why: '.'.repeat(300) })
+    const finding = readRouters(7, `${dots}\n`.repeat(1_000))
+    expect(JSON.stringify(finding).length).toBeLessThan(30_000)
+  })
+
   it('S1.26 asks for the routers of public services alone', () => {
     expect(routerNames([aService(), aService({ name: 'inner', public: false })])).toEqual(['lockstep-demo@file'])
   })

@@ -100,6 +100,9 @@ look() {
   return 1
 }`
 
+/** Of a line of a node that goes into a sentence, or is kept with the run. */
+const longestSaid = 300
+
 /** What a node said about Traefik. */
 export type TraefikFinding =
   | { readonly kind: 'running' }
@@ -111,7 +114,7 @@ export type TraefikFinding =
 
 /** @param stdout of {@link traefikCheckScript} */
 export function readTraefikCheck(exitCode: number, stdout: string): TraefikFinding {
-  const said = stdout.trim().split('\n').at(-1) ?? ''
+  const said = (stdout.trim().split('\n').at(-1) ?? '').slice(0, longestSaid)
   switch (exitCode) {
     case checkExit.running:
       return { kind: 'running' }
@@ -210,6 +213,9 @@ export function routerNames(services: readonly { readonly name: string; readonly
   return services.filter((service) => service.public).map(({ name }) => `${traefikName(name)}${providerSuffix}`)
 }
 
+/** More than the script says: a heading, and some names of four kinds. */
+const mostTold = 1 + 4 * mostNamed
+
 /** What a node said about the routers of ours that its Traefik has. */
 export type RoutersFinding =
   | { readonly kind: 'listed'; readonly routers: number; readonly warnings: readonly string[] }
@@ -219,7 +225,8 @@ export type RoutersFinding =
 
 /** @param stdout of {@link traefikListScript} */
 export function readRouters(exitCode: number, stdout: string): RoutersFinding {
-  const [head = '', ...lines] = stdout.split('\n').filter((line) => line.trim() !== '')
+  const told = stdout.split('\n').filter((line) => line.trim() !== '')
+  const [head = '', ...lines] = told.slice(0, mostTold).map((line) => line.slice(0, longestSaid))
   if (exitCode === listExit.noFetcher) return { kind: 'no-fetcher' }
   const counts = /^listed (\d+) missing (\d+) surplus (\d+) disabled (\d+) warning (\d+)$/
     .exec(head)
