@@ -126,6 +126,8 @@ describe.skipIf(sshdMissing !== null)('Traefik as the proof of routes', () => {
         'mkdir',
         'readlink',
         'flock',
+        'sed',
+        'ls',
       ],
     ]
     await mkdir(bin, { recursive: true })
