@@ -141,7 +141,8 @@ export class ReplyReader {
     switch (kind) {
       case 'begin':
         this.#begun = true
-        this.#clockSeconds = /^\d+(\.\d+)?$/.test(first) ? Number(first) : null
+        // A time that no clock shows is none: milliseconds of it would be no number that can be kept.
+        this.#clockSeconds = /^\d{1,12}(\.\d{1,9})?$/.test(first) ? Number(first) : null
         break
       case 'said':
         if (this.#evidence.length < mostEvidenceLines)

@@ -47,6 +47,11 @@ describe('answers of a node that lies', () => {
     expect(refused?.answers).toMatchObject([{ kind: 'refused', evidence: ['.'.repeat(1_000)] }])
   })
 
+  it.each(['9'.repeat(400), '1'.repeat(13), '-1', '1e9', ''])('believes no clock that says %j', (clock) => {
+    const reply = new ReplyReader(nonce, 0).push(bytes(`${nonce} begin ${clock} sh\n${nonce} end\n`))
+    expect(reply?.clockSeconds).toBeNull()
+  })
+
   it('takes as many answers as there were orders, and no more bytes than a large file needs', () => {
     const reader = new ReplyReader(nonce, 2)
     const reply = reader.push(bytes(`${nonce} begin 1 sh\n${nonce} same missing\n${nonce} skipped\n${nonce} end\n`))
