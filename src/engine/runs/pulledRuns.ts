@@ -87,8 +87,8 @@ export function createPulledRuns(dependencies: PulledRunDependencies): PulledRun
   /** Its eleven states, with the times the agent gave, as far as they can be true. */
   function finished({ agent, key, told, node, plan, wanted }: Told): Run {
     const nowMs = clock.nowMs()
-    const finishedAt = Math.min(told.finishedAt, nowMs)
-    const startedAt = Math.min(told.startedAt, finishedAt)
+    const finishedAt = Math.max(0, Math.min(told.finishedAt, nowMs))
+    const startedAt = Math.max(0, Math.min(told.startedAt, finishedAt))
     let run = newRun({
       id: RunId.parse(ids()),
       idempotencyKey: key,

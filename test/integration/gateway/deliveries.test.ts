@@ -109,6 +109,15 @@ describe('what agents fetch, at the gateway', () => {
     expect(state?.observed).toMatchObject({ revision: 3, digest })
   })
 
+  it('S1F.5 times that cannot be are brought to ones that can: nobody else has to show them', async () => {
+    await beat(['hosts'])
+    const never = Number.MIN_SAFE_INTEGER
+    const outcome = { status: 'verified', digest, written: true }
+    const { body } = await report('fetch-key-0', outcome, { startedAt: never, finishedAt: never })
+    const run = await rig.store.getRun(body.runId)
+    expect(run).toMatchObject({ status: 'succeeded', createdAt: 0, startedAt: 0, finishedAt: 0 })
+  })
+
   it('S1.76 another digest than what was given is a failure, never green', async () => {
     await beat(['hosts'])
     const { body } = await report('fetch-key-2', { status: 'verified', digest: 'c'.repeat(64), written: true })
