@@ -6,7 +6,7 @@ export const plansBehind = (node: Pick<FleetNode, 'plans'>): string[] =>
     if (observed === null) return [`${planName} was never read back`]
     if (observed.revision !== desiredRevision)
       return [`${planName} is at revision ${observed.revision} of ${desiredRevision}`]
-    return driftSince === null ? [] : [`${planName} was changed there by somebody else`]
+    return driftSince === null ? [] : [`${planName} is no longer as it was read back`]
   })
 
 /** Everything was read back and the last try succeeded. */

@@ -44,6 +44,20 @@ describe('a node after a run', () => {
     expect(settled.plans[0]?.driftSince).toBeNull()
   })
 
+  it('S1.77 loses the proof of a plan when a look finds otherwise, though nothing was written', () => {
+    const before = aNode({ plans: [{ ...plan, observed, driftSince: null }], status: 'active' })
+    const visits = [
+      { ...pushed[0], outcome: 'skipped' },
+      { ...pushed[0], state: 'VERIFY', outcome: 'failed' },
+    ]
+    const stopped = { ...failure, code: 'TRAEFIK_NOT_RUNNING' as const }
+    const away = { ...failure, code: 'CONNECTION_TIMED_OUT' as const }
+    const planAfter = (cause: typeof failure) =>
+      settleNode(before, aRun({ status: 'failed', failure: cause, visits, startedAt: 1 }), around).plans[0]
+    expect(planAfter(stopped)?.driftSince).toBe(9_000)
+    expect(planAfter(away)?.driftSince).toBeNull()
+  })
+
   it('S1.62 is active after a proven run, with what was read back and no drift', () => {
     const node = settleNode(
       aNode({ plans: [plan], consecutiveFailures: 2, status: 'error' }),

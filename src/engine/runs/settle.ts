@@ -44,7 +44,7 @@ function settlePlan(plan: PlanState, run: Run, nowMs: number): PlanState {
   if (plan.planId !== run.planId) return plan
   // Written and not proven: what was read back before is not what lies there now. It stays that way until a run of
   // this very plan proves otherwise; the success of another plan on the node does not.
-  const unproven = run.status !== 'succeeded' && plan.observed !== null && wrote(run)
+  const unproven = run.status !== 'succeeded' && plan.observed !== null && (wrote(run) || refuted(run))
   const seen = { ...plan, lastRunId: run.id, driftSince: unproven ? (plan.driftSince ?? nowMs) : plan.driftSince }
   if (run.status !== 'succeeded' || run.proof === null) return seen
   const observed = {
@@ -64,6 +64,12 @@ function withProof(node: FleetNode, { proof }: Run): FleetNode {
   if (verify.mode !== 'host-certificate') return node
   const { mode: _, ...hostCertificate } = verify
   return { ...node, hostCertificate: { ...hostCertificate, verifiedAt } }
+}
+
+/** The node was looked at, and was not as verified before: nobody serves the routes, another text lies there. */
+function refuted({ failure, visits }: Run): boolean {
+  if (failure === null || severityOf(failure.code) === 'unreachable') return false
+  return visits.some(({ state, outcome }) => state === 'VERIFY' && outcome === 'failed')
 }
 
 /** True when the run may have changed files on either side. */

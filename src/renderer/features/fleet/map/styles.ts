@@ -57,7 +57,7 @@ export const driftLevels = [...standings, 'none'] as const
 export type DriftLevel = (typeof driftLevels)[number]
 
 const driftStyles: Readonly<Record<DriftLevel, TileStyle>> = {
-  drifted: { shape: 'ring', token: 'error', word: 'changed there' },
+  drifted: { shape: 'ring', token: 'error', word: 'no longer proven' },
   behind: { shape: 'half', token: 'pending', word: 'behind' },
   never: { shape: 'flat', token: 'never-synced', word: 'never read back' },
   'as-wanted': { shape: 'solid', token: 'in-step', word: 'as wanted' },

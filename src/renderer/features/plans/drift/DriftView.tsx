@@ -52,11 +52,7 @@ export function DriftView({ route }: { readonly route: Route }) {
         summary={
           <>
             <PlansTabs current="drift" />
-            {!loaded
-              ? 'Loading'
-              : wrong === 0
-                ? `All ${formatCount(rows.length)} are as wanted`
-                : `${formatCount(wrong)} of ${formatCount(rows.length)} are not as wanted`}
+            {loaded ? summaryWords(rows.length, wrong) : 'Loading'}
           </>
         }
       />
@@ -109,6 +105,13 @@ export function DriftView({ route }: { readonly route: Route }) {
       </div>
     </div>
   )
+}
+
+function summaryWords(all: number, wrong: number): string {
+  if (all === 0) return ''
+  return wrong === 0
+    ? `All ${formatCount(all)} are as wanted`
+    : `${formatCount(wrong)} of ${formatCount(all)} are not as wanted`
 }
 
 function NothingToCompare({ any }: { readonly any: boolean }) {

@@ -6,7 +6,7 @@ export const standings = ['drifted', 'behind', 'never', 'as-wanted'] as const
 export type Standing = (typeof standings)[number]
 
 export const standingWords: Readonly<Record<Standing, string>> = {
-  drifted: 'changed there',
+  drifted: 'no longer proven',
   behind: 'behind',
   never: 'never read back',
   'as-wanted': 'as wanted',
