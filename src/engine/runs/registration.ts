@@ -247,9 +247,13 @@ function refuseUnready(node: FleetNode): void {
       data,
     })
   if (node.transport !== 'push')
-    throw new AppError('UNSUPPORTED', `Node "${node.name}" is served by its agent; nothing can be pushed to it.`, {
-      data,
-    })
+    throw new AppError(
+      'UNSUPPORTED',
+      `Node "${node.name}" is served by its agent; nothing can be pushed to it. Run the agent there: lockstep-agent run, or fetch.`,
+      {
+        data,
+      },
+    )
 }
 
 function notSelected(node: FleetNode, why: string): AppError {

@@ -14,7 +14,10 @@ export function VaultGate() {
       <div>
         <p className="font-medium">The key vault is locked.</p>
         <p className="text-muted">
-          Until it is open no certificate can be issued and no node can be synced. {description}
+          Until it is open no certificate can be issued and no node can be synced. Protection: {description}.
+        </p>
+        <p className="text-muted">
+          A new home takes the first passphrase for its own. Nobody can open the vault without it.
         </p>
       </div>
       <UnlockForm />
