@@ -57,7 +57,12 @@ function wanted({ node }: PendingFacts): Look {
       },
       { byHand },
     )
-  if (needsNothing(node)) return fine(question, `no: all ${node.plans.length} plans were read back from it`, { byHand })
+  if (needsNothing(node))
+    return fine(
+      question,
+      `no: ${node.plans.length === 1 ? 'its plan was' : `all ${node.plans.length} plans were`} read back from it`,
+      { byHand },
+    )
   return fine(question, `yes: ${plansBehind(node).join('; ') || 'the last try did not succeed'}`, { byHand })
 }
 

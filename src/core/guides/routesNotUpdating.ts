@@ -163,8 +163,9 @@ function log({ plan, log: lines }: RoutesFacts): Look {
       })
 }
 
-function names({ node, names: all }: RoutesFacts): Look {
+function names({ node, plan, names: all }: RoutesFacts): Look {
   const question = 'Do the names lead to this node?'
+  if (plan === null) return notLookedAt(question, 'we did not get that far')
   if (all.length === 0) return notLookedAt(question, 'there is no public name')
   const elsewhere = all.filter(({ addresses }) => !addresses.includes(node.address))
   const said = ({ name, addresses }: NameFacts): string =>
