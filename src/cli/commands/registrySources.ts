@@ -52,11 +52,12 @@ export function addSourceCommands(registry: Command, run: Runner): void {
   sources
     .command('refresh <source>')
     .description('looks at it now; 1 when it fails')
-    .action((reference: string) =>
+    .option('--accept-removals', 'take it although it takes away all it had brought, or much of it')
+    .action((reference: string, { acceptRemovals = false }: { readonly acceptRemovals?: boolean }) =>
       run(({ withEngine, output }) =>
         withEngine({}, async (client) => {
           const { id } = await named(await client.sources.list(), reference)
-          return shown(output, await client.sources.refresh({ id }))
+          return shown(output, await client.sources.refresh({ id, acceptRemovals }))
         }),
       ),
     )

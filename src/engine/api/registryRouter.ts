@@ -51,7 +51,9 @@ export function sourcesRouter({ sources, webhook }: RegistryServices) {
       await sources.remove(input.id, context.caller.operator)
       return { id: input.id }
     }),
-    refresh: os.sources.refresh.handler(({ input }) => sources.refresh(input.id)),
+    refresh: os.sources.refresh.handler(({ input, context }) =>
+      sources.refresh(input.id, { acceptRemovals: input.acceptRemovals, operator: context.caller.operator }),
+    ),
     webhook: os.sources.webhook.handler(() => webhook.describe()),
     enableWebhook: os.sources.enableWebhook.handler(({ context }) => webhook.enable(context.caller.operator)),
     disableWebhook: os.sources.disableWebhook.handler(async ({ context }) => {

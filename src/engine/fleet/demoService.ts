@@ -3,6 +3,7 @@ import { canonicalJson } from '../../core/canonicalJson.ts'
 import { fingerprintOf, parsePublicKeyLine } from '../../platform/openssh/publicKey.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { DemoAgent, DemoFault, DemoNode, DemoStatus } from '../../shared/model/demo.ts'
+import { demoLabel } from '../../shared/model/demo.ts'
 import type { RunId } from '../../shared/model/ids.ts'
 import type { OfferedHostKey } from '../../shared/model/node.ts'
 import { NodeInput } from '../../shared/model/node.ts'
@@ -38,8 +39,6 @@ export interface DemoService {
   enrollAgent(name: string, operator: string): Promise<DemoAgent>
 }
 
-/** Marks registrations made for the demo fleet: `down` removes exactly these. */
-export const demoLabel = { key: 'lockstep.demo', value: 'yes' } as const
 export const demoPlanName = 'demo-site'
 /** As a filter. */
 const demoNodes = `label.${demoLabel.key}:${demoLabel.value}`

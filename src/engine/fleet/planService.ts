@@ -3,6 +3,7 @@ import { matchesFilter } from '../../core/fleet/filter.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import { AppError } from '../../shared/errors.ts'
+import { demoLabel } from '../../shared/model/demo.ts'
 import { type NodeId, PlanId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan, PlanInput } from '../../shared/model/plan.ts'
@@ -58,6 +59,21 @@ function refuseSharedPullDirectory(input: PlanInput, nodes: readonly FleetNode[]
   )
 }
 
+/** Nodes of the demo fleet are directories of this machine: an absolute path there is this machine's own file. */
+function refuseFilesOfThisMachine(input: PlanInput, nodes: readonly FleetNode[]): void {
+  if ((input.kind !== 'routes' && input.kind !== 'hosts') || !input.spec.file.startsWith('/')) return
+  const result = parseSelector(input.selector)
+  const demo = nodes.find(
+    (node) => node.labels[demoLabel.key] === demoLabel.value && result.ok && matchesFilter(result.filter, node, 0),
+  )
+  if (demo === undefined) return
+  throw new AppError(
+    'INVALID_INPUT',
+    `Plan "${input.name}" would write ${input.spec.file} of this very machine: ${demo.name} is a node of the demo fleet, which has no disk of its own. Leave the demo fleet out of the selector (not label.${demoLabel.key}:${demoLabel.value}), or name a file below ~/.`,
+    { data: { field: 'spec.file' } },
+  )
+}
+
 function refuseTwice(plans: readonly PlanInput[]): void {
   const seen = new Set<string>()
   for (const plan of plans) {
@@ -108,7 +124,10 @@ export function createPlanService({ store, clock, ids, contentDigest }: PlanServ
     for (const input of inputs) refuseBadSelector(input.selector, input.name)
     return store.transact(async (transaction) => {
       const nodes = await transaction.listNodes()
-      for (const input of inputs) refuseSharedPullDirectory(input, nodes)
+      for (const input of inputs) {
+        refuseSharedPullDirectory(input, nodes)
+        refuseFilesOfThisMachine(input, nodes)
+      }
       const applied: Plan[] = []
       for (const input of inputs) applied.push(await applyOne(transaction, input, operator))
       await reassignPlans(transaction)

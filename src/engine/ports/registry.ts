@@ -79,6 +79,8 @@ export interface SaveOrder {
   readonly source?: RevisionSource
   /** The source whose text this is: it replaces the entries that the source brought before, and no others (S1F.7). */
   readonly sourceId?: SourceId
+  /** A person has said that a source may take away as much as it does. */
+  readonly acceptRemovals?: boolean
 }
 
 /** Follows places outside and saves what they say. */
@@ -88,7 +90,11 @@ export interface RegistrySources {
   list(): Promise<RegistrySource[]>
   add(input: SourceInput, operator: string): Promise<RegistrySource>
   remove(id: SourceId, operator: string): Promise<void>
-  refresh(id: SourceId): Promise<RegistrySource>
+  /** `acceptRemovals`: whoever asks means that it may take away as much as it does, this once. */
+  refresh(
+    id: SourceId,
+    options?: { readonly acceptRemovals?: boolean; readonly operator?: string },
+  ): Promise<RegistrySource>
   /** Looks at all of them at once: after sleep, on a webhook, at a reconcile. */
   refreshAll(): Promise<void>
 }

@@ -34,6 +34,8 @@ export class FollowedSource {
   /** Digest of the text that was saved last. */
   #saved: string | null = null
   #newest: Reading | null = null
+  /** Only for the look that a person has asked for. */
+  #acceptRemovals = false
   #saving: Promise<void> = Promise.resolve()
 
   constructor(stored: StoredSource, dependencies: FollowedSourceDependencies) {
@@ -59,8 +61,14 @@ export class FollowedSource {
     await this.#saving
   }
 
-  refresh(): Promise<void> {
-    return this.#follower.refresh()
+  async refresh({ acceptRemovals = false }: { readonly acceptRemovals?: boolean } = {}): Promise<void> {
+    this.#acceptRemovals = acceptRemovals
+    try {
+      await this.#follower.refresh()
+      await this.#saving
+    } finally {
+      this.#acceptRemovals = false
+    }
   }
 
   /** Null: nobody asked for it, or it cannot. */
@@ -105,6 +113,7 @@ export class FollowedSource {
       author: `source ${name}`,
       source: origin,
       sourceId: id,
+      acceptRemovals: this.#acceptRemovals,
     })
     if (saved.status === 'saved')
       logger.info({ source: name, registry, revision: saved.revision.number }, 'revision saved from its source')

@@ -9,6 +9,7 @@ import {
   servicesIn,
   showEntries,
 } from '../../core/registry/registryEntries.ts'
+import { removesTooMuch } from '../../core/registry/removals.ts'
 import { serviceClashes } from '../../core/registry/serviceRegistry.ts'
 import { jsonPath, type SourceProblem } from '../../core/registry/sourceTree.ts'
 import { serviceWarnings } from '../../core/registry/warnings.ts'
@@ -148,6 +149,7 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
     const twice = claimedTwice(input.content, sourceId, owners)
     if (twice.length > 0) throw invalid(order.registry, problemsOf(input, twice), input.text)
     const old = new Set([...owners].flatMap(([name, { id }]) => (id === sourceId ? [name] : [])))
+    if (order.acceptRemovals !== true) refuseRemovals(order.registry, old, input.content)
     const merged = withBrought(newest.content, input.content, old)
     const clashes = clashesWith(merged, input.content)
     if (clashes.length > 0) throw invalid(order.registry, problemsOf(input, clashes), input.text)
@@ -272,6 +274,20 @@ interface Writing {
   readonly order: Omit<SaveOrder, 'text'>
   readonly input: Prepared
   readonly newest: ReadRevision
+}
+
+const shownRemovals = 20
+
+/** @throws PRECONDITION_FAILED when a source takes away more than is believed without a person's word */
+function refuseRemovals(registry: RegistryKind, old: ReadonlySet<string>, brought: RegistryEntries): void {
+  const kept = new Set(brought.entries.map(({ name }) => name))
+  const removed = [...old].filter((name) => !kept.has(name))
+  if (!removesTooMuch({ before: old.size, removed: removed.length, now: kept.size })) return
+  throw new AppError(
+    'PRECONDITION_FAILED',
+    `It takes away ${removed.length} of the ${old.size} entries it had brought to the ${registry} registry, which is held until a person has said that it is meant.`,
+    { data: { removed: removed.slice(0, shownRemovals) } },
+  )
 }
 
 function refuseFuture(registry: RegistryKind, baseNumber: number, newest: number): void {

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { jsonPath } from '../../core/registry/sourceTree.ts'
 import { RegistryProblem } from '../../shared/contract/registry.ts'
 import type { AppError } from '../../shared/errors.ts'
@@ -8,6 +9,7 @@ const shorts: Readonly<Partial<Record<AppError['code'], string>>> = {
   REGISTRY_INVALID: 'wrong content',
   REGISTRY_SOURCE_UNREACHABLE: 'source not there',
   REGISTRY_SOURCE_REFUSED: 'source not readable',
+  PRECONDITION_FAILED: 'takes away too much',
 }
 
 /** Mistakes that are shown; a text that is no registry at all has thousands. */
@@ -19,17 +21,23 @@ export function failingState(error: AppError, nowMs: number): Extract<SourceStat
 }
 
 function diagnosisOf(error: AppError): Diagnosis {
-  const transient = error.code !== 'REGISTRY_INVALID' && error.code !== 'REGISTRY_SOURCE_REFUSED'
+  const transient = !['REGISTRY_INVALID', 'REGISTRY_SOURCE_REFUSED', 'PRECONDITION_FAILED'].includes(error.code)
   return {
     code: error.code,
     sentence: `${error.message} The last good revision stays in force.`,
     short: shorts[error.code] ?? 'cannot be saved',
-    evidence: problemLines(error),
+    evidence: [...problemLines(error), ...removalLines(error)],
     nextAction: transient
       ? { kind: 'wait', label: 'Is tried again' }
       : { kind: 'none', label: 'Correct it, then look again' },
     transient,
   }
+}
+
+/** What it would take away. */
+function removalLines({ data }: AppError): string[] {
+  const removed = z.array(z.string()).safeParse(data?.removed)
+  return removed.success ? removed.data.map((name) => `takes away ${name}`) : []
 }
 
 function problemLines({ data }: AppError): string[] {

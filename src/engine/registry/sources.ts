@@ -100,10 +100,21 @@ export function createRegistrySources(dependencies: RegistrySourcesDependencies)
     })
   }
 
-  async function refresh(id: SourceId): Promise<RegistrySource> {
+  const refresh: RegistrySources['refresh'] = async (id, { acceptRemovals = false, operator = 'engine' } = {}) => {
     const source = followed.get(id)
     if (source === undefined) return lookOnce(await stored(id))
-    await source.refresh()
+    if (acceptRemovals) {
+      const { name } = source.stored
+      const row = {
+        at: clock.nowMs(),
+        actor: operator,
+        action: 'source.accept-removals',
+        subject: name,
+        detail: { id },
+      }
+      await store.transact((transaction) => transaction.appendAudit([row]))
+    }
+    await source.refresh({ acceptRemovals })
     return source.describe()
   }
 

@@ -163,8 +163,13 @@ export const sourcesContract = {
   list: procedure.output(z.array(RegistrySource)),
   add: procedure.input(SourceInput).output(RegistrySource),
   remove: procedure.input(z.object({ id: SourceId })).output(z.object({ id: SourceId })),
-  /** Looks at it at once. */
-  refresh: procedure.input(z.object({ id: SourceId })).output(RegistrySource),
+  /**
+   * Looks at it at once. A source that takes away all it brought, or a large part of it, is held until somebody looks with
+   * `acceptRemovals`: it is more likely broken than meant.
+   */
+  refresh: procedure
+    .input(z.object({ id: SourceId, acceptRemovals: z.boolean().default(false) }))
+    .output(RegistrySource),
   /** Whether the webhook is on, and where; the secret is never shown again. */
   webhook: procedure.output(z.object({ enabled: z.boolean(), path: z.string() })),
   /** A new secret, shown once; callers sign the body with it (`X-Lockstep-Signature: sha256=…`, HMAC-SHA256). */

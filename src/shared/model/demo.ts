@@ -42,3 +42,6 @@ export const DemoAgent = z.object({
   runCommand: z.array(z.string()),
 })
 export type DemoAgent = z.infer<typeof DemoAgent>
+
+/** Marks registrations made for the demo fleet: `down` removes exactly these. */
+export const demoLabel = { key: 'lockstep.demo', value: 'yes' } as const

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { GuideReport } from '../../../src/shared/model/guide.ts'
 import type { IdempotencyKey } from '../../../src/shared/model/ids.ts'
+import { PlanInput } from '../../../src/shared/model/plan.ts'
 import { startTestEngine, type TestEngine } from '../../support/engine.ts'
 import { waitFor } from '../../support/waitFor.ts'
 
@@ -80,5 +81,22 @@ describe('guides on real nodes', () => {
     })
     const fix = { kind: 'by-hand', nodeId: null, command: 'x' } as const
     await expect(engine.client.guides.fix({ fix })).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+  })
+})
+
+describe('plans and the demo fleet', () => {
+  it('a plan that would write a file of this very machine is refused before it exists', async () => {
+    const plan = PlanInput.parse({
+      name: 'names',
+      kind: 'hosts',
+      selector: 'kind:laptop',
+      spec: { hosts: { domain: 'example.com' } },
+    })
+    await expect(engine.client.plans.apply({ plans: [plan] })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining('/etc/hosts of this very machine'),
+    })
+    const elsewhere = { ...plan, selector: 'kind:laptop not label.lockstep.demo:yes' }
+    expect(await engine.client.plans.apply({ plans: [elsewhere] })).toHaveLength(1)
   })
 })

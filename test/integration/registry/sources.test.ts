@@ -133,6 +133,24 @@ describe('a watched file', () => {
     expect(await services()).toEqual({ demo: service() })
   })
 
+  it('F76 that takes away all it had brought is held until a person says that it is meant', async () => {
+    await start()
+    await writeFile(path('a.json'), textOf({ one: service(), two: service({ subdomain: 'two' }) }))
+    const { id } = await follow('a', path('a.json'))
+    await untilServices(['one', 'two'])
+    await writeFile(path('a.json'), '{}')
+    await untilStatus('a', 'failing')
+    expect(await stateOf('a')).toMatchObject({
+      diagnosis: { code: 'PRECONDITION_FAILED', evidence: ['takes away one', 'takes away two'] },
+    })
+    await engine.client.sources.refresh({ id })
+    await untilServices(['one', 'two'])
+    expect((await engine.client.sources.refresh({ id, acceptRemovals: true })).state.status).toBe('following')
+    await untilServices([])
+    const audit = await engine.client.audit.list({ limit: 20 })
+    expect(audit.find(({ action }) => action === 'source.accept-removals')).toMatchObject({ subject: 'a' })
+  })
+
   it('S1.33 that is a directory or no text is refused with a word', async () => {
     await start()
     await writeFile(path('latin1'), Buffer.from([0x7b, 0xe9, 0x7d]))

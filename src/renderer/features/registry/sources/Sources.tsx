@@ -6,7 +6,7 @@ import { toErrorBody } from '../../../api/errors.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { useCall } from '../../../api/useCall.ts'
 import { Button } from '../../../components/Button.tsx'
-import { CliEquivalent } from '../../../components/CliEquivalent.tsx'
+import { CliEquivalent, shellQuote } from '../../../components/CliEquivalent.tsx'
 import { classNames } from '../../../components/classNames.ts'
 import { DecisionDialog } from '../../../components/DecisionDialog.tsx'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
@@ -71,6 +71,11 @@ function SourceCard({ source }: { readonly source: RegistrySource }) {
   const stale = useStale()
   const refresh = useCall<RegistrySource>()
   const [removing, setRemoving] = useState(false)
+  const [accepting, setAccepting] = useState(false)
+  const accept = async (): Promise<void> => {
+    setAccepting(false)
+    await refresh.run(() => client.sources.refresh({ id: source.id, acceptRemovals: true }))
+  }
   return (
     <li className="flex flex-col gap-2 rounded-md border bg-surface p-3">
       <div className="flex flex-wrap items-baseline gap-x-3">
@@ -93,6 +98,11 @@ function SourceCard({ source }: { readonly source: RegistrySource }) {
         >
           Look now
         </Button>
+        {source.state.status === 'failing' && source.state.diagnosis.code === 'PRECONDITION_FAILED' && (
+          <Button size="small" disabled={stale} onClick={() => setAccepting(true)}>
+            Take it anyway…
+          </Button>
+        )}
         <Button
           size="small"
           disabled={stale}
@@ -103,6 +113,21 @@ function SourceCard({ source }: { readonly source: RegistrySource }) {
         </Button>
       </div>
       {removing && <RemoveSource source={source} onClose={() => setRemoving(false)} />}
+      {accepting && (
+        <DecisionDialog
+          open
+          onClose={() => setAccepting(false)}
+          title={`Take what ${source.name} says now?`}
+          blastRadius={source.state.status === 'failing' ? source.state.diagnosis.sentence : source.name}
+          effect="These entries leave the registry, and with it every node that carries them."
+          undo="Return to the revision before, once the source is removed or says it again."
+          confirmLabel="Take it anyway"
+          danger
+          onConfirm={() => void accept()}
+        >
+          <CliEquivalent command={`lockstep registry sources refresh ${shellQuote(source.name)} --accept-removals`} />
+        </DecisionDialog>
+      )}
     </li>
   )
 }
