@@ -65,6 +65,9 @@ export interface ChannelRig {
   stop(): Promise<void>
 }
 
+/** Not ours: a directory of this checkout may hold a space, which sshd_config cannot express there. */
+const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
 /** Real nodes of several make, and channels to them; files in a directory of its own. */
 export async function createChannelRig(): Promise<ChannelRig> {
   const trust = await createTrust()
@@ -90,7 +93,7 @@ export async function createChannelRig(): Promise<ChannelRig> {
       const first = join(home, 'bin')
       await mkdir(first)
       for (const [name, script] of Object.entries(commands)) await writeFile(join(first, name), script, { mode: 0o755 })
-      const path = programs === 'usual' ? process.env.PATH : await programsOf(programs, home)
+      const path = programs === 'usual' ? usualPath : await programsOf(programs, home)
       const sshd = await startSshd({
         trustedUserCa: trust.publicKey,
         principals: ['sync-agent'],

@@ -51,6 +51,8 @@ const agentCalls = (): readonly (readonly [string, string, unknown])[] => [
   ['POST', agentApiPaths.heartbeat, aHeartbeat()],
   ['POST', agentApiPaths.clientCertificate, { certificateRequest: 'x' }],
   ['POST', agentApiPaths.sshCertificate, { publicKey: 'x' }],
+  ['GET', agentApiPaths.deliveries, undefined],
+  ['PUT', agentApiPaths.delivery('key-of-a-test'), {}],
   ['PUT', agentApiPaths.registration('key-of-a-test'), aRegistration()],
   ['PUT', agentApiPaths.state('01900000-0000-7000-8000-000000000001'), {}],
   ['PUT', `${agentApiPaths.log('01900000-0000-7000-8000-000000000001')}?offset=0`, new Uint8Array(1)],
