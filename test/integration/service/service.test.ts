@@ -102,7 +102,10 @@ describe('the unit', () => {
   it('S1.11 S1.41 S1.95 S1.96 S1.98 its command serves, opens the vault by the credential, and writes marked lines without a login link', async () => {
     const { stdout: unit } = await service('print-unit')
     const command = /^ExecStart=(.*)$/m.exec(unit)?.[1] ?? ''
-    const words = command.split(' ').map((word) => word.replace(/^"(.*)"$/, '$1').replace('/var/lib/lockstep', home))
+    // As systemd reads it: words, or what stands in quotes.
+    const words = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) =>
+      (quoted ?? plain ?? '').replace('/var/lib/lockstep', home),
+    )
     const credentials = join(home, 'credentials')
     await mkdir(credentials)
     const key = randomBytes(32)
