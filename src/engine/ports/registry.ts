@@ -9,17 +9,7 @@ import type {
   RevisionSource,
 } from '../../shared/model/registry.ts'
 import type { RegistrySource, SourceInput, SourceState } from '../../shared/model/registrySource.ts'
-import type { StoreReader } from './store.ts'
-
-/** A revision as stored: sensitive values sealed. */
-export interface StoredRevision {
-  readonly revision: RegistryRevision
-  /** JSON in the sources' form with sealed envelopes in the places of sensitive values. */
-  readonly text: string
-}
-
-/** A source without what is only known while it is followed. */
-export type StoredSource = Omit<RegistrySource, 'state'>
+import type { StoredSource, StoreReader } from './store.ts'
 
 /** What plans of the kinds `routes` and `hosts` deliver: it follows the newest revision of the service registry. */
 export interface RegistryContent {

@@ -17,9 +17,19 @@ import type {
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { RegistryKind, RegistryRevision } from '../../shared/model/registry.ts'
+import type { RegistrySource } from '../../shared/model/registrySource.ts'
 import type { Rollout } from '../../shared/model/rollout.ts'
 import type { Run, RunStatus } from '../../shared/model/run.ts'
-import type { StoredRevision, StoredSource } from './registry.ts'
+
+/** A revision as stored: sensitive values sealed. */
+export interface StoredRevision {
+  readonly revision: RegistryRevision
+  /** JSON in the sources' form with sealed envelopes in the places of sensitive values. */
+  readonly text: string
+}
+
+/** A source without what is only known while it is followed. */
+export type StoredSource = Omit<RegistrySource, 'state'>
 
 export interface RunQuery {
   readonly nodeId?: NodeId

@@ -15,14 +15,13 @@ import {
 import type { PlanOf } from '../../../../shared/model/plan.ts'
 import type { Run } from '../../../../shared/model/run.ts'
 import type { FileState, NodeAnswer, NodeOrder, RegistryContent } from '../../../ports.ts'
-import type { PlanExecutor, StepContext } from '../../executor.ts'
+import type { PlanExecutor } from '../../executor.ts'
 import { createDeliveryExecutor, type Delivered, type DeliveryMemory } from '../delivery/deliveryExecutor.ts'
 import { driftWarning, isProvenYet, lineDifferences, observedOf } from '../delivery/drift.ts'
 import { type DeliveryDependencies, DeliveryFailed, type DeliverySession, mostRounds } from '../delivery/session.ts'
+import type { HostsContext } from './context.ts'
 import { type KnownHosts, KnownHostsFiles } from './knownHosts.ts'
 import { deliverHostsByScript } from './receiver.ts'
-
-export type HostsContext = StepContext<PlanOf<'hosts'>>
 
 const exchangeTimeoutMs = 60_000
 

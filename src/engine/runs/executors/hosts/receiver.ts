@@ -7,7 +7,7 @@ import type { Delivered } from '../delivery/deliveryExecutor.ts'
 import { driftWarning, isProvenYet, observedOf } from '../delivery/drift.ts'
 import { receiverCause, receiverOrder, receiverTimeoutMs } from '../delivery/receiver.ts'
 import { DeliveryFailed, type DeliverySession } from '../delivery/session.ts'
-import type { HostsContext } from './hostsExecutor.ts'
+import type { HostsContext } from './context.ts'
 
 type Content = Awaited<ReturnType<RegistryContent['of']>>
 

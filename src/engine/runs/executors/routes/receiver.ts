@@ -6,8 +6,8 @@ import type { Delivered } from '../delivery/deliveryExecutor.ts'
 import { driftWarning, isProvenYet, observedOf } from '../delivery/drift.ts'
 import { receiverCause, receiverOrder, receiverTimeoutMs } from '../delivery/receiver.ts'
 import { DeliveryFailed, type DeliverySession } from '../delivery/session.ts'
+import type { RoutesContext } from './context.ts'
 import type { RoutesPayload } from './payload.ts'
-import type { RoutesContext } from './routesExecutor.ts'
 import { checkOrders, traefikProof } from './traefik.ts'
 
 /**

@@ -9,16 +9,15 @@ import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import type { PlanOf } from '../../../../shared/model/plan.ts'
 import type { Run } from '../../../../shared/model/run.ts'
 import type { FileState, NodeAnswer, NodeOrder } from '../../../ports.ts'
-import type { PlanExecutor, StepContext } from '../../executor.ts'
+import type { PlanExecutor } from '../../executor.ts'
 import { ranOf } from '../delivery/answers.ts'
 import { createDeliveryExecutor, type Delivered, type DeliveryMemory } from '../delivery/deliveryExecutor.ts'
 import { driftWarning, isProvenYet, lineDifferences, observedOf } from '../delivery/drift.ts'
 import { type DeliveryDependencies, DeliveryFailed, type DeliverySession, mostRounds } from '../delivery/session.ts'
+import type { RoutesContext } from './context.ts'
 import { type RoutesPayload, RoutesPayloads } from './payload.ts'
 import { deliverByScript } from './receiver.ts'
 import { exchangeTimeoutMs, type TraefikOrders, traefikOrders, traefikProof } from './traefik.ts'
-
-export type RoutesContext = StepContext<PlanOf<'routes'>>
 
 /**
  * The public services as a file of Traefik's file provider (S1.42-50). Green only when the file was read back and

@@ -20,8 +20,8 @@ import { runMark } from '../../../transfer/remoteProcess.ts'
 import { type Ran, ranOf } from '../delivery/answers.ts'
 import { isProvenYet, observedOf } from '../delivery/drift.ts'
 import { DeliveryFailed, type DeliverySession } from '../delivery/session.ts'
+import type { RoutesContext } from './context.ts'
 import type { RoutesPayload } from './payload.ts'
-import type { RoutesContext } from './routesExecutor.ts'
 
 /** Whole exchange; what waits for Traefik in there waits for seconds. */
 export const exchangeTimeoutMs = 60_000

@@ -1,0 +1,4 @@
+import type { PlanOf } from '../../../../shared/model/plan.ts'
+import type { StepContext } from '../../executor.ts'
+
+export type RoutesContext = StepContext<PlanOf<'routes'>>
