@@ -112,7 +112,12 @@ function createVaultState(keyVault: KeyVault, describeAuthority: () => Promise<u
       open().catch((thrown: unknown) => {
         if (!(thrown instanceof AppError) || !thrown.code.startsWith('VAULT_')) throw thrown
       }),
-    describe: () => ({ kind: keyVault.kind, description: keyVault.describe(), unlocked }),
+    describe: () => ({
+      kind: keyVault.kind,
+      description: keyVault.describe(),
+      unlocked,
+      isNew: !unlocked && (keyVault.isNew?.() ?? false),
+    }),
   }
 }
 

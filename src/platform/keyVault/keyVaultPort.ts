@@ -10,6 +10,8 @@ export interface KeyVault {
   readonly kind: KeyVaultKind
   /** One line for a person: what protects the keys here. */
   describe(): string
+  /** True while no key was made yet: what opens it first is chosen with that, and a slip of the hand would be too. */
+  isNew?(): boolean
   /**
    * Gives the key; makes it on the first call in a new home, never over an existing one. The caller owns the result
    * and destroys it.

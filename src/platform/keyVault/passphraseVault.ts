@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { AppError } from '../../shared/errors.ts'
 import { KeyEncryptionKey, keySizeBytes } from './keyEncryptionKey.ts'
 import type { KeyVault } from './keyVaultPort.ts'
@@ -45,6 +46,7 @@ export function createPassphraseVault(options: PassphraseVaultOptions): Passphra
   return {
     kind: 'passphrase',
     describe: () => 'passphrase (scrypt, AES-256-GCM)',
+    isNew: () => !existsSync(file),
     async unlock() {
       let entered: string | undefined
       const content = await readOrCreateVaultFile(file, 'passphrase', async () => {

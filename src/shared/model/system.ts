@@ -19,7 +19,13 @@ export const EngineStatus = z.object({
   home: z.string(),
   startedAt: EpochMs,
   now: EpochMs,
-  vault: z.object({ kind: z.string(), description: z.string(), unlocked: z.boolean() }),
+  vault: z.object({
+    kind: z.string(),
+    description: z.string(),
+    unlocked: z.boolean(),
+    /** True while there is no key yet: whoever opens it chooses the passphrase. */
+    isNew: z.boolean().optional(),
+  }),
   reconcile: z.object({ intervalMs: z.number().int(), lastAt: EpochMs.nullable(), nextAt: EpochMs.nullable() }),
   counts: z.object({ nodes: z.number().int(), runsQueued: z.number().int(), runsRunning: z.number().int() }),
 })

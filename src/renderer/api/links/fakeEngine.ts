@@ -79,6 +79,8 @@ export class FakeEngine {
   seq = 0
   instance = 1
   vaultUnlocked: boolean
+  /** Nobody has chosen a passphrase yet. */
+  vaultIsNew = false
   #runCount = 100_000
   #serial = 90_000
   readonly #renewed = new Map<string, FakeRenewal>()
@@ -108,6 +110,7 @@ export class FakeEngine {
         kind: 'passphrase',
         description: 'Sealed with a passphrase (scrypt, AES-256-GCM).',
         unlocked: this.vaultUnlocked,
+        isNew: this.vaultIsNew,
       },
       reconcile: { intervalMs: 3_600_000, lastAt: this.now() - 1_200_000, nextAt: this.now() + 2_400_000 },
       counts: {

@@ -5,6 +5,7 @@ import { UnlockForm } from './UnlockForm.tsx'
 export function VaultGate() {
   const locked = useReplica((state) => state.engine?.vault.unlocked === false)
   const description = useReplica((state) => state.engine?.vault.description ?? '')
+  const isNew = useReplica((state) => state.engine?.vault.isNew === true)
   if (!locked) return null
   return (
     <section
@@ -12,13 +13,11 @@ export function VaultGate() {
       className="flex shrink-0 flex-wrap items-end justify-between gap-4 border-b border-pending bg-raised px-4 py-3"
     >
       <div>
-        <p className="font-medium">The key vault is locked.</p>
+        <p className="font-medium">{isNew ? 'Choose the passphrase of the key vault.' : 'The key vault is locked.'}</p>
         <p className="text-muted">
           Until it is open no certificate can be issued and no node can be synced. Protection: {description}.
         </p>
-        <p className="text-muted">
-          A new home takes the first passphrase for its own. Nobody can open the vault without it.
-        </p>
+        {isNew && <p className="text-muted">Nobody can open the vault without it, and nobody can find it out again.</p>}
       </div>
       <UnlockForm />
     </section>
