@@ -20,6 +20,18 @@ const away = (at: number): FleetNode => ({
   ...well(at),
   reachability: { status: 'unreachable', since: 0, checkedAt: 0, diagnosis: refused },
 })
+const waiting = (at: number): FleetNode => aNode({ id: idOf(at), name: `node-${at}`, lastAttemptAt: nowMs - 1000 })
+const observed = { revision: 1, digest: 'a'.repeat(64), verifiedAt: nowMs - 1000, runId: idOf(8) }
+const inStep = (at: number): FleetNode =>
+  aNode({
+    id: idOf(at),
+    name: `node-${at}`,
+    status: 'active',
+    lastSyncAt: nowMs - 1000,
+    lastAttemptAt: nowMs - 1000,
+    reachability: { status: 'reachable', since: 0, checkedAt: nowMs, clockSkewMs: 0 },
+    plans: [{ planId: idOf(7), planName: 'site', desiredRevision: 1, observed, driftSince: null, lastRunId: idOf(8) }],
+  })
 const fleet = (...nodes: FleetNode[]): Map<FleetNode['id'], FleetNode> => new Map(nodes.map((node) => [node.id, node]))
 
 describe('StateWatch', () => {
@@ -37,6 +49,16 @@ describe('StateWatch', () => {
       { title: 'node-1: unreachable', body: 'node refused the connection.', hash: `#/fleet?node=${idOf(1)}` },
     ])
     expect(watch.look(fleet(away(1)), nowMs)).toEqual([])
+  })
+
+  it('tells that a node is in step again, also when it was brought up to date on the way', () => {
+    const watch = new StateWatch()
+    watch.look(fleet(inStep(1)), nowMs)
+    expect(watch.look(fleet(away(1)), nowMs)).toHaveLength(1)
+    expect(watch.look(fleet(waiting(1)), nowMs)).toEqual([])
+    expect(watch.look(fleet(inStep(1)), nowMs)).toEqual([expect.objectContaining({ title: 'node-1: in step' })])
+    expect(watch.look(fleet(waiting(1)), nowMs)).toEqual([])
+    expect(watch.look(fleet(inStep(1)), nowMs), 'work without trouble is no news').toEqual([])
   })
 
   it('tells many at once as one', () => {

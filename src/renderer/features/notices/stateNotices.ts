@@ -15,28 +15,38 @@ interface StateChange {
   readonly tile: Tile
 }
 
+/** What the last look found, and whether something was wrong since the node was last in step. */
+interface Seen {
+  readonly fill: TileFill
+  readonly troubled: boolean
+}
+
 /** Remembers what was seen, so that only changes are told: never the state a window finds when it opens. */
 export class StateWatch {
-  readonly #fills = new Map<NodeId, TileFill>()
+  readonly #seen = new Map<NodeId, Seen>()
 
   /** @returns the notices that the difference to the last look is worth */
   look(nodes: ReadonlyMap<NodeId, FleetNode>, nowMs: number): readonly Notice[] {
     const changes: StateChange[] = []
     for (const node of nodes.values()) {
       const tile = computeTile(node, nowMs)
-      const before = this.#fills.get(node.id)
-      this.#fills.set(node.id, tile.fill)
+      const before = this.#seen.get(node.id)
+      this.#seen.set(node.id, { fill: tile.fill, troubled: isTroubled(before, tile.fill) })
       if (before !== undefined && isNews(before, tile.fill)) changes.push({ node, tile })
     }
-    for (const id of this.#fills.keys()) if (!nodes.has(id)) this.#fills.delete(id)
+    for (const id of this.#seen.keys()) if (!nodes.has(id)) this.#seen.delete(id)
     return toNotices(changes)
   }
 }
 
+/** A node on its way back is looked at and brought up to date first: the trouble ends when it is in step, not before. */
+const isTroubled = (before: Seen | undefined, after: TileFill): boolean =>
+  alarming.includes(after) || (after !== 'in-step' && (before?.troubled ?? false))
+
 /** Something went wrong, or what was wrong is in step again. */
-function isNews(before: TileFill, after: TileFill): boolean {
-  if (before === after) return false
-  return alarming.includes(after) || (alarming.includes(before) && after === 'in-step')
+function isNews(before: Seen, after: TileFill): boolean {
+  if (before.fill === after) return false
+  return alarming.includes(after) || (before.troubled && after === 'in-step')
 }
 
 function toNotices(changes: readonly StateChange[]): Notice[] {
