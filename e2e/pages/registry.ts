@@ -28,13 +28,21 @@ export class RegistryPage {
     return this.grid.getByRole('row').filter({ hasText: name }).first()
   }
 
+  #activeCell(id: string | null): Locator {
+    return this.page.locator(`[id="${id}"]`)
+  }
+
+  /** What stands in the cell where the keyboard is. */
+  async activeText(): Promise<string | null> {
+    return this.#activeCell(await this.grid.getAttribute('aria-activedescendant')).textContent()
+  }
+
   /** Goes to a row of a table with the arrow keys alone. */
   async walkTo(name: string): Promise<void> {
     await this.grid.focus()
     await this.page.keyboard.press('Control+Home')
     for (let steps = 0; steps < 50; steps += 1) {
-      const active = await this.grid.getAttribute('aria-activedescendant')
-      const row = this.page.locator(`[id="${active}"]`).locator('xpath=..')
+      const row = this.#activeCell(await this.grid.getAttribute('aria-activedescendant')).locator('xpath=..')
       if ((await row.textContent())?.startsWith(name)) return
       await this.page.keyboard.press('ArrowDown')
     }
