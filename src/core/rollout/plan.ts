@@ -224,10 +224,13 @@ function withVerdict(rollout: Rollout, running: ReadonlySet<NodeId>): Rollout {
   return rollout.waveFailures >= failuresToStop(rollout) ? { ...rollout, status: 'stopped' } : rollout
 }
 
-/** In a wave smaller than the limit, as many failures as it has nodes; canaries that say nothing do not count. */
-function failuresToStop({ settings, nodes, canaryEnd, started, counts }: Rollout): number {
+/**
+ * In a wave smaller than the limit, as many failures as it has nodes. A share is taken of the canaries that were planned:
+ * were it of those that said something, a node that does not answer could lower it and stop the rollout (S1.72).
+ */
+function failuresToStop({ settings, nodes, canaryEnd, started }: Rollout): number {
   if (settings.failureLimit === null) return Number.POSITIVE_INFINITY
-  const canaries = canaryEnd - counts.unreachable - counts.canceled
+  const canaries = settings.canary === null ? 0 : sizeOf(settings.canary, nodes.length)
   const waveSize = started <= canaryEnd ? canaries : nodes.length - canaryEnd
   return sizeOf(settings.failureLimit, Math.max(1, waveSize))
 }
