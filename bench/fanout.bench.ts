@@ -15,11 +15,12 @@ import { type BenchOptions, type BenchReport, median, type Samples, toRow } from
  * proof, through the whole engine with its store on disk. The peers bring a file of the same size to the same nodes and
  * read its digest back. Warm: connections stand on both sides; cold: nothing is open, and the engine has no certificates.
  *
- * `--nodes N` (200), `--rounds N` (5), `--slow` for the peers that take minutes (one round each), `--only warm|cold`.
+ * `--nodes N` (200), `--rounds N` (5), `--slow` for the peers that take minutes (`--slow-rounds N`, 1), `--only warm|cold`.
  */
 export async function run({ args }: BenchOptions): Promise<BenchReport> {
   const nodes = numberAfter(args, '--nodes', 200)
   const rounds = numberAfter(args, '--rounds', 5)
+  const slowRounds = numberAfter(args, '--slow-rounds', 1)
   const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined
   const { there, missing } = availablePeers(peers.filter(({ slow }) => slow !== true || args.includes('--slow')))
   for (const name of missing) console.error(`not measured, because it is not installed: ${name}`)
@@ -27,7 +28,7 @@ export async function run({ args }: BenchOptions): Promise<BenchReport> {
   const directory = await mkdtemp(join(tmpdir(), 'lsb-p-'))
   try {
     const config = await preparePeers(engineFleet.authority, { directory, nodes: engineFleet.fleet.nodes })
-    const bench: Bench = { engineFleet, directory, config, rounds, peers: there, revision: 0 }
+    const bench: Bench = { engineFleet, directory, config, rounds, slowRounds, peers: there, revision: 0 }
     const samples = [
       ...(only === 'cold' ? [] : await measureWarm(bench)),
       ...(only === 'warm' ? [] : await measureCold(bench)),
@@ -44,6 +45,7 @@ interface Bench {
   readonly directory: string
   readonly config: { readonly warm: string; readonly cold: string }
   readonly rounds: number
+  readonly slowRounds: number
   readonly peers: readonly Peer[]
   revision: number
 }
@@ -99,7 +101,7 @@ async function measure(bench: Bench, sides: Sides): Promise<Measured> {
     measured.ours.push(wallMs)
     measured.cpu.push(cpuMs)
     for (const peer of sides.peers) {
-      if (peer.slow === true && round > 1) continue
+      if (peer.slow === true && round > bench.slowRounds) continue
       nextRevision(bench)
       measured.peers.get(peer)?.push(await runPeer(peer, sides.setup()))
     }
