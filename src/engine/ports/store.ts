@@ -10,6 +10,7 @@ import type {
   JoinTokenId,
   NodeId,
   PlanId,
+  RepositoryId,
   RolloutId,
   RunId,
   SourceId,
@@ -18,6 +19,7 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { RegistryKind, RegistryRevision } from '../../shared/model/registry.ts'
 import type { RegistrySource } from '../../shared/model/registrySource.ts'
+import type { AllowedFinding, CommitHash, FindingHash, Repository, ScanReport } from '../../shared/model/repository.ts'
 import type { Rollout } from '../../shared/model/rollout.ts'
 import type { Run, RunStatus } from '../../shared/model/run.ts'
 
@@ -143,6 +145,13 @@ export interface StoreReader {
     query: { readonly before?: number; readonly limit: number },
   ): Promise<RegistryRevision[]>
   listSources(): Promise<StoredSource[]>
+  listRepositories(): Promise<Repository[]>
+  getRepository(id: RepositoryId): Promise<Repository | null>
+  findRepositoryByName(name: string): Promise<Repository | null>
+  /** Of one commit, or the newest of all. */
+  getScanReport(repositoryId: RepositoryId, commit?: CommitHash): Promise<ScanReport | null>
+  /** Also those that are no longer in force. */
+  listAllowedFindings(repositoryId: RepositoryId): Promise<AllowedFinding[]>
   getRollout(id: RolloutId): Promise<Rollout | null>
   /** Newest first. `open`: only those that are not final. */
   listRollouts(query: {
@@ -187,6 +196,13 @@ export interface StoreTransaction extends StoreReader {
   saveSource(source: StoredSource): Promise<void>
   removeSource(id: SourceId): Promise<void>
   saveRollout(rollout: Rollout): Promise<void>
+  saveRepository(repository: Repository): Promise<void>
+  /** With its reports and allowed findings. */
+  removeRepository(id: RepositoryId): Promise<void>
+  /** In the place of an older one of the same commit; old reports of a repository are dropped after the newest hundred. */
+  saveScanReport(report: ScanReport): Promise<void>
+  saveAllowedFinding(allowed: AllowedFinding): Promise<void>
+  removeAllowedFinding(repositoryId: RepositoryId, hash: FindingHash): Promise<void>
 }
 
 export interface Store extends StoreReader {

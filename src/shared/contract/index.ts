@@ -7,6 +7,7 @@ import { guidesContract } from './guides.ts'
 import { nodesContract } from './nodes.ts'
 import { plansContract } from './plans.ts'
 import { registryContract, sourcesContract } from './registry.ts'
+import { repositoriesContract } from './repositories.ts'
 import { rolloutsContract } from './rollouts.ts'
 import { runsContract } from './runs.ts'
 import { stepCaContract } from './stepCa.ts'
@@ -23,6 +24,7 @@ export const contract = {
   runs: runsContract,
   registry: registryContract,
   sources: sourcesContract,
+  repositories: repositoriesContract,
   rollouts: rolloutsContract,
   certificates: certificatesContract,
   stepCa: stepCaContract,

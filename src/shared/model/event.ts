@@ -29,6 +29,8 @@ export const Change = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('registry.saved'), revision: RegistryRevision }),
   /** A source was added, changed, removed, or has another state: ask for the list again. */
   z.object({ kind: z.literal('sources.changed') }),
+  /** Added, changed, removed, fetched or scanned: ask again. */
+  z.object({ kind: z.literal('repositories.changed') }),
   z.object({ kind: z.literal('rollout.saved'), rollout: Rollout }),
 ])
 export type Change = z.infer<typeof Change>

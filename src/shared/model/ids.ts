@@ -33,6 +33,10 @@ export type RolloutId = z.infer<typeof RolloutId>
 export const SourceId = uuid.brand<'SourceId'>()
 export type SourceId = z.infer<typeof SourceId>
 
+/** A source of truth that is distributed to nodes. */
+export const RepositoryId = uuid.brand<'RepositoryId'>()
+export type RepositoryId = z.infer<typeof RepositoryId>
+
 export const TerminalId = uuid.brand<'TerminalId'>()
 export type TerminalId = z.infer<typeof TerminalId>
 

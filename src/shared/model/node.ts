@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Diagnosis } from './diagnosis.ts'
 import { Digest, EpochMs, NodeId, PlanId, RunId } from './ids.ts'
+import { CommitHash } from './repository.ts'
 import { StorageSetup } from './storage.ts'
 import { Address, DisplayName, FilePath, KeyFilePath, Labels, LoginUser, Port, Principal } from './text.ts'
 
@@ -130,10 +131,21 @@ export const PlanState = z.object({
   desiredRevision: z.number().int().positive(),
   /** What was last read back from the node; null when nothing was ever verified. */
   observed: z
-    .object({ revision: z.number().int().positive(), digest: Digest, verifiedAt: EpochMs, runId: RunId })
+    .object({
+      revision: z.number().int().positive(),
+      digest: Digest,
+      verifiedAt: EpochMs,
+      runId: RunId,
+      /** Of a plan of kind `repository`: what lies there. */
+      commit: CommitHash.optional(),
+      /** The commit that was verified there before it. */
+      previousCommit: CommitHash.optional(),
+    })
     .nullable(),
   /** Set when a later look at the node found something else than what was verified. */
   driftSince: EpochMs.nullable(),
+  /** What that look found; null or absent where it left no words, and while nothing is in doubt. */
+  driftReason: Diagnosis.nullable().optional(),
   lastRunId: RunId.nullable(),
 })
 export type PlanState = z.infer<typeof PlanState>

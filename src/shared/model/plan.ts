@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Digest, EpochMs, PlanId } from './ids.ts'
 import { HostsSettings, RoutesSettings } from './registry.ts'
+import { WantedRef } from './repository.ts'
 import { Address, DirectoryPath, DisplayName, FilePath, HostName, LoginUser, Port } from './text.ts'
 
 /** An rsync filter pattern; given by value, never as an option. */
@@ -162,6 +163,46 @@ export const HostsSpec = z.strictObject({
 })
 export type HostsSpec = z.infer<typeof HostsSpec>
 
+/** How a commit gets into its place. */
+export const DeliveryStrategy = z.discriminatedUnion('kind', [
+  /** Over what lies in the directory; the sentinel is taken away first and put back last (D16). */
+  z.strictObject({ kind: z.literal('in-place') }),
+  /**
+   * Each commit in a directory of its own below `releases/`, files that did not change shared with the last one, and
+   * `current` pointed at it in one rename. So many releases are kept, the one in use among them.
+   */
+  z.strictObject({ kind: z.literal('release'), keep: z.int().min(1).max(100).default(5) }),
+])
+export type DeliveryStrategy = z.infer<typeof DeliveryStrategy>
+
+/** A commit of a repository as a tree of files (S2.4, S2.5). Which commit that is follows the repository. */
+export const RepositorySpec = z.strictObject({
+  /** By name. */
+  repository: DisplayName,
+  ref: WantedRef.default({ kind: 'branch', name: null }),
+  /** Where the tree lies on the node (`vm_repo_paths`, S2.19); `~` is expanded there (D17). */
+  target: DirectoryPath.default('~/th_timmy'),
+  /** Another directory for the nodes of these names. */
+  targets: z.record(z.string().min(1).max(255), DirectoryPath).default({}),
+  /** Off: the tree comes with a `.git` of this one commit (S2.5, S2.21). */
+  excludeDotGit: z.boolean().default(true),
+  excludes: z.array(ExcludePattern).max(1000).default(['__pycache__', '.vscode']),
+  /** Remove what the commit does not have; never the sentinel, never what is excluded. */
+  delete: z.boolean().default(true),
+  deleteLimits: DeleteLimits.default({ maxShare: 0.25, freeFiles: 10 }),
+  verify: TreeVerify.default({ mode: 'sample', files: 200 }),
+  /** Name of the file that holds the commit, in the root of the tree (S2.6). */
+  sentinel: z
+    .string()
+    .regex(/^[A-Za-z0-9._][A-Za-z0-9._-]{0,99}$/, 'the sentinel is one file name of letters, digits and . _ -')
+    .refine((name) => !['.', '..', '.git'].includes(name), 'the sentinel needs a file name of its own')
+    .default('.sync_rev'),
+  strategy: DeliveryStrategy.default({ kind: 'in-place' }),
+  /** Bandwidth limit in KiB/s; null for none. */
+  bandwidthKiBps: z.number().int().positive().nullable().default(null),
+})
+export type RepositorySpec = z.infer<typeof RepositorySpec>
+
 /** Which nodes, in the filter language of the map, e.g. `kind:vps and not label.stage:test`. */
 const Selector = z.string().max(2000)
 
@@ -172,10 +213,11 @@ const specs = {
   'host-certificate': HostCertificateSpec,
   routes: RoutesSpec,
   hosts: HostsSpec,
+  repository: RepositorySpec,
   agent: AgentSpec,
 } as const
 
-export const planKinds = ['tree', 'krl', 'trust', 'host-certificate', 'routes', 'hosts', 'agent'] as const
+export const planKinds = ['tree', 'krl', 'trust', 'host-certificate', 'routes', 'hosts', 'repository', 'agent'] as const
 export const PlanKind = z.enum(planKinds)
 export type PlanKind = z.infer<typeof PlanKind>
 
@@ -190,6 +232,7 @@ export const PlanInput = z.discriminatedUnion('kind', [
   inputOf('host-certificate'),
   inputOf('routes'),
   inputOf('hosts'),
+  inputOf('repository'),
 ])
 export type PlanInput = z.infer<typeof PlanInput>
 
@@ -215,6 +258,7 @@ export const Plan = z.discriminatedUnion('kind', [
   planOf('host-certificate'),
   planOf('routes'),
   planOf('hosts'),
+  planOf('repository'),
   planOf('agent'),
 ])
 export type Plan = z.infer<typeof Plan>

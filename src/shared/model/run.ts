@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Diagnosis } from './diagnosis.ts'
 import { BatchId, Digest, EpochMs, EventSeq, IdempotencyKey, NodeId, PlanId, RolloutId, RunId } from './ids.ts'
 import { PlanKind, TreeVerify } from './plan.ts'
+import { CommitHash } from './repository.ts'
 
 /** The eleven states of every run, in order; `FAILED` is the error terminal (S0.41). */
 export const runStates = [
@@ -25,7 +26,7 @@ export const RunStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'ca
 export type RunStatus = z.infer<typeof RunStatus>
 
 /** Why a run stopped itself before doing harm. */
-export const HaltReason = z.enum(['source-empty', 'mass-delete', 'host-key-changed'])
+export const HaltReason = z.enum(['source-empty', 'mass-delete', 'host-key-changed', 'secrets-found'])
 export type HaltReason = z.infer<typeof HaltReason>
 
 /** A stay in one state. `leftAt` is null in the current one. A state entered again by a later attempt has another visit. */
@@ -103,6 +104,16 @@ export const ProofRule = z.discriminatedUnion('mode', [
   }),
   /** The hosts file was read back and holds exactly our block. */
   z.object({ mode: z.literal('hosts'), entries: z.number().int().nonnegative() }),
+  /**
+   * The sentinel was read back and names the commit; `compared`: all files, or a sample of them, were hashed on the node.
+   * `release`: the directory that `current` points at; null where the tree lies in place.
+   */
+  z.object({
+    mode: z.literal('repository'),
+    commit: CommitHash,
+    compared: z.enum(['full', 'sample']),
+    release: z.string().nullable(),
+  }),
   /** The agent compared both sides after the transfer: nothing differed. */
   z.object({ mode: z.literal('agent'), compared: z.enum(['listing', 'checksum']) }),
 ])
@@ -153,8 +164,8 @@ export const HaltApproval = z.object({
 })
 export type HaltApproval = z.infer<typeof HaltApproval>
 
-/** `agent`: an agent decided by itself and does the work. `registry`: what is to be delivered has changed. */
-export const RunTrigger = z.enum(['operator', 'reconcile', 'agent', 'registry'])
+/** `agent`: an agent decided by itself and does the work. `registry`, `repository`: what is to be delivered has changed. */
+export const RunTrigger = z.enum(['operator', 'reconcile', 'agent', 'registry', 'repository'])
 export type RunTrigger = z.infer<typeof RunTrigger>
 
 export const Cancellation = z.object({
@@ -170,6 +181,8 @@ export const Run = z.object({
   id: RunId,
   idempotencyKey: IdempotencyKey,
   batchId: BatchId,
+  /** Sends also what the node seems to have already (D18). */
+  force: z.literal(true).optional(),
   /** The change it is part of; none for runs outside a rollout. */
   rolloutId: RolloutId.optional(),
   planId: PlanId,
