@@ -44,8 +44,11 @@ export interface OpenOptions {
 
 export interface OpenEngine {
   readonly client: EngineClient
-  /** Saves a registry of so many services; `revision` makes each of them different. @returns when every node was proven */
-  change(revision: number): Promise<{ readonly wallMs: number; readonly cpuMs: number }>
+  /**
+   * Saves a registry of so many services; `revision` makes each of them different. @returns when every node, or each of
+   * these, was proven
+   */
+  change(revision: number, among?: readonly FleetNode[]): Promise<{ readonly wallMs: number; readonly cpuMs: number }>
   /** Resolves when no run waits or works. */
   settled(): Promise<void>
   stop(): Promise<void>
@@ -168,7 +171,8 @@ async function openEngine(
   await engine.start({ watch })
   return {
     client,
-    change: (revision) => change(client, { revision, count }),
+    change: (revision, among) =>
+      change(client, { revision, count: among?.length ?? count, among: among && new Set(among.map(({ id }) => id)) }),
     settled: async () => {
       const isBusy = async (): Promise<boolean> => {
         const { runsQueued, runsRunning } = (await client.system.status()).counts
@@ -201,7 +205,11 @@ export function registryText(revision: number): string {
 
 async function change(
   client: EngineClient,
-  { revision, count }: { readonly revision: number; readonly count: number },
+  {
+    revision,
+    count,
+    among,
+  }: { readonly revision: number; readonly count: number; readonly among: ReadonlySet<string> | undefined },
 ): Promise<{ wallMs: number; cpuMs: number }> {
   const watching = new AbortController()
   const { seq } = await client.system.snapshot()
@@ -220,6 +228,7 @@ async function change(
     if (message.kind === 'gap') throw new Error('events were missed')
     if (message.kind !== 'event' || message.event.change.kind !== 'node.saved') continue
     const { node } = message.event.change
+    if (among?.has(node.id) === false) continue
     const inStep = node.plans.every((plan) => plan.observed?.revision === plan.desiredRevision)
     if (inStep && node.status === 'active') verified.add(node.id)
     else verified.delete(node.id)
