@@ -182,7 +182,10 @@ export interface StoreTransaction extends StoreReader {
   nextKrlVersion(): Promise<number>
   /** An event without a row of its own, so that clients ask again. */
   announce(
-    change: Extract<Change, { kind: 'authority.changed' | 'krl.saved' | 'gateway.changed' | 'sources.changed' }>,
+    change: Extract<
+      Change,
+      { kind: 'authority.changed' | 'krl.saved' | 'gateway.changed' | 'sources.changed' | 'repositories.changed' }
+    >,
   ): Promise<void>
   /** Reserves `count` serials that were never handed out; @returns the first. */
   reserveSerials(count: number): Promise<bigint>

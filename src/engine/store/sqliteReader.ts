@@ -1,10 +1,20 @@
 import type { Agent, JoinToken } from '../../shared/model/agent.ts'
 import type { AuditEntry } from '../../shared/model/audit.ts'
 import type { CertificatePurpose, ExpiryBucket, IssuedCertificate } from '../../shared/model/certificate.ts'
-import type { AgentId, IdempotencyKey, JoinTokenId, NodeId, PlanId, RolloutId, RunId } from '../../shared/model/ids.ts'
+import type {
+  AgentId,
+  IdempotencyKey,
+  JoinTokenId,
+  NodeId,
+  PlanId,
+  RepositoryId,
+  RolloutId,
+  RunId,
+} from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { RegistryKind, RegistryRevision } from '../../shared/model/registry.ts'
+import type { AllowedFinding, CommitHash, Repository, ScanReport } from '../../shared/model/repository.ts'
 import type { Rollout } from '../../shared/model/rollout.ts'
 import type { Run } from '../../shared/model/run.ts'
 import type {
@@ -209,6 +219,29 @@ export class SqliteReader implements StoreReader {
 
   listSources(): Promise<StoredSource[]> {
     return this.#documents('SELECT body FROM registry_sources ORDER BY id', [])
+  }
+
+  listRepositories(): Promise<Repository[]> {
+    return this.#documents('SELECT body FROM repositories ORDER BY name', [])
+  }
+
+  getRepository(id: RepositoryId): Promise<Repository | null> {
+    return this.#document('SELECT body FROM repositories WHERE id = ?', id)
+  }
+
+  findRepositoryByName(name: string): Promise<Repository | null> {
+    return this.#document('SELECT body FROM repositories WHERE name = ?', name)
+  }
+
+  async getScanReport(repositoryId: RepositoryId, commit?: CommitHash): Promise<ScanReport | null> {
+    const text = `SELECT body FROM scan_reports WHERE repository_id = ? AND commit_hash = coalesce(?, commit_hash)
+      ORDER BY scanned_at DESC, rowid DESC LIMIT 1`
+    const [report] = await this.#documents<ScanReport>(text, [repositoryId, commit ?? null])
+    return report ?? null
+  }
+
+  listAllowedFindings(repositoryId: RepositoryId): Promise<AllowedFinding[]> {
+    return this.#documents('SELECT body FROM allowed_findings WHERE repository_id = ? ORDER BY rowid', [repositoryId])
   }
 
   getRollout(id: RolloutId): Promise<Rollout | null> {

@@ -5,9 +5,10 @@ import { AppError } from '../../shared/errors.ts'
 import type { Agent } from '../../shared/model/agent.ts'
 import type { IssuedCertificate, Revocation } from '../../shared/model/certificate.ts'
 import type { Change, EngineEvent } from '../../shared/model/event.ts'
-import type { AgentId, CertificateId, NodeId, PlanId, RunId, SourceId } from '../../shared/model/ids.ts'
+import type { AgentId, CertificateId, NodeId, PlanId, RepositoryId, RunId, SourceId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan } from '../../shared/model/plan.ts'
+import type { AllowedFinding, FindingHash, Repository, ScanReport } from '../../shared/model/repository.ts'
 import type { Rollout } from '../../shared/model/rollout.ts'
 import type { Run } from '../../shared/model/run.ts'
 import type {
@@ -350,6 +351,56 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
     })
   }
 
+  saveRepository(repository: Repository): Promise<void> {
+    const text = `INSERT INTO repositories (id, name, body) VALUES (?, ?, ?)
+      ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body`
+    const { name } = repository.settings
+    return this.#write(() => {
+      uniqueOr(`a repository named "${name}" already exists: choose another name`, () =>
+        this.#statements.change(text).run(repository.id, name, JSON.stringify(repository)),
+      )
+      this.#append({ kind: 'repositories.changed' })
+    })
+  }
+
+  removeRepository(id: RepositoryId): Promise<void> {
+    return this.#write(() => {
+      this.#statements.change('DELETE FROM scan_reports WHERE repository_id = ?').run(id)
+      this.#statements.change('DELETE FROM allowed_findings WHERE repository_id = ?').run(id)
+      const { changes } = this.#statements.change('DELETE FROM repositories WHERE id = ?').run(id)
+      if (changes > 0) this.#append({ kind: 'repositories.changed' })
+    })
+  }
+
+  saveScanReport(report: ScanReport): Promise<void> {
+    const { repositoryId, commit, scannedAt } = report
+    const insert = `INSERT OR REPLACE INTO scan_reports (repository_id, commit_hash, scanned_at, body) VALUES (?, ?, ?, ?)`
+    const trim = `DELETE FROM scan_reports WHERE repository_id = ? AND rowid NOT IN (SELECT rowid FROM scan_reports
+      WHERE repository_id = ? ORDER BY scanned_at DESC, rowid DESC LIMIT ${keptScanReports})`
+    return this.#write(() => {
+      this.#statements.change(insert).run(repositoryId, commit, scannedAt, JSON.stringify(report))
+      this.#statements.change(trim).run(repositoryId, repositoryId)
+      this.#append({ kind: 'repositories.changed' })
+    })
+  }
+
+  saveAllowedFinding(allowed: AllowedFinding): Promise<void> {
+    const text = `INSERT INTO allowed_findings (repository_id, hash, body) VALUES (?, ?, ?)
+      ON CONFLICT (repository_id, hash) DO UPDATE SET body = excluded.body`
+    return this.#write(() => {
+      this.#statements.change(text).run(allowed.repositoryId, allowed.hash, JSON.stringify(allowed))
+      this.#append({ kind: 'repositories.changed' })
+    })
+  }
+
+  removeAllowedFinding(repositoryId: RepositoryId, hash: FindingHash): Promise<void> {
+    const text = 'DELETE FROM allowed_findings WHERE repository_id = ? AND hash = ?'
+    return this.#write(() => {
+      const { changes } = this.#statements.change(text).run(repositoryId, hash)
+      if (changes > 0) this.#append({ kind: 'repositories.changed' })
+    })
+  }
+
   async #write<T>(change: () => T): Promise<T> {
     this.#assertOpen()
     try {
@@ -399,6 +450,8 @@ export class SqliteTransaction extends SqliteReader implements StoreTransaction 
 
 /** The database keeps signed 64-bit integers; a serial is never reused, so the count ends there. */
 const largestSerial = 2n ** 63n - 1n
+
+const keptScanReports = 100
 
 function searchTextOf(certificate: IssuedCertificate): string {
   const { serial, keyId, principals, nodeName, requestedBy, reason } = certificate

@@ -4,6 +4,7 @@ import { trustAndAgents } from './0002_trust_and_agents.ts'
 import { nodeLogin } from './0003_node_login.ts'
 import { registriesAndRollouts } from './0004_registries_and_rollouts.ts'
 import { openRuns } from './0005_open_runs.ts'
+import { repositories } from './0006_repositories.ts'
 
 /** All migrations by name, in order. A released one is never changed; the next change is a new file. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -12,4 +13,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003_node_login': nodeLogin,
   '0004_registries_and_rollouts': registriesAndRollouts,
   '0005_open_runs': openRuns,
+  '0006_repositories': repositories,
 }
