@@ -8,7 +8,15 @@ import { createIdentities } from '../../src/engine/pki/identities.ts'
 import { createLoginIdentities } from '../../src/engine/pki/loginIdentities.ts'
 import { createPki, type Pki } from '../../src/engine/pki/pki.ts'
 import { createStaticKeys } from '../../src/engine/pki/staticKeys.ts'
-import type { Authorities, DiagnoseFailure, Identities, LoginProbe, LogStore, Store } from '../../src/engine/ports.ts'
+import type {
+  Authorities,
+  DiagnoseFailure,
+  Identities,
+  LoginProbe,
+  LogStore,
+  RepositoryTrees,
+  Store,
+} from '../../src/engine/ports.ts'
 import { createRegistryContent } from '../../src/engine/registry/content.ts'
 import type { RunConfig, RunServiceDependencies } from '../../src/engine/runs/dependencies.ts'
 import type { PlanExecutors } from '../../src/engine/runs/executor.ts'
@@ -22,6 +30,7 @@ import { openLogStore, openStore } from '../../src/engine/store/index.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { createIdSource } from '../../src/platform/ids.ts'
 import { createLogging } from '../../src/platform/logger.ts'
+import { AppError } from '../../src/shared/errors.ts'
 import { IdempotencyKey, PlanId, type RunId } from '../../src/shared/model/ids.ts'
 import type { FleetNode } from '../../src/shared/model/node.ts'
 import { Plan, PlanInput, TreeSpec } from '../../src/shared/model/plan.ts'
@@ -51,7 +60,11 @@ export interface RunRig {
   /** Saves a plan for the rig's nodes; the same name again makes a new revision. */
   plan(spec: z.input<typeof TreeSpec>, name?: string): Promise<Plan>
   /** The same for a plan of any kind; its name is its kind. */
-  planOf(kind: 'krl' | 'trust' | 'host-certificate' | 'routes' | 'hosts', spec?: object, name?: string): Promise<Plan>
+  planOf(
+    kind: 'krl' | 'trust' | 'host-certificate' | 'routes' | 'hosts' | 'repository',
+    spec?: object,
+    name?: string,
+  ): Promise<Plan>
   addNode(overrides?: Partial<Record<keyof FleetNode, unknown>>): Promise<FleetNode>
   push(options?: { readonly plan?: string; readonly key?: string; readonly node?: string }): Promise<Run>
   /** The run once it satisfies `accept`; by default once it is final or halted. */
@@ -72,6 +85,13 @@ export interface ServiceChanges {
   readonly clockAheadMs?: number
   /** In the place of the real ones. */
   readonly executors?: Partial<PlanExecutors>
+  readonly trees?: RepositoryTrees
+}
+
+/** A rig without repositories. */
+const noTrees: RepositoryTrees = {
+  wanted: () => Promise.resolve(null),
+  prepare: ({ name }) => Promise.reject(new AppError('REF_NOT_FOUND', `nothing was fetched for ${name}`)),
 }
 
 export interface RigOptions {
@@ -140,7 +160,7 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
   const progress: { runId: RunId; progress: RunProgress }[] = []
   const makeService = (
     over: Store = store,
-    { authorities, clockAheadMs = 0, executors = {} }: ServiceChanges = {},
+    { authorities, clockAheadMs = 0, executors = {}, trees = noTrees }: ServiceChanges = {},
   ): RunService => {
     const dependencies: RunServiceDependencies = {
       store: over,
@@ -158,6 +178,7 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
       loginProbe,
       channels: createNodeChannels({ sshPool: pool, clock: systemClock }),
       content: createRegistryContent(over),
+      trees,
       config: { ...defaults, ...options.config },
       logger,
       publishProgress: (runId, value) => progress.push({ runId, progress: value }),

@@ -7,6 +7,7 @@ type Registration = Pick<
   | 'idempotencyKey'
   | 'batchId'
   | 'rolloutId'
+  | 'force'
   | 'planId'
   | 'planName'
   | 'planKind'
@@ -17,7 +18,7 @@ type Registration = Pick<
   | 'requestedBy'
   | 'createdAt'
 > &
-  Partial<Pick<Run, 'rolloutId'>>
+  Partial<Pick<Run, 'rolloutId' | 'force'>>
 
 /** A run that was asked for and has done nothing yet. */
 export function newRun(registration: Registration): Run {

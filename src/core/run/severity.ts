@@ -22,7 +22,11 @@ const severities: Partial<Record<ErrorCode, CauseSeverity>> = {
   REMOTE_FILE_CHANGED: 'retryable',
   RECEIVER_FAILED: 'retryable',
   REGISTRY_SOURCE_UNREACHABLE: 'retryable',
+  REPOSITORY_UNREACHABLE: 'retryable',
+  REPOSITORY_LOCKED: 'retryable',
+  SENTINEL_MISMATCH: 'retryable',
   HOST_KEY_CHANGED: 'halt',
+  SECRETS_FOUND: 'halt',
 }
 
 /** What a cause means for the run that met it; whatever is not named here needs somebody to act. */

@@ -15,6 +15,7 @@ import type {
   OpenSshAccess,
   ProbeIdentities,
   RegistryContent,
+  RepositoryTrees,
   Revocations,
   SshPool,
   Store,
@@ -50,6 +51,8 @@ export interface RunServiceDependencies {
   /** Small payloads to nodes, and what the registry makes of them. */
   readonly channels: NodeChannels
   readonly content: RegistryContent
+  /** What plans of kind `repository` deliver. */
+  readonly trees: RepositoryTrees
   readonly config: RunConfig
   readonly logger: Logger
   /** At most four times a second for each run, and the last value always. */
@@ -64,6 +67,8 @@ export interface PushRequest {
   readonly targets: PushTargets | { readonly kind: 'ready'; readonly nodeIds: readonly NodeId[] }
   /** The change these runs are part of. */
   readonly rolloutId?: RolloutId
+  /** Sends also what a node seems to have already (D18). */
+  readonly force?: true
   readonly trigger: RunTrigger
   readonly requestedBy: string
 }

@@ -1,6 +1,6 @@
 import type { RunPatch } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, type ErrorCode } from '../../shared/errors.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { Plan, PlanKind } from '../../shared/model/plan.ts'
@@ -85,13 +85,15 @@ export function executorOf(executors: PlanExecutors, kind: PlanKind): PlanExecut
   throw new AppError('UNSUPPORTED', 'This plan is carried out by the agent on its node, not from here.')
 }
 
+const haltReasons: Partial<Record<ErrorCode, HaltReason>> = { SECRETS_FOUND: 'secrets-found' }
+
 /** What a cause means for the run. */
 export function outcomeOf(diagnosis: Diagnosis): StepOutcome {
   switch (severityOf(diagnosis.code)) {
     case 'retryable':
       return { kind: 'retry', diagnosis }
     case 'halt':
-      return { kind: 'halt', reason: 'host-key-changed', diagnosis }
+      return { kind: 'halt', reason: haltReasons[diagnosis.code] ?? 'host-key-changed', diagnosis }
     case 'unreachable':
     case 'fatal':
       return { kind: 'fatal', diagnosis }

@@ -53,7 +53,8 @@ export function registerRuns(
 }
 
 const requestSetting = (batchId: BatchId): string => `push.request.${batchId}`
-const requestHash = ({ plans, targets }: PushRequest): string => sha256(JSON.stringify([plans, targets]))
+const requestHash = ({ plans, targets, force }: PushRequest): string =>
+  sha256(JSON.stringify(force === undefined ? [plans, targets] : [plans, targets, 'force']))
 
 /** A key is for one question: with another one it would answer with runs that nobody asked for now. */
 async function refuseOtherRequest(transaction: StoreReader, request: PushRequest, batchId: BatchId): Promise<void> {
@@ -122,8 +123,15 @@ function registeredRun({ plan, node, request, batchId, id, nowMs }: Registered):
     requestedBy: request.requestedBy,
     createdAt: nowMs,
     ...(request.rolloutId === undefined ? {} : { rolloutId: request.rolloutId }),
+    ...(request.force === undefined ? {} : { force: request.force }),
   })
 }
+
+/**
+ * What has changed since is not in what a run already sends, nor in what a halted one asks about: the new run comes after
+ * the one, and answers the other. A queued run takes the newest revision when it begins.
+ */
+const bringsNewContent = ({ trigger }: PushRequest): boolean => trigger === 'repository'
 
 /**
  * Reconcile does not queue behind a run that is already open, and never behind one that waits for a person; nor does it
@@ -135,7 +143,8 @@ async function withoutOpenRuns(
   request: PushRequest,
 ): Promise<readonly Assignment[]> {
   if (request.trigger === 'operator' || request.rolloutId !== undefined) return assignments
-  const taken = new Set((await store.listOpenRuns()).map((run) => `${run.planId} ${run.nodeId}`))
+  const open = (await store.listOpenRuns()).filter(({ status }) => status === 'queued' || !bringsNewContent(request))
+  const taken = new Set(open.map((run) => `${run.planId} ${run.nodeId}`))
   for (const rollout of await store.listRollouts({ open: true, limit: mostOpenRollouts }))
     for (const { planId } of rollout.plans) for (const nodeId of nodesAhead(rollout)) taken.add(`${planId} ${nodeId}`)
   return assignments.filter(({ plan, node }) => !taken.has(`${plan.id} ${node.id}`))

@@ -1,3 +1,4 @@
+import { AppError } from '../../../shared/errors.ts'
 import type { RunServiceDependencies } from '../dependencies.ts'
 import type { PlanExecutors } from '../executor.ts'
 import { createHostCertificateExecutor } from './hostCertificate/hostCertificateExecutor.ts'
@@ -16,5 +17,20 @@ export function createExecutors(dependencies: RunServiceDependencies): PlanExecu
     'host-certificate': createHostCertificateExecutor(dependencies),
     routes: createRoutesExecutor(dependencies),
     hosts: createHostsExecutor(dependencies),
+    repository: notYet,
   }
+}
+
+const refuse = () =>
+  Promise.reject(new AppError('UNSUPPORTED', 'This engine cannot deliver repositories. Install a newer version.'))
+
+const notYet: PlanExecutors['repository'] = {
+  createMemory: () => null,
+  lockTargets: () => Promise.resolve([]),
+  preflight: refuse,
+  push: refuse,
+  pull: refuse,
+  verify: refuse,
+  cleanUp: () => Promise.resolve(),
+  stop: () => Promise.resolve(null),
 }
