@@ -1,0 +1,225 @@
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { TreeEntry } from '../../../core/parse/gitTree.ts'
+import { exec } from '../../../platform/exec.ts'
+import { explainFileError } from '../../../platform/fileErrors.ts'
+import { CommitHash, type Repository } from '../../../shared/model/repository.ts'
+import type { TreeSnapshot } from '../../ports/repositories.ts'
+import { SharedWork } from '../sharedWork.ts'
+import type { RepositoryMirrorDependencies } from './dependencies.ts'
+import { nextStamp, type RepositoryHome, removeWhole, unfinishedName } from './layout.ts'
+import type { WorkOptions } from './mirrorGit.ts'
+import type { BaseTree } from './treeWriter.ts'
+
+/** What a snapshot says of itself; the last file of it that is written. */
+const SnapshotRecord = z.object({
+  version: z.literal(1),
+  commit: CommitHash,
+  stamp: z.int().nonnegative(),
+  /** Bytes of the paths of files that hold a pointer in the place of content. */
+  pointers: z.array(z.string()),
+})
+export type SnapshotRecord = z.infer<typeof SnapshotRecord>
+
+/** Everything that makes two snapshots of one commit different. */
+export interface SnapshotForm {
+  readonly commit: CommitHash
+  readonly dotGit: boolean
+  readonly submodules: boolean
+  readonly largeFiles: boolean
+}
+
+export const formOf = (
+  { submodules, largeFiles }: Pick<Repository['settings'], 'submodules' | 'largeFiles'>,
+  commit: CommitHash,
+  dotGit: boolean,
+): SnapshotForm => ({ commit, dotGit, submodules, largeFiles: largeFiles === 'fetch' })
+
+const suffixOf = (form: Omit<SnapshotForm, 'commit'>): string =>
+  `${form.dotGit ? '-git' : ''}${form.submodules ? '-modules' : ''}${form.largeFiles ? '-lfs' : ''}`
+const nameOf = (form: SnapshotForm): string => `${form.commit}${suffixOf(form)}`
+
+/** What a maker is given, and has to fill. */
+export interface SnapshotOrder {
+  readonly form: SnapshotForm
+  /** Empty. Nothing else is in its parent, which is gone when the making fails. */
+  readonly directory: string
+  readonly scratch: string
+  readonly stamp: number
+  readonly base: BaseTree | null
+}
+
+/** Fills the directory. @returns paths of files that hold pointers of Git LFS, as bytes */
+export type MakeTree = (order: SnapshotOrder, options: WorkOptions) => Promise<{ readonly pointers: readonly string[] }>
+
+interface Held {
+  leases: number
+}
+
+/**
+ * The snapshots of one repository. Each is made under another name and renamed, so that one that is there is whole; made
+ * once for all who ask at the same time; and kept for as long as somebody has it, or it is one of the newest.
+ */
+export class Snapshots {
+  readonly #home: RepositoryHome
+  readonly #dependencies: Pick<RepositoryMirrorDependencies, 'clock'> & { readonly kept: number }
+  readonly #held = new Map<string, Held>()
+  readonly #making = new SharedWork<SnapshotRecord>()
+  /** Stamps must differ, so one is made at a time. */
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    home: RepositoryHome,
+    dependencies: Pick<RepositoryMirrorDependencies, 'clock'> & { readonly kept: number },
+  ) {
+    this.#home = home
+    this.#dependencies = dependencies
+  }
+
+  /**
+   * @param make fills a directory; not called when the snapshot is there already
+   * @param listBase what a commit that was written before is made of
+   */
+  async take(
+    form: SnapshotForm,
+    { make, listBase }: { readonly make: MakeTree; readonly listBase: (commit: CommitHash) => Promise<TreeEntry[]> },
+    options: WorkOptions,
+  ): Promise<{ readonly snapshot: TreeSnapshot; readonly record: SnapshotRecord }> {
+    const name = nameOf(form)
+    // Before anything else, so that it is not removed between its end and our having it.
+    const release = this.#hold(name)
+    try {
+      const record = await this.#making.join(name, options.signal, (signal) =>
+        this.#inTurn(async () => {
+          const there = await this.#read(name)
+          if (there !== null) return there
+          return this.#make(form, { make, listBase }, { ...options, signal })
+        }),
+      )
+      await this.#touch(name)
+      return { snapshot: { commit: form.commit, directory: this.#treeOf(name), release }, record }
+    } catch (thrown) {
+      release()
+      throw thrown
+    } finally {
+      void this.#inTurn(() => this.#prune()).catch(() => undefined)
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#making.stop().then(() => this.#queue.then(() => undefined))
+  }
+
+  #treeOf(name: string): string {
+    return join(this.#home.trees, name, 'tree')
+  }
+
+  #hold(name: string): () => void {
+    const held = this.#held.get(name) ?? { leases: 0 }
+    this.#held.set(name, held)
+    held.leases += 1
+    let released = false
+    return () => {
+      if (released) return
+      released = true
+      held.leases -= 1
+      if (held.leases === 0 && this.#held.get(name) === held) this.#held.delete(name)
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work)
+    this.#queue = result.catch(() => undefined)
+    return result
+  }
+
+  async #make(
+    form: SnapshotForm,
+    { make, listBase }: { readonly make: MakeTree; readonly listBase: (commit: CommitHash) => Promise<TreeEntry[]> },
+    options: WorkOptions,
+  ): Promise<SnapshotRecord> {
+    const unfinished = join(this.#home.trees, unfinishedName())
+    const baseName = await this.#newest(form)
+    const release = baseName === null ? () => undefined : this.#hold(baseName)
+    try {
+      const directory = join(unfinished, 'tree')
+      const scratch = join(unfinished, 'scratch')
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      await mkdir(scratch, { mode: 0o700 })
+      const base = baseName === null ? null : await this.#base(baseName, listBase)
+      const stamp = await nextStamp(this.#home, this.#dependencies.clock.nowMs())
+      const { pointers } = await make({ form, directory, scratch, stamp, base }, options)
+      await rm(scratch, { recursive: true, force: true })
+      const record: SnapshotRecord = { version: 1, commit: form.commit, stamp, pointers: [...pointers] }
+      await writeFile(join(unfinished, 'snapshot.json'), JSON.stringify(record), { mode: 0o600 })
+      await settle(unfinished)
+      await rename(unfinished, join(this.#home.trees, nameOf(form)))
+      return record
+    } catch (thrown) {
+      throw explainFileError(thrown, this.#home.trees)
+    } finally {
+      release()
+      await rm(unfinished, { recursive: true, force: true })
+    }
+  }
+
+  async #base(name: string, listBase: (commit: CommitHash) => Promise<TreeEntry[]>): Promise<BaseTree | null> {
+    const record = await this.#read(name)
+    if (record === null) return null
+    try {
+      return { entries: await listBase(record.commit), directory: this.#treeOf(name), stamp: record.stamp }
+    } catch {
+      return null
+    }
+  }
+
+  /** Null: there is none, or none that can be read. */
+  async #read(name: string): Promise<SnapshotRecord | null> {
+    try {
+      const text = await readFile(join(this.#home.trees, name, 'snapshot.json'), 'utf8')
+      return SnapshotRecord.parse(JSON.parse(text))
+    } catch {
+      await removeWhole(this.#home.trees, name)
+      return null
+    }
+  }
+
+  /** Names of snapshots, the one used last first. */
+  async #names(): Promise<string[]> {
+    const names = (await readdir(this.#home.trees)).filter((name) => !name.startsWith('.'))
+    const used = await Promise.all(
+      names.map(async (name) => ({ name, at: (await stat(join(this.#home.trees, name))).mtimeMs })),
+    )
+    return used.sort((left, right) => right.at - left.at).map(({ name }) => name)
+  }
+
+  /** To be linked to: it has to have been made with the same large files and submodules. */
+  async #newest(form: SnapshotForm): Promise<string | null> {
+    const matches = (['', '-git'] as const).map((git) => `${suffixOf({ ...form, dotGit: false })}|${git}`)
+    const fits = (name: string): boolean => {
+      const suffix = name.replace(/^[0-9a-f]+/, '')
+      const git = suffix.startsWith('-git') ? '-git' : ''
+      return matches.includes(`${suffix.slice(git.length)}|${git}`)
+    }
+    return (await this.#names()).find(fits) ?? null
+  }
+
+  async #touch(name: string): Promise<void> {
+    const now = this.#dependencies.clock.nowMs() / 1000
+    await utimes(join(this.#home.trees, name), now, now)
+  }
+
+  /** Keeps the newest and all that somebody has. */
+  async #prune(): Promise<void> {
+    const spare = (await this.#names()).slice(this.#dependencies.kept)
+    for (const name of spare) if (!this.#held.has(name)) await removeWhole(this.#home.trees, name)
+  }
+}
+
+/** To the disk, all of it: a rename that outlives a loss of power must not name files that do not. */
+async function settle(directory: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const args = process.platform === 'linux' ? ['-f', directory] : []
+  await exec({ command: 'sync', args, okExitCodes: 'any', timeoutMs: 600_000 }).catch(() => undefined)
+}
