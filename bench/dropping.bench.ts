@@ -32,6 +32,7 @@ export async function run({ args }: BenchOptions): Promise<BenchReport> {
         await setMaintenance(engine, far, true)
         measured.without.push((await engine.change(2 * round + 2, near)).wallMs)
         await setMaintenance(engine, far, false)
+        await engine.client.system.reconcile()
         await allVerified(engine, count)
         packetFilter.drop(far.map(({ address }) => address))
         measured.dropping.push((await engine.change(2 * round + 3, near)).wallMs)
