@@ -43,6 +43,8 @@ import type {
 } from './ports.ts'
 import { createRegistryContent } from './registry/content.ts'
 import { createRegistrySide } from './registrySide.ts'
+import { wantedDigest } from './repositories/wanted.ts'
+import { createRepositorySide } from './repositorySide.ts'
 import { createRunService } from './runs/runService.ts'
 import { createRenewalLoop } from './scheduler/renewal.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
@@ -176,12 +178,17 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     onChange: async (transaction) => void (await refreshPlans(transaction)),
   })
   const refreshPlans = (transaction: StoreTransaction) =>
-    refreshMadePlans(transaction, ['krl', 'trust', 'routes', 'hosts'], { contentDigest, nowMs: clock.nowMs() })
+    refreshMadePlans(transaction, ['krl', 'trust', 'routes', 'hosts', 'repository'], {
+      contentDigest,
+      nowMs: clock.nowMs(),
+    })
   const content = createRegistryContent(store)
-  const contentDigest: ContentDigest = async (reader, plan) =>
-    plan.kind === 'routes' || plan.kind === 'hosts'
+  const contentDigest: ContentDigest = async (reader, plan) => {
+    if (plan.kind === 'repository') return wantedDigest(plan, reader)
+    return plan.kind === 'routes' || plan.kind === 'hosts'
       ? sha256((await content.of(plan, reader)).text)
       : pki.contentDigest(reader, plan.kind)
+  }
   const { authority } = pki
   const vault = createVaultState(keyVault, () => authority.describe())
   const identities = createLoginIdentities({
@@ -207,6 +214,20 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
 
   const diagnose: DiagnoseFailure = (node, { certificate, ...failure }) =>
     diagnoseProgram(node, { ...failure, nowMs: clock.nowMs(), ...(certificate === undefined ? {} : { certificate }) })
+  const repositorySide = createRepositorySide({
+    store,
+    clock,
+    ids,
+    keyVault,
+    openSsh,
+    sshPool,
+    home,
+    logger,
+    diagnose,
+    principal: config.certificate.principals[0] ?? 'sync-agent',
+    refreshPlans,
+    parts: () => ({ plans, nodes, beginRuns: (request) => runs.push(request) }),
+  })
   const runs = createRunService({
     store,
     logs,
@@ -223,6 +244,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     loginProbe,
     channels,
     content,
+    trees: repositorySide.trees,
     config,
     logger,
     publishProgress: events.publishProgress,
@@ -357,6 +379,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     renewal.wake()
     agentSide.wake()
     registrySide.wake()
+    repositorySide.wake()
   }
 
   const guides = createGuideService({
@@ -389,6 +412,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   const router = createRouter({
     guides,
     ...registrySide,
+    ...repositorySide,
     store,
     events,
     nodes,
@@ -439,6 +463,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
       lossWatch.start()
       await scheduler.start()
       await registrySide.start()
+      await repositorySide.start()
       await agentSide.start()
     }
     logger.info({ instanceId, host: dependencies.host }, 'engine started')
@@ -450,8 +475,10 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     await scheduler.stop()
     await agentSide.stop()
     await registrySide.stop()
+    await repositorySide.stop()
     await lossWatch.stop()
     await runs.stop()
+    await repositorySide.close()
     await terminals.stop()
     events.close()
     await channels.close()
@@ -476,6 +503,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
       scheduler.wake()
       renewal.wake()
       registrySide.wake()
+      repositorySide.wake()
     },
     webhook: registrySide.webhook,
     measures: {

@@ -30,7 +30,7 @@ it('makes private directories, narrows widened ones, and leaves no probe', async
   for (const path of [paths.home, paths.keysDirectory, paths.runDirectory, paths.sshDirectory, paths.logsDirectory]) {
     expect(statSync(path).mode & 0o777).toBe(0o700)
   }
-  expect(readdirSync(paths.home).sort()).toEqual(['backups', 'data', 'demo', 'keys', 'run'])
+  expect(readdirSync(paths.home).sort()).toEqual(['backups', 'data', 'demo', 'keys', 'repositories', 'run'])
 })
 
 it('refuses a path whose sockets could not be bound, before it creates anything', async () => {

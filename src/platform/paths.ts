@@ -26,6 +26,8 @@ export interface HomePaths {
   /** Generated ssh configuration, certificates and known_hosts. */
   readonly sshDirectory: string
   readonly demoDirectory: string
+  /** 0700: mirrors of repositories and the snapshots that are delivered. */
+  readonly repositoriesDirectory: string
   readonly backupsDirectory: string
 }
 
@@ -50,6 +52,7 @@ export function homePaths(homeDirectory: string): HomePaths {
     agentSocket: join(run, 'agent.sock'),
     sshDirectory: join(run, 'ssh'),
     demoDirectory: join(home, 'demo'),
+    repositoriesDirectory: join(home, 'repositories'),
     backupsDirectory: join(home, 'backups'),
   }
 }
@@ -82,6 +85,7 @@ export async function prepareHome(paths: HomePaths): Promise<void> {
     paths.runDirectory,
     paths.sshDirectory,
     paths.demoDirectory,
+    paths.repositoriesDirectory,
     paths.backupsDirectory,
   ]
   for (const directory of directories) await makePrivateDirectory(directory)

@@ -23,10 +23,11 @@ import type { EventHub } from './eventHub.ts'
 import { guidesRouter } from './guidesRouter.ts'
 import { os } from './procedures.ts'
 import { type RegistryServices, registryRouter, rolloutsRouter, sourcesRouter } from './registryRouter.ts'
+import { type RepositoryServices, repositoriesRouter } from './repositoriesRouter.ts'
 import type { RunLogs } from './runLogs.ts'
 
 /** What the procedures call; put together by `engine.ts`. */
-export interface ApiServices extends RegistryServices {
+export interface ApiServices extends RegistryServices, RepositoryServices {
   readonly store: Store
   readonly events: EventHub
   readonly nodes: NodeService
@@ -219,6 +220,7 @@ export function createRouter(services: ApiServices) {
     registry: registryRouter(services),
     sources: sourcesRouter(services),
     rollouts: rolloutsRouter(services),
+    repositories: repositoriesRouter(services),
     certificates: certificatesRouter(services),
     stepCa: stepCaRouter(services),
     storage: storageRouter(services),

@@ -5,17 +5,21 @@ import type { Plan, PlanOf } from '../../shared/model/plan.ts'
 import type { StoreReader, StoreTransaction } from '../ports.ts'
 
 /** Kinds of plans whose content the engine makes: a plan of such a kind says where it goes, not what it is. */
-export type MadeKind = 'krl' | 'trust' | 'routes' | 'hosts'
+export type MadeKind = 'krl' | 'trust' | 'routes' | 'hosts' | 'repository'
 
-export type ContentReader = Pick<StoreReader, 'getSetting' | 'listCertificates' | 'getRevision'>
+export type ContentReader = Pick<
+  StoreReader,
+  'getSetting' | 'listCertificates' | 'getRevision' | 'findRepositoryByName'
+>
 
 export type MadePlan = { [Kind in MadeKind]: Pick<PlanOf<Kind>, 'kind' | 'spec'> }[MadeKind]
 
 /** SHA-256 of what this plan delivers, as of this transaction. */
 export type ContentDigest = (reader: ContentReader, plan: MadePlan) => Promise<string>
 
-const isMade = <P extends Pick<Plan, 'kind' | 'spec'>>(plan: P): plan is P & MadePlan =>
-  plan.kind === 'krl' || plan.kind === 'trust' || plan.kind === 'routes' || plan.kind === 'hosts'
+const madeKinds: ReadonlySet<Plan['kind']> = new Set<MadeKind>(['krl', 'trust', 'routes', 'hosts', 'repository'])
+
+const isMade = <P extends Pick<Plan, 'kind' | 'spec'>>(plan: P): plan is P & MadePlan => madeKinds.has(plan.kind)
 
 /** Of what a plan says and, where the engine makes the content, of that content: equal digests deliver the same. */
 export async function planDigest(

@@ -24,6 +24,8 @@ export interface PlanService {
   get(reference: string): Promise<Plan>
   /** Creates or changes, all or none; a plan that says the same as before keeps its revision. */
   apply(plans: readonly PlanInput[], operator: string): Promise<Plan[]>
+  /** The same for one plan, as part of something larger. */
+  applyIn(transaction: StoreTransaction, plan: PlanInput, operator: string): Promise<Plan>
   /** @throws PRECONDITION_FAILED while one of its runs is open. */
   remove(reference: string, operator: string): Promise<PlanId>
   /** The nodes a selector means now. */
@@ -59,9 +61,20 @@ function refuseSharedPullDirectory(input: PlanInput, nodes: readonly FleetNode[]
   )
 }
 
+function absoluteTarget(input: PlanInput): { readonly path: string; readonly field: string } | null {
+  if (input.kind === 'repository') {
+    const paths = [input.spec.target, ...Object.values(input.spec.targets)]
+    const path = paths.find((candidate) => candidate.startsWith('/'))
+    return path === undefined ? null : { path, field: path === input.spec.target ? 'spec.target' : 'spec.targets' }
+  }
+  if (input.kind !== 'routes' && input.kind !== 'hosts') return null
+  return input.spec.file.startsWith('/') ? { path: input.spec.file, field: 'spec.file' } : null
+}
+
 /** Nodes of the demo fleet are directories of this machine: an absolute path there is this machine's own file. */
 function refuseFilesOfThisMachine(input: PlanInput, nodes: readonly FleetNode[]): void {
-  if ((input.kind !== 'routes' && input.kind !== 'hosts') || !input.spec.file.startsWith('/')) return
+  const target = absoluteTarget(input)
+  if (target === null) return
   const result = parseSelector(input.selector)
   const demo = nodes.find(
     (node) => node.labels[demoLabel.key] === demoLabel.value && result.ok && matchesFilter(result.filter, node, 0),
@@ -69,8 +82,18 @@ function refuseFilesOfThisMachine(input: PlanInput, nodes: readonly FleetNode[])
   if (demo === undefined) return
   throw new AppError(
     'INVALID_INPUT',
-    `Plan "${input.name}" would write ${input.spec.file} of this very machine: ${demo.name} is a node of the demo fleet, which has no disk of its own. Leave the demo fleet out of the selector (not label.${demoLabel.key}:${demoLabel.value}), or name a file below ~/.`,
-    { data: { field: 'spec.file' } },
+    `Plan "${input.name}" would write ${target.path} of this very machine: ${demo.name} is a node of the demo fleet, which has no disk of its own. Leave the demo fleet out of the selector (not label.${demoLabel.key}:${demoLabel.value}), or name a place below ~/.`,
+    { data: { field: target.field } },
+  )
+}
+
+/** A slip of the hand would leave nodes waiting for what nobody fetches. */
+async function refuseUnknownRepository(input: PlanInput, reader: StoreTransaction): Promise<void> {
+  if (input.kind !== 'repository' || (await reader.findRepositoryByName(input.spec.repository)) !== null) return
+  throw new AppError(
+    'INVALID_INPUT',
+    `Plan "${input.name}" delivers from repository "${input.spec.repository}", which there is not. Add it first: lockstep repositories add.`,
+    { data: { field: 'spec.repository' } },
   )
 }
 
@@ -119,20 +142,33 @@ export function createPlanService({ store, clock, ids, contentDigest }: PlanServ
     return plan
   }
 
+  async function applyAll(
+    transaction: StoreTransaction,
+    inputs: readonly PlanInput[],
+    operator: string,
+  ): Promise<Plan[]> {
+    const nodes = await transaction.listNodes()
+    for (const input of inputs) {
+      refuseBadSelector(input.selector, input.name)
+      refuseSharedPullDirectory(input, nodes)
+      refuseFilesOfThisMachine(input, nodes)
+      await refuseUnknownRepository(input, transaction)
+    }
+    const applied: Plan[] = []
+    for (const input of inputs) applied.push(await applyOne(transaction, input, operator))
+    await reassignPlans(transaction)
+    return applied
+  }
+
   async function apply(inputs: readonly PlanInput[], operator: string): Promise<Plan[]> {
     refuseTwice(inputs)
-    for (const input of inputs) refuseBadSelector(input.selector, input.name)
-    return store.transact(async (transaction) => {
-      const nodes = await transaction.listNodes()
-      for (const input of inputs) {
-        refuseSharedPullDirectory(input, nodes)
-        refuseFilesOfThisMachine(input, nodes)
-      }
-      const applied: Plan[] = []
-      for (const input of inputs) applied.push(await applyOne(transaction, input, operator))
-      await reassignPlans(transaction)
-      return applied
-    })
+    return store.transact((transaction) => applyAll(transaction, inputs, operator))
+  }
+
+  async function applyIn(transaction: StoreTransaction, input: PlanInput, operator: string): Promise<Plan> {
+    const [applied] = await applyAll(transaction, [input], operator)
+    if (applied === undefined) throw new AppError('INTERNAL', 'a plan was not applied')
+    return applied
   }
 
   async function remove(reference: string, operator: string): Promise<PlanId> {
@@ -163,5 +199,12 @@ export function createPlanService({ store, clock, ids, contentDigest }: PlanServ
     return nodes.filter((node) => matchesFilter(result.filter, node, 0)).map((node) => node.id)
   }
 
-  return { list: () => store.listPlans(), get: (reference) => resolvePlan(store, reference), apply, remove, preview }
+  return {
+    list: () => store.listPlans(),
+    get: (reference) => resolvePlan(store, reference),
+    apply,
+    applyIn,
+    remove,
+    preview,
+  }
 }

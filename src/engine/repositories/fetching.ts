@@ -1,0 +1,124 @@
+import { toAppError } from '../../shared/errors.ts'
+import type { RepositoryId } from '../../shared/model/ids.ts'
+import type { Plan } from '../../shared/model/plan.ts'
+import type { Repository } from '../../shared/model/repository.ts'
+import type { StoreTransaction } from '../ports.ts'
+import { causeOf } from './diagnosis.ts'
+import { addDue } from './due.ts'
+import { type RefreshPlans, type RepositoryParts, resolveRepository } from './parts.ts'
+
+export interface FetchResult {
+  readonly repository: Repository
+  /** Plans that have a new revision because of it. */
+  readonly changed: readonly Plan[]
+}
+
+export interface Fetching {
+  /**
+   * Fetches and keeps what came: heads and the plans that follow them in one transaction. Whoever asks before a fetch has
+   * begun shares it; who asks later gets one that begins later, so that what was pushed before asking is in it.
+   *
+   * @throws what the mirror throws; the cause is kept with the repository, and what was fetched before stays in force
+   */
+  fetch(id: RepositoryId, options: { readonly force: boolean }): Promise<FetchResult>
+  /** Cuts what is under way. */
+  stop(): Promise<void>
+}
+
+export interface FetchingDependencies extends Pick<RepositoryParts, 'store' | 'clock' | 'logger' | 'mirrors'> {
+  readonly refreshPlans: RefreshPlans
+}
+
+/** Settings that changed while git worked: what it brought may be of another remote. */
+const mostRounds = 3
+
+export function createFetching({ store, clock, logger, mirrors, refreshPlans }: FetchingDependencies): Fetching {
+  const stopping = new AbortController()
+  /** Fetches that have not begun. */
+  const waiting = new Map<string, Promise<FetchResult>>()
+  const working = new Set<Promise<FetchResult>>()
+
+  function fetch(id: RepositoryId, { force }: { readonly force: boolean }): Promise<FetchResult> {
+    const key = `${id} ${force}`
+    const shared = waiting.get(key)
+    if (shared !== undefined) return shared
+    const begun = begin(key, id, force)
+    waiting.set(key, begun)
+    working.add(begun)
+    const done = (): void => void working.delete(begun)
+    begun.then(done, done)
+    return begun
+  }
+
+  async function begin(key: string, id: RepositoryId, force: boolean): Promise<FetchResult> {
+    // All who ask in the same moment are in before it begins.
+    await new Promise((resolve) => setImmediate(resolve))
+    waiting.delete(key)
+    for (let round = 1; ; round += 1) {
+      const result = await fetchOnce(id, force)
+      if (result !== null || round === mostRounds) return result ?? { repository: await known(id), changed: [] }
+    }
+  }
+
+  const known = (id: RepositoryId): Promise<Repository> => resolveRepository(store, id)
+
+  /** Null: its settings are others now, so nothing was kept. */
+  async function fetchOnce(id: RepositoryId, force: boolean): Promise<FetchResult | null> {
+    const asked = await known(id)
+    const { signal } = stopping
+    try {
+      const fetched = await mirrors.fetch(asked, {
+        force,
+        signal,
+        onOutput: (line) => logger.debug({ repository: asked.settings.name }, line),
+      })
+      return await keep(asked, (now) => ({
+        ...now,
+        state: {
+          heads: { ...fetched.heads },
+          fetchedAt: clock.nowMs(),
+          diagnosis: null,
+          warnings: [...fetched.warnings],
+        },
+      }))
+    } catch (thrown) {
+      const error = toAppError(thrown)
+      if (!signal.aborted && error.code !== 'CANCELED' && error.code !== 'NOT_FOUND') {
+        logger.warn({ repository: asked.settings.name, code: error.code, reason: error.message }, 'fetch failed')
+        await keep(asked, (now) => ({ ...now, state: { ...now.state, diagnosis: causeOf(error) } })).catch(
+          (unkept: unknown) => logger.error({ err: unkept }, 'why a fetch failed could not be kept'),
+        )
+      }
+      throw error
+    }
+  }
+
+  function keep(asked: Repository, change: (now: Repository) => Repository): Promise<FetchResult | null> {
+    return store.transact(async (transaction) => {
+      const now = await resolveRepository(transaction, asked.id)
+      if (JSON.stringify(now.settings) !== JSON.stringify(asked.settings)) return null
+      const repository = change(now)
+      await transaction.saveRepository(repository)
+      return { repository, changed: await refreshed(transaction, repository) }
+    })
+  }
+
+  /** Where the remote is asked unasked, what changed is also brought unasked; noted here, so that no crash loses it. */
+  async function refreshed(transaction: StoreTransaction, repository: Repository): Promise<readonly Plan[]> {
+    const changed = await refreshPlans(transaction)
+    const { id, settings } = repository
+    if (settings.pollIntervalSeconds !== null) {
+      const own = changed.filter((plan) => plan.kind === 'repository' && plan.spec.repository === settings.name)
+      await addDue(transaction, id, own)
+    }
+    return changed
+  }
+
+  return {
+    fetch,
+    stop: async () => {
+      stopping.abort()
+      await Promise.allSettled(working)
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto'
+import { AppError } from '../../shared/errors.ts'
+import type { RepositoryId } from '../../shared/model/ids.ts'
+import type { Store, StoreTransaction } from '../ports.ts'
+
+/** Seals with the key of this installation; `context` binds what is sealed to its place. */
+export interface TokenVault {
+  seal(secret: Uint8Array, context: string): Promise<string>
+  unseal(sealed: string, context: string): Promise<Buffer>
+}
+
+/** What of a repository nobody is shown. */
+export interface RepositorySecrets {
+  /** For {@link keepToken}: sealing is no work for a transaction. @throws VAULT_LOCKED and the like */
+  seal(id: RepositoryId, token: string): Promise<string>
+  /** Null: none is kept. */
+  token(id: RepositoryId): Promise<string | null>
+  /** Goes into the hashes of findings. */
+  salt(id: RepositoryId): Promise<string>
+}
+
+const tokenSetting = (id: RepositoryId): string => `repository.token.${id}`
+const saltSetting = (id: RepositoryId): string => `repository.salt.${id}`
+const tokenContext = (id: RepositoryId): string => `repository token ${id}`
+const saltSizeBytes = 32
+
+/** @param sealed null takes it away */
+export function keepToken(transaction: StoreTransaction, id: RepositoryId, sealed: string | null): Promise<void> {
+  return transaction.setSetting(tokenSetting(id), sealed ?? '')
+}
+
+export function keepNewSalt(transaction: StoreTransaction, id: RepositoryId): Promise<void> {
+  return transaction.setSetting(saltSetting(id), randomBytes(saltSizeBytes).toString('hex'))
+}
+
+export function createRepositorySecrets(store: Pick<Store, 'getSetting'>, vault: TokenVault): RepositorySecrets {
+  return {
+    seal: async (id, token) => {
+      const bytes = Buffer.from(token, 'utf8')
+      try {
+        return await vault.seal(bytes, tokenContext(id))
+      } finally {
+        bytes.fill(0)
+      }
+    },
+    token: async (id) => {
+      const sealed = await store.getSetting(tokenSetting(id))
+      if (sealed === null || sealed === '') return null
+      const bytes = await vault.unseal(sealed, tokenContext(id))
+      try {
+        return bytes.toString('utf8')
+      } finally {
+        bytes.fill(0)
+      }
+    },
+    salt: async (id) => {
+      const salt = await store.getSetting(saltSetting(id))
+      if (salt === null || salt === '') throw new AppError('DATABASE_CORRUPT', 'The salt of a repository is gone.')
+      return salt
+    },
+  }
+}
