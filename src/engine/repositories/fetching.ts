@@ -72,6 +72,7 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
         signal,
         onOutput: (line) => logger.debug({ repository: asked.settings.name }, line),
       })
+      logger.info({ repository: asked.settings.name, heads: Object.keys(fetched.heads).length }, 'fetched')
       return await keep(asked, (now) => ({
         ...now,
         state: {

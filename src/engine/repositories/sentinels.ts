@@ -37,7 +37,6 @@ export interface SentinelsDependencies extends Pick<RepositoryParts, 'clock'> {
 
 const readsAtOnce = 32
 const readTimeoutMs = 20_000
-/** The pool gives what is there back, and a node may say as much as it likes: cut over there. */
 const absentExitCode = 9
 
 interface Target {
@@ -107,15 +106,22 @@ interface SentinelFile {
   readonly signal?: AbortSignal
 }
 
+/** Cut over there: a node may say as much as it likes. That it is absent is said only where the system says so. */
+const readScript = (path: string): string => `
+export LC_ALL=C
+if [ -f ${path} ] && [ -r ${path} ]; then cat ${path} | head -c ${mostSentinelBytes}; exit 0; fi
+why=$(ls -d ${path} 2>&1 >/dev/null) && why='is no file that can be read'
+case $why in *'No such file'*) exit ${absentExitCode} ;; esac
+printf '%s\\n' "$why" >&2
+exit 1`
+
 /** Null: there is none. @throws what the pool throws; REMOTE_PERMISSION_DENIED where it is there and cannot be read */
 export async function readSentinel(
   sshPool: Pick<SshPool, 'exec'>,
   { node, file, signal }: SentinelFile,
 ): Promise<string | null> {
   const path = shellRemoteDirectory(file)
-  const { command, stdin } = remoteScript(
-    `[ -e ${path} ] || exit ${absentExitCode}\n[ -f ${path} ] || { echo 'is no file' >&2; exit 1; }\ncat ${path} | head -c ${mostSentinelBytes}\n[ -r ${path} ]`,
-  )
+  const { command, stdin } = remoteScript(readScript(path))
   const result = await sshPool.exec(node, command, {
     stdin,
     timeoutMs: readTimeoutMs,
