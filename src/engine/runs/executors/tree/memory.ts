@@ -1,18 +1,14 @@
 import type { ByteName, ListedEntry } from '../../../../core/parse/rsync.ts'
-import type { Clock } from '../../../../platform/clock.ts'
 import type { TreePlan } from '../../../../shared/model/plan.ts'
-import type { DiagnoseFailure, OpenSshAccess, SshPool, StoreReader } from '../../../ports.ts'
+import type { StoreReader } from '../../../ports.ts'
 import type { Manifest } from '../../../transfer/manifest.ts'
 import type { StepContext } from '../../executor.ts'
+import type { TransferDependencies } from '../transfer/step.ts'
 
 export type TreeContext = StepContext<TreePlan>
 
-export interface TreeDependencies {
-  readonly store: Pick<StoreReader, 'recentDeleteShares' | 'listRuns' | 'listNodes'>
-  readonly clock: Clock
-  readonly sshPool: SshPool
-  readonly openSsh: OpenSshAccess
-  readonly diagnose: DiagnoseFailure
+export interface TreeDependencies extends TransferDependencies {
+  readonly store: TransferDependencies['store'] & Pick<StoreReader, 'listNodes'>
 }
 
 /** What the steps of one run tell each other. */
@@ -41,6 +37,3 @@ export const createTreeMemory = (): TreeMemory => ({
   nothingToDo: { push: false, pull: false },
   receiverWasEmpty: { push: false, pull: false },
 })
-
-/** One look, a listing: each has to answer within this, so that a hanging node holds no slot (S1.78). */
-export const commandTimeoutMs = 120_000

@@ -1,53 +1,31 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, realpath, stat, statfs } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import {
-  diskFull,
-  noisyShell,
-  runCause,
-  sourceEmpty,
-  sourceMissing,
-  sourceNotADirectory,
-  unexpected,
-  unsafeTarget,
-} from '../../../../core/run/causes.ts'
-import { isApproved, mustHaltForEmptySource } from '../../../../core/run/safety.ts'
-import { diagnosisOf } from '../../../../core/run/thrown.ts'
-import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
+import { diskFull, sourceMissing, sourceNotADirectory, unexpected } from '../../../../core/run/causes.ts'
 import { type Manifest, readManifest } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { type RemoteDirectoryFacts, type RemoteFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
-import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
-import { type NodeLesson, outcomeOf, type StepOutcome } from '../../executor.ts'
-import { clockWarning, lessonOf, login } from '../login.ts'
-import { commandTimeoutMs, type TreeContext, type TreeDependencies, type TreeMemory } from './memory.ts'
+import type { StepOutcome } from '../../executor.ts'
+import {
+  afterLogin,
+  checkEmptySource,
+  checkFreeSpace,
+  checkPrograms,
+  checkTarget,
+  refuse,
+  refusedThere,
+} from '../transfer/checks.ts'
+import { commandTimeoutMs } from '../transfer/step.ts'
+import type { TreeContext, TreeDependencies, TreeMemory } from './memory.ts'
 import { measureTransfer } from './transfer.ts'
 
-/** Thrown by a check that did not pass; every one of them is non-negotiable (S0.61). */
-class CheckFailed extends Error {
-  readonly outcome: StepOutcome
-  constructor(outcome: StepOutcome) {
-    super('a pre-flight check failed')
-    this.outcome = outcome
-  }
-}
-
-const refuse = (diagnosis: Diagnosis): never => {
-  throw new CheckFailed({ kind: 'fatal', diagnosis })
-}
-
-/** All checks of S0.62-65, the node first: whoever does not answer costs no more than the connect timeout. */
-export async function preflight(
+/** PRE_FLIGHT_CHECK of both sides (S0.61-65). */
+export function preflight(
   dependencies: TreeDependencies,
   context: TreeContext,
   memory: TreeMemory,
 ): Promise<StepOutcome> {
-  let learned: NodeLesson | undefined
-  try {
-    const proof = await login(dependencies, context)
-    learned = lessonOf(proof, context)
-    const warnings = clockWarning(proof, context)
-    await endLeftoverProcesses(dependencies, context)
+  return afterLogin(dependencies, context, async () => {
     memory.manifest = await checkLocalSource(context)
     const facts = await checkNode(dependencies, context)
     memory.receiverWasEmpty = {
@@ -55,35 +33,9 @@ export async function preflight(
       pull: await checkLocalTarget(dependencies, context),
     }
     checkEmptySources(context, memory, facts)
-    await checkFreeSpace({ dependencies, context, memory, facts })
-    return { kind: 'done', learned, patch: { warnings } }
-  } catch (error) {
-    const outcome = error instanceof CheckFailed ? error.outcome : outcomeOf(diagnosisOf(error))
-    return learned === undefined ? outcome : { ...outcome, learned }
-  }
-}
-
-/** An earlier attempt of this run, or a canceled run whose stop was never proven, may still write over there. */
-async function endLeftoverProcesses(
-  { sshPool, store }: TreeDependencies,
-  { run, node, log }: TreeContext,
-): Promise<void> {
-  const canceled = await store.listRuns({ nodeId: node.id, statuses: ['canceled'], limit: 20 })
-  const unproven = canceled.filter((other) => other.cancellation?.stopConfirmed === false).map((other) => other.id)
-  const suspects = run.attempts.length > 1 ? [run.id, ...unproven] : unproven
-  for (const suspect of suspects) {
-    const proof = await stopRemoteProcesses(sshPool, node, suspect, { timeoutMs: commandTimeoutMs })
-    if (proof.confirmed) continue
-    log(`processes of run ${suspect} still run on ${node.name}`)
-    refuse(
-      runCause('STOP_NOT_CONFIRMED', {
-        sentence: `A process of an earlier transfer still runs on ${node.name} and cannot be ended. End it there first.`,
-        short: 'old transfer runs',
-        evidence: proof.evidence,
-        nextAction: { kind: 'open-terminal', label: 'Open a terminal' },
-      }),
-    )
-  }
+    await checkSpace({ dependencies, context, memory, facts })
+    return []
+  })
 }
 
 async function checkLocalSource({ plan, node, signal, log }: TreeContext): Promise<Manifest | null> {
@@ -97,52 +49,31 @@ async function checkLocalSource({ plan, node, signal, log }: TreeContext): Promi
   return manifest
 }
 
-async function checkNode({ sshPool, diagnose }: TreeDependencies, context: TreeContext): Promise<RemoteFacts> {
-  const { plan, node, signal, log } = context
+async function checkNode(dependencies: TreeDependencies, context: TreeContext): Promise<RemoteFacts> {
+  const { plan, node, signal } = context
   const { push, pull } = plan.spec
-  const facts = await readRemoteFacts(sshPool, node, {
+  const facts = await readRemoteFacts(dependencies.sshPool, node, {
     target: push === null ? null : { directory: push.target },
     source: pull === null ? null : { directory: pull.source },
     timeoutMs: commandTimeoutMs,
     signal,
   })
-  if (facts.noise.length > 0) refuse(noisyShell(node.name, facts.noise))
-  if (facts.rsyncVersion === null)
-    refuse(diagnose(node, { program: 'rsync', exitCode: 127, stderr: 'sh: rsync: not found' }))
-  log(`node has ${facts.rsyncVersion}`)
-  const judge = {
-    node: node.name,
-    refused: (complaint: string) => diagnose(node, { program: 'mkdir', exitCode: 1, stderr: complaint }),
-  }
-  if (facts.target !== null) checkTarget(facts.target, judge)
-  if (facts.source !== null && pull !== null) checkRemoteSource(facts.source, { ...judge, directory: pull.source })
+  checkPrograms(dependencies, context, facts)
+  if (facts.target !== null) checkTarget(dependencies, context, facts.target)
+  if (facts.source !== null && pull !== null) checkRemoteSource(dependencies, context, facts.source, pull.source)
   return facts
 }
 
-interface Judge {
-  readonly node: string
-  refused(complaint: string): Diagnosis
-}
-
-function checkTarget(facts: RemoteDirectoryFacts, judge: Judge): void {
-  if (facts.status === 'not-a-directory') {
-    refuse(
-      runCause('REMOTE_PATH_INVALID', {
-        sentence: `The target on ${judge.node} exists and is not a directory. Correct the path.`,
-        short: 'target not directory',
-        nextAction: { kind: 'edit-plan', label: 'Correct the path' },
-      }),
-    )
-  }
-  if (facts.status !== 'ok') refuse(judge.refused(facts.complaint))
-  if (!facts.safe) refuse(unsafeTarget(judge.node, facts.resolved))
-}
-
-function checkRemoteSource(facts: RemoteDirectoryFacts, judge: Judge & { readonly directory: string }): void {
-  const named = `${judge.directory} on ${judge.node}`
+function checkRemoteSource(
+  dependencies: TreeDependencies,
+  context: TreeContext,
+  facts: RemoteDirectoryFacts,
+  directory: string,
+): void {
+  const named = `${directory} on ${context.node.name}`
   if (facts.status === 'missing') refuse(sourceMissing(named))
   if (facts.status === 'not-a-directory') refuse(sourceNotADirectory(named))
-  if (facts.status !== 'ok') refuse(judge.refused(facts.complaint))
+  if (facts.status !== 'ok') refuse(refusedThere(dependencies, context, facts))
 }
 
 /** @returns true when the directory is there and empty. */
@@ -197,30 +128,22 @@ async function holdsHome(directory: string): Promise<boolean> {
 }
 
 function checkEmptySources(context: TreeContext, { manifest, receiverWasEmpty }: TreeMemory, facts: RemoteFacts): void {
-  const { run, node, plan } = context
-  if (isApproved(run.approvals, 'source-empty', { planRevision: run.planRevision })) return
-  if (
-    manifest !== null &&
-    mustHaltForEmptySource({ sourceFiles: manifest.files, receiverHasFiles: facts.target?.hasFiles ?? false })
-  ) {
-    throw new CheckFailed({
-      kind: 'halt',
-      reason: 'source-empty',
-      diagnosis: sourceEmpty(manifest.directory, `the target on ${node.name}`),
+  const { node, plan } = context
+  if (manifest !== null) {
+    const source = { name: manifest.directory, files: manifest.files }
+    checkEmptySource(context, source, {
+      name: `the target on ${node.name}`,
+      hasFiles: facts.target?.hasFiles ?? false,
     })
   }
   const { pull } = plan.spec
   if (pull === null || facts.source === null) return
-  const copy = localDirectory(pull.target, node.name)
   // What lies here is the last good copy: an emptied node must not touch it unasked.
-  const receiverHasFiles = !receiverWasEmpty.pull
-  if (mustHaltForEmptySource({ sourceFiles: facts.source.hasFiles ? 1 : 0, receiverHasFiles })) {
-    throw new CheckFailed({
-      kind: 'halt',
-      reason: 'source-empty',
-      diagnosis: sourceEmpty(`${pull.source} on ${node.name}`, copy),
-    })
-  }
+  const source = { name: `${pull.source} on ${node.name}`, files: facts.source.hasFiles ? 1 : 0 }
+  checkEmptySource(context, source, {
+    name: localDirectory(pull.target, node.name),
+    hasFiles: !receiverWasEmpty.pull,
+  })
 }
 
 interface SpaceCheck {
@@ -230,13 +153,11 @@ interface SpaceCheck {
   readonly facts: RemoteFacts
 }
 
-/** Only when the whole tree would not fit, rsync is asked what really has to come (S0.62). */
-async function checkFreeSpace(check: SpaceCheck): Promise<void> {
+async function checkSpace(check: SpaceCheck): Promise<void> {
   const { context, memory, facts } = check
-  const remoteFree = facts.target?.freeBytes ?? null
-  if (memory.manifest !== null && remoteFree !== null && remoteFree < memory.manifest.totalBytes) {
-    const needBytes = await measureTransfer('push', check)
-    if (needBytes > remoteFree) refuse(diskFull(context.node.name, needBytes, remoteFree, false))
+  if (memory.manifest !== null) {
+    const space = { totalBytes: memory.manifest.totalBytes, freeBytes: facts.target?.freeBytes ?? null }
+    await checkFreeSpace(context, space, () => measureTransfer('push', check))
   }
   const { pull } = context.plan.spec
   const used = facts.source?.usedBytes ?? null

@@ -1,26 +1,16 @@
-import { stopNotConfirmed } from '../../../../core/run/causes.ts'
-import { diagnosisOf } from '../../../../core/run/thrown.ts'
 import { normalizedRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
 import type { TreePlan } from '../../../../shared/model/plan.ts'
 import { removeLocalLeftovers, removeRemoteLeftovers } from '../../../transfer/leftovers.ts'
 import { FingerprintCache } from '../../../transfer/manifest.ts'
 import { localDirectory, realLocalDirectory } from '../../../transfer/paths.ts'
-import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
 import type { LockTarget, PlanExecutor } from '../../executor.ts'
-import {
-  commandTimeoutMs,
-  createTreeMemory,
-  type TreeContext,
-  type TreeDependencies,
-  type TreeMemory,
-} from './memory.ts'
+import { mayHaveLeftovers, stopOnNode } from '../transfer/ending.ts'
+import { commandTimeoutMs } from '../transfer/step.ts'
+import { createTreeMemory, type TreeContext, type TreeDependencies, type TreeMemory } from './memory.ts'
 import { preflight } from './preflight.ts'
 import { transferStep } from './transfer.ts'
 import { verify } from './verify.ts'
-
-/** How long a cancel waits for its proof. */
-const stopTimeoutMs = 30_000
 
 /** Trees: rsync over ssh, green only when hashes read back from the node agree. */
 export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor<TreeMemory, TreePlan> {
@@ -39,15 +29,7 @@ export function createTreeExecutor(dependencies: TreeDependencies): PlanExecutor
         : transferStep({ direction: 'pull', dependencies, context, memory }),
     verify: (context, memory) => verify({ ...dependencies, fingerprints }, context, memory),
     cleanUp: (context) => cleanUp(dependencies, context),
-    stop: async ({ run, node }) => {
-      try {
-        const proof = await stopRemoteProcesses(dependencies.sshPool, node, run.id, { timeoutMs: stopTimeoutMs })
-        return proof.confirmed ? null : stopNotConfirmed(node.name, proof.evidence)
-      } catch (error) {
-        const { sentence, evidence } = diagnosisOf(error)
-        return stopNotConfirmed(node.name, [sentence, ...evidence])
-      }
-    },
+    stop: (context) => stopOnNode(dependencies, context),
   }
 }
 
@@ -63,12 +45,11 @@ async function lockTargets({ spec }: TreePlan, node: FleetNode): Promise<LockTar
   return [...targets, { where: 'here', directory }]
 }
 
-/** A transfer that ends well leaves nothing behind; only broken-off ones do, and then the whole tree is searched. */
-async function cleanUp({ sshPool, store }: TreeDependencies, { run, node, plan, log }: TreeContext): Promise<void> {
-  const [, before] = await store.listRuns({ nodeId: node.id, planId: plan.id, limit: 2 })
-  if (run.attempts.length === 1 && (before === undefined || before.status === 'succeeded')) return
+async function cleanUp(dependencies: TreeDependencies, context: TreeContext): Promise<void> {
+  if (!(await mayHaveLeftovers(dependencies, context))) return
+  const { node, plan, log } = context
   log('removing what broken-off transfers left')
   if (plan.spec.push !== null)
-    await removeRemoteLeftovers(sshPool, node, plan.spec.push.target, { timeoutMs: commandTimeoutMs })
+    await removeRemoteLeftovers(dependencies.sshPool, node, plan.spec.push.target, { timeoutMs: commandTimeoutMs })
   if (plan.spec.pull !== null) await removeLocalLeftovers(localDirectory(plan.spec.pull.target, node.name))
 }

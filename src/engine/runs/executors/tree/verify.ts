@@ -1,28 +1,16 @@
-import { type ByteName, displayName } from '../../../../core/parse/rsync.ts'
+import { displayName } from '../../../../core/parse/rsync.ts'
 import { countDiffers, sourceChanged, transferIncomplete, verifyMismatch } from '../../../../core/run/causes.ts'
-import { changedSince, type FingerprintCache, fingerprintAllLocal } from '../../../transfer/manifest.ts'
+import { changedSince, type FingerprintCache } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
-import { fingerprintRemote, type RemoteAnswer } from '../../../transfer/remoteVerify.ts'
-import { chooseSample, digestOf, type SampledEntry } from '../../../transfer/sample.ts'
+import type { RemoteAnswer } from '../../../transfer/remoteVerify.ts'
+import { digestOf } from '../../../transfer/sample.ts'
 import type { StepOutcome } from '../../executor.ts'
 import { provenWith } from '../login.ts'
-import { commandTimeoutMs, type TreeContext, type TreeDependencies, type TreeMemory } from './memory.ts'
+import { type Checked, type ComparedSides, compareSides, contentDiffers } from '../transfer/compare.ts'
+import type { TreeContext, TreeDependencies, TreeMemory } from './memory.ts'
 import { leftToDo } from './transfer.ts'
 
-/** Hashing speed below which a node is given up: 10 MB/s. */
-const slowestHashBytesPerMs = 10_000
-
-interface Checked {
-  readonly remote: RemoteAnswer
-  readonly wrong: readonly ByteName[]
-}
-
-interface Side {
-  readonly local: string
-  readonly remote: string
-  readonly entries: readonly SampledEntry[]
-  readonly transferred: ReadonlySet<ByteName>
-  readonly totalBytes: number
+interface Side extends ComparedSides {
   /** Files and links the node must hold; null where it may hold others as well. */
   readonly expected: number | null
 }
@@ -44,7 +32,7 @@ export async function verify(
     const changed = direction === 'push' ? await changesOf(memory) : null
     if (changed !== null) return changed
     const side = sideOf(direction, context, memory)
-    const checked = await compare(dependencies, context, side)
+    const checked = await compareSides(dependencies, context, { ...side, fingerprints: dependencies.fingerprints })
     const problem =
       (direction === 'push' ? await changesOf(memory) : null) ??
       mismatch(context, memory, checked) ??
@@ -75,8 +63,10 @@ function take(proven: Proven, direction: 'push' | 'pull', { fingerprints, entrie
 function sideOf(direction: 'push' | 'pull', { plan, node }: TreeContext, memory: TreeMemory): Side {
   const leg = plan.spec[direction]
   if (leg === null) throw new Error(`the plan has no ${direction}`)
+  const { verify } = plan.spec
   if (direction === 'pull') {
     return {
+      verify,
       local: localDirectory(leg.target, node.name),
       remote: leg.source,
       entries: memory.pullEntries,
@@ -88,6 +78,7 @@ function sideOf(direction: 'push' | 'pull', { plan, node }: TreeContext, memory:
   const { manifest } = memory
   if (manifest === null) throw new Error('PRE_FLIGHT_CHECK left no manifest')
   return {
+    verify,
     local: manifest.directory,
     remote: leg.target,
     entries: manifest.entries,
@@ -104,25 +95,6 @@ async function changesOf({ manifest }: TreeMemory): Promise<StepOutcome | null> 
   return changed.length === 0
     ? null
     : { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: sourceChanged(changed.map(displayName)) }
-}
-
-/** Both sides hash the same sample at the same time, each on its own machine. */
-async function compare(
-  { sshPool, fingerprints }: TreeDependencies & { readonly fingerprints: FingerprintCache },
-  { run, node, plan, signal, log }: TreeContext,
-  side: Side,
-): Promise<Checked> {
-  const sample = chooseSample(side.entries, { verify: plan.spec.verify, seed: run.id, transferred: side.transferred })
-  log(`reading ${sample.length} hashes back from ${node.name}`)
-  const timeoutMs = commandTimeoutMs + Math.ceil(side.totalBytes / slowestHashBytesPerMs)
-  const [local, remote] = await Promise.all([
-    fingerprintAllLocal(side.local, sample, { cache: fingerprints, signal }),
-    fingerprintRemote(sshPool, node, { directory: side.remote, entries: sample, timeoutMs, signal }),
-  ])
-  const wrong = sample
-    .map((entry) => entry.name)
-    .filter((name) => local.get(name) === undefined || local.get(name) !== remote.fingerprints.get(name))
-  return { remote, wrong }
 }
 
 /**
@@ -148,25 +120,10 @@ async function sanityCheck(
 }
 
 /** The next try compares content, so that a file whose size and time lie is sent after all. */
-function mismatch({ node, log }: TreeContext, memory: TreeMemory, { wrong }: Checked): StepOutcome | null {
+function mismatch(context: TreeContext, memory: TreeMemory, { wrong }: Checked): StepOutcome | null {
   if (wrong.length === 0) return null
   memory.compareContent = true
-  const names = wrong.map(displayName)
-  for (const name of names.slice(0, 20)) log(`differs on ${node.name}: ${name}`)
-  return {
-    kind: 'retry',
-    from: 'PRE_FLIGHT_CHECK',
-    diagnosis: verifyMismatch(node.name, names),
-    patch: {
-      warnings: [
-        {
-          code: 'CONTENT_DIFFERED',
-          message: `${names.length} files on ${node.name} differed although rsync called them equal.`,
-          evidence: names.slice(0, 20),
-        },
-      ],
-    },
-  }
+  return contentDiffers(context, wrong)
 }
 
 /** With deletes the node holds what was sent and nothing else, as far as a count can tell. */
