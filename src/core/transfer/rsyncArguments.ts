@@ -28,6 +28,10 @@ export interface RsyncTransfer {
    * An empty receiver has nothing to mix, and holding back 10,000 small files costs as much as sending them.
    */
   readonly replaceTogether: boolean
+  /** A directory as seen from the target: what it has already is linked in the place of being sent. */
+  readonly linkDestination?: string
+  /** Nothing else is looked at: names come NUL-separated on standard input. The directories they lie in come along. */
+  readonly onlyNamed?: boolean
 }
 
 /** No word from the other side for so long ends the transfer (exit code 30). */
@@ -41,6 +45,8 @@ const silenceWhileReadingSeconds = 3_600
  * files and links.
  */
 const whatIsKept = '-rlpt'
+/** The same for entries that are named one by one: a directory among them comes without what is in it. */
+const whatIsKeptOfNamed = ['-lpt', '--dirs', '--files-from=-', '--from0']
 
 /** A program that a node hands us does not run as its owner here. */
 const withoutSetId = '--chmod=Fu-s,Fg-s,Du-s,Dg-s'
@@ -57,7 +63,7 @@ export function filterArguments(excludes: readonly string[]): string[] {
 export function rsyncArguments(transfer: RsyncTransfer, mark: string): string[] {
   const { access, bandwidthKiBps } = transfer
   return [
-    whatIsKept,
+    ...(transfer.onlyNamed === true ? whatIsKeptOfNamed : [whatIsKept]),
     // Remote arguments go through the protocol: no remote shell expands or splits them (works from rsync 3.0 on).
     '--protect-args',
     `--partial-dir=${partialDirectory}`,
@@ -66,6 +72,7 @@ export function rsyncArguments(transfer: RsyncTransfer, mark: string): string[] 
     ...deleteArguments(transfer.deletes),
     ...(transfer.dryRun ? ['--dry-run'] : []),
     ...(transfer.checksum ? ['--checksum'] : []),
+    ...(transfer.linkDestination === undefined ? [] : [`--link-dest=${transfer.linkDestination}`]),
     '--itemize-changes',
     ...(transfer.listEqual ? ['--itemize-changes'] : []),
     `--out-format=${outFormat(mark)}`,

@@ -71,6 +71,8 @@ export interface PlanExecutor<Memory, Delivered extends Plan = Plan> {
   cleanUp(context: StepContext<Delivered>, memory: Memory): Promise<void>
   /** Ends what runs on the node and proves it. @returns null when proven, else why it is not. */
   stop(context: Pick<StepContext, 'run' | 'node'>): Promise<Diagnosis | null>
+  /** The run is over or waits for a person: lets go of what its memory holds. Safe to repeat. */
+  forget?(memory: Memory): void
 }
 
 /** Kinds of plans this engine carries out; those of kind `agent` are done, and only reported, by agents. */

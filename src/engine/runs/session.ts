@@ -97,12 +97,15 @@ export class Sessions {
 
   /** A new one in the place of any before. */
   open(run: Run, plan: Plan): Session {
+    this.forget(run.id)
     const session = new Session(this.#dependencies, executorOf(this.#executors, plan.kind), run, plan)
     this.#open.set(run.id, session)
     return session
   }
 
   forget(runId: RunId): void {
+    const session = this.#open.get(runId)
+    session?.executor.forget?.(session.memory)
     this.#open.delete(runId)
   }
 }

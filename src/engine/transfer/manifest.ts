@@ -13,6 +13,8 @@ export interface ManifestEntry extends ListedEntry {
   readonly modifiedNs: bigint
   /** Changes even when somebody sets the modification time back. */
   readonly changedNs: bigint
+  /** Permission bits. */
+  readonly mode: number
 }
 
 export interface Manifest {
@@ -27,10 +29,12 @@ export interface Manifest {
 
 /** Entries looked at between two turns of the event loop. */
 const batchSize = 500
+const mostChanges = 20
 
 const bytesOf = (name: ByteName): Buffer => Buffer.from(name, 'latin1')
 
-function pathOf(directory: string, name: ByteName): Buffer {
+/** Where an entry of a tree lies, byte for byte. */
+export function pathOf(directory: string, name: ByteName): Buffer {
   return name === '.' ? Buffer.from(directory) : Buffer.concat([Buffer.from(`${directory}/`), bytesOf(name)])
 }
 
@@ -107,7 +111,8 @@ async function complete(directory: string, listed: readonly ListedEntry[]): Prom
     const stats = look(directory, entry.name)
     if (stats === undefined) continue
     const sizeBytes = Number(stats.size)
-    entries.push({ ...entry, sizeBytes, modifiedNs: stats.mtimeNs, changedNs: stats.ctimeNs })
+    const { mtimeNs: modifiedNs, ctimeNs: changedNs } = stats
+    entries.push({ ...entry, sizeBytes, modifiedNs, changedNs, mode: Number(stats.mode) & 0o7777 })
     if (entry.type === 'directory') continue
     files += 1
     totalBytes += sizeBytes
@@ -121,9 +126,14 @@ function look(directory: string, name: ByteName): BigIntStats | undefined {
 
 /**
  * Names that are not as they were when the manifest was made: written, replaced, gone, or a directory that lost or
- * gained a name. Empty when the tree that was sent is still the tree that is there.
+ * gained a name. Empty when the tree that was sent is still the tree that is there. The first twenty.
+ *
+ * @param options `mayGainLinks`: other names for the same file may come and go, which moves its change time
  */
-export async function changedSince(manifest: Manifest, limit = 20): Promise<ByteName[]> {
+export async function changedSince(
+  manifest: Manifest,
+  options: { readonly mayGainLinks?: boolean } = {},
+): Promise<ByteName[]> {
   const changed: ByteName[] = []
   for (const [index, entry] of manifest.entries.entries()) {
     if (index % batchSize === batchSize - 1) await setImmediate()
@@ -131,10 +141,10 @@ export async function changedSince(manifest: Manifest, limit = 20): Promise<Byte
     const same =
       stats !== undefined &&
       stats.mtimeNs === entry.modifiedNs &&
-      stats.ctimeNs === entry.changedNs &&
+      (options.mayGainLinks === true || stats.ctimeNs === entry.changedNs) &&
       Number(stats.size) === entry.sizeBytes
     if (!same) changed.push(entry.name)
-    if (changed.length >= limit) break
+    if (changed.length >= mostChanges) break
   }
   return changed
 }

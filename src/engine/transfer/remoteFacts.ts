@@ -11,6 +11,8 @@ export interface RemoteFacts {
   readonly rsyncVersion: string | null
   readonly target: RemoteDirectoryFacts | null
   readonly source: RemoteDirectoryFacts | null
+  /** What `more` of the request said, by name. */
+  readonly more: ReadonlyMap<string, string>
 }
 
 export interface RemoteDirectoryFacts {
@@ -61,17 +63,20 @@ export interface FactsRequest {
   /** Made when it is missing. */
   readonly target: { readonly directory: string } | null
   readonly source: { readonly directory: string } | null
+  /** Script of `sh` for further facts: `say NAME VALUE`, each on one line. */
+  readonly more?: string
   readonly timeoutMs: number
   readonly signal?: AbortSignal
 }
 
-function factsScript({ target, source }: FactsRequest): string {
+function factsScript({ target, source, more = '' }: FactsRequest): string {
   return [
     functions,
     `echo ${beginMark}`,
     'if command -v rsync >/dev/null 2>&1; then say rsync "$(rsync --version 2>/dev/null | head -n 1)"; fi',
     target === null ? '' : `ask target ${shellRemoteDirectory(target.directory)} target`,
     source === null ? '' : `ask source ${shellRemoteDirectory(source.directory)} source`,
+    more === '' ? '' : `( ${more}\n)`,
     `echo ${endMark}`,
   ].join('\n')
 }
@@ -98,6 +103,7 @@ export async function readRemoteFacts(pool: SshPool, node: FleetNode, request: F
     rsyncVersion: facts.get('rsync') ?? null,
     target: request.target === null ? null : directoryFacts(facts, 'target'),
     source: request.source === null ? null : directoryFacts(facts, 'source'),
+    more: facts,
   }
 }
 

@@ -6,6 +6,8 @@ import { exec } from '../../platform/exec.ts'
 export interface RsyncRequest {
   readonly transfer: RsyncTransfer
   readonly signal?: AbortSignal
+  /** Names for `onlyNamed`, each ended by NUL. */
+  readonly names?: Uint8Array
   readonly onArguments?: (args: readonly string[]) => void
   readonly onLine: (line: RsyncLine) => void
   /** Output as it comes, progress figures left out. */
@@ -29,6 +31,7 @@ const environment = { LC_ALL: 'C', LANG: 'C' }
 export async function runRsync({
   transfer,
   signal,
+  names,
   onArguments,
   onLine,
   onOutput,
@@ -48,6 +51,7 @@ export async function runRsync({
     maxOutputBytes: keptStderrBytes,
     onStdout: (chunk) => output.push(chunk),
     onStderr: (chunk) => onOutput?.(chunk.toString('utf8')),
+    ...(names === undefined ? {} : { stdin: names }),
     ...(signal === undefined ? {} : { signal }),
   })
   output.end()

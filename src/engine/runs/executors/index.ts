@@ -1,9 +1,9 @@
-import { AppError } from '../../../shared/errors.ts'
 import type { RunServiceDependencies } from '../dependencies.ts'
 import type { PlanExecutors } from '../executor.ts'
 import { createHostCertificateExecutor } from './hostCertificate/hostCertificateExecutor.ts'
 import { createHostsExecutor } from './hosts/hostsExecutor.ts'
 import { createKrlExecutor } from './krl/krlExecutor.ts'
+import { createRepositoryExecutor } from './repository/repositoryExecutor.ts'
 import { createRoutesExecutor } from './routes/routesExecutor.ts'
 import { createTreeExecutor } from './tree/treeExecutor.ts'
 import { createTrustExecutor } from './trust/trustExecutor.ts'
@@ -17,20 +17,6 @@ export function createExecutors(dependencies: RunServiceDependencies): PlanExecu
     'host-certificate': createHostCertificateExecutor(dependencies),
     routes: createRoutesExecutor(dependencies),
     hosts: createHostsExecutor(dependencies),
-    repository: notYet,
+    repository: createRepositoryExecutor(dependencies),
   }
-}
-
-const refuse = () =>
-  Promise.reject(new AppError('UNSUPPORTED', 'This engine cannot deliver repositories. Install a newer version.'))
-
-const notYet: PlanExecutors['repository'] = {
-  createMemory: () => null,
-  lockTargets: () => Promise.resolve([]),
-  preflight: refuse,
-  push: refuse,
-  pull: refuse,
-  verify: refuse,
-  cleanUp: () => Promise.resolve(),
-  stop: () => Promise.resolve(null),
 }

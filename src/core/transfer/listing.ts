@@ -1,0 +1,121 @@
+import type { ByteName } from '../parse/rsync.ts'
+import { shellQuote } from './remoteShell.ts'
+import { partialDirectory } from './rsyncArguments.ts'
+
+/*
+ * A tree in one line for each entry, as `find -printf` of GNU writes it and as we can write it of our own tree. Two trees
+ * with the same lines hold the same names, kinds, sizes, times to the nanosecond, permissions and link targets.
+ */
+
+/** What one entry is, without its name. */
+export type EntryFacts = string
+
+/** An entry of a tree with its times; `linkTarget` of links alone. */
+export interface DescribedEntry {
+  readonly type: 'file' | 'directory' | 'symlink'
+  readonly name: ByteName
+  readonly sizeBytes: number
+  readonly modifiedNs: bigint
+  readonly mode: number
+  readonly linkTarget: ByteName | null
+}
+
+const billion = 1_000_000_000n
+
+/** `%T@`: seconds, a point, ten digits. */
+function findTime(modifiedNs: bigint): string {
+  const nanoseconds = ((modifiedNs % billion) + billion) % billion
+  return `${(modifiedNs - nanoseconds) / billion}.${String(nanoseconds).padStart(9, '0')}0`
+}
+
+/** What {@link listingScript} says of an entry that is the same. */
+export function factsOf(entry: DescribedEntry): EntryFacts {
+  const mode = entry.mode.toString(8)
+  if (entry.type === 'directory') return `d ${mode}`
+  if (entry.type === 'symlink') return `l ${entry.linkTarget ?? ''}`
+  return `f ${mode} ${entry.sizeBytes} ${findTime(entry.modifiedNs)}`
+}
+
+/** The whole line of an entry, without the NUL that ends it. */
+export function listingLine({ name, sizeBytes }: DescribedEntry, facts: EntryFacts): string {
+  return facts.startsWith('l ') ? `l ${sizeBytes} ${name}/${facts.slice(2)}` : `${facts} ${name}`
+}
+
+/** Null for a line that says that the tree could not be read completely, or that nobody understands. */
+function parseLine(line: string): { readonly name: ByteName; readonly facts: EntryFacts } | null {
+  const link = /^l (\d+) /.exec(line)
+  if (link !== null) {
+    const target = line.length - Number(link[1])
+    const name = line.slice(link[0].length, target - 1)
+    return line[target - 1] === '/' ? { name, facts: `l ${line.slice(target)}` } : null
+  }
+  const other = /^(?:f [0-7]+ \d+ -?\d+\.\d+|d [0-7]+|o)(?= )/.exec(line)
+  return other === null ? null : { name: line.slice(other[0].length + 1), facts: other[0] }
+}
+
+/** What has to be done to the tree that was listed. */
+export interface ListingDifference {
+  /** Missing or other: to be looked at by rsync. */
+  readonly changed: readonly ByteName[]
+  /** Something of another kind stands where one of ours goes, or something that we do not have lies there. */
+  readonly holdsOther: boolean
+}
+
+/** @returns null when the listing cannot be relied on */
+export function compareListing(
+  wanted: ReadonlyMap<ByteName, EntryFacts>,
+  lines: Iterable<string>,
+): ListingDifference | null {
+  const changed: ByteName[] = []
+  const seen = new Set<ByteName>()
+  let holdsOther = false
+  for (const line of lines) {
+    const entry = parseLine(line)
+    if (entry === null) return null
+    const facts = wanted.get(entry.name)
+    if (facts === undefined || facts[0] !== entry.facts[0]) holdsOther = true
+    if (facts === undefined) continue
+    seen.add(entry.name)
+    if (facts !== entry.facts) changed.push(entry.name)
+  }
+  for (const name of wanted.keys()) if (!seen.has(name)) changed.push(name)
+  return { changed, holdsOther }
+}
+
+/**
+ * The test of `find` that means the same as an exclude of rsync; null for the patterns that only rsync understands. Then
+ * what they protect shows in the listing as something that we do not have, and rsync is asked.
+ */
+export function findTestOf(pattern: string): string | null {
+  const [body = '', isDirectory] = pattern.endsWith('/') ? [pattern.slice(0, -1), '-type d '] : [pattern, '']
+  if (/^\/[A-Za-z0-9._@+=,:~-]+(?:\/[A-Za-z0-9._@+=,:~-]+)*$/.test(body))
+    return `${isDirectory}-path ${shellQuote(`.${body}`)}`
+  const isSimple = /^[A-Za-z0-9._@+=,:~*-]+$/.test(body) && !body.includes('**')
+  return isSimple ? `${isDirectory}-name ${shellQuote(body)}` : null
+}
+
+/** SHA-256 of nothing. */
+const digestOfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+/**
+ * Functions of `sh` about the current directory: `l_list` writes one line for each entry, ended by NUL; `l_state DIGEST`
+ * says `same`, `differs`, `empty`, or `unknown` where the programs for it are not there. Excluded entries are left out.
+ */
+export function listingScript(excludes: readonly string[]): string {
+  const tests = [`${partialDirectory}/`, ...excludes].flatMap((pattern) => findTestOf(pattern) ?? [])
+  const skipped = tests.map((test) => `\\( ${test} \\)`).join(' -o ')
+  return `
+l_list() {
+  find . -mindepth 1 \\( ${skipped} \\) -prune -o \\( -type f -printf 'f %m %s %T@ %P\\0' -o -type d -printf 'd %m %P\\0' -o -type l -printf 'l %s %P/%l\\0' -o -printf 'o %P\\0' \\) || printf 'e\\0'
+}
+l_state() {
+  { find . -maxdepth 0 -printf x && printf 'b\\0a\\0' | sort -z && command -v sha256sum; } >/dev/null 2>&1 || { echo unknown; return; }
+  l_digest=$(l_list 2>/dev/null | LC_ALL=C sort -z | sha256sum)
+  case "\${l_digest%% *}" in
+    "$1") echo same ;;
+    ${digestOfNothing}) echo empty ;;
+    *) echo differs ;;
+  esac
+}
+`
+}

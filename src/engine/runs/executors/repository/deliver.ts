@@ -1,0 +1,146 @@
+import type { ByteName, RsyncLine } from '../../../../core/parse/rsync.ts'
+import { transferIncomplete } from '../../../../core/run/causes.ts'
+import { compareListing, listingScript } from '../../../../core/transfer/listing.ts'
+import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
+import type { RsyncTransfer } from '../../../../core/transfer/rsyncArguments.ts'
+import { isContent, nothingMoved } from '../../../../core/transfer/tally.ts'
+import type { RunSummary } from '../../../../shared/model/run.ts'
+import type { StepOutcome } from '../../executor.ts'
+import { accessOf, moveTree, previewDeletes } from '../transfer/transfer.ts'
+import type { ListingState } from './look.ts'
+import { unlisted } from './look.ts'
+import { type Delivery, excludesOf } from './memory.ts'
+import { runOnNode } from './script.ts'
+import { putSentinel, takeSentinelAway } from './sentinel.ts'
+
+/** A directory of the node that is to hold the commit. */
+export interface Place {
+  readonly directory: string
+  readonly listing: ListingState
+  /** What the sentinel in it says; null: there is none. */
+  readonly sentinel: string | null
+  /** `limited`: by the limits of the plan; `free`: nobody but us ever wrote there. */
+  readonly deletes: 'none' | 'limited' | 'free'
+  /** Somebody reads there meanwhile. */
+  readonly inUse: boolean
+  /** As seen from the directory. */
+  readonly linkDestination?: string
+}
+
+/** How rsync brings the commit into a directory, without deletes. */
+export async function describeTransfer(
+  delivery: Delivery,
+  place: Pick<Place, 'directory' | 'inUse' | 'linkDestination'>,
+): Promise<RsyncTransfer> {
+  const { context, memory, source } = delivery
+  return {
+    direction: 'push',
+    localDirectory: source.manifest.directory,
+    remoteDirectory: place.directory,
+    excludes: excludesOf(context.plan),
+    bandwidthKiBps: context.plan.spec.bandwidthKiBps,
+    ...(await accessOf(delivery)),
+    deletes: null,
+    dryRun: false,
+    // Asked to send again, we take nobody's word for what is there (D18).
+    checksum: memory.compareContent || context.run.force === true,
+    listEqual: false,
+    replaceTogether: place.inUse,
+    ...(place.linkDestination === undefined ? {} : { linkDestination: place.linkDestination }),
+  }
+}
+
+/** Brings the commit into a directory, the sentinel last (S2.4, S2.6, D16). */
+export async function deliver(delivery: Delivery, place: Place): Promise<StepOutcome> {
+  const { context, memory, commit } = delivery
+  memory.nothingToDo = false
+  const isSame = place.sentinel === commit && !memory.compareContent && context.run.force !== true
+  if (isSame && place.listing === 'same') return nothingToDo(delivery, 'every file is there as it should be')
+  const chosen = await chooseTransfer(delivery, place)
+  if ('outcome' in chosen) return chosen.outcome
+  if (isSame && chosen.unchanged) return nothingToDo(delivery, 'nothing to send and nothing to delete')
+  if (place.sentinel !== null) await takeSentinelAway(delivery, place.directory)
+  memory.look = null
+  const moved = await moveTree(delivery, chosen.transfer, (line) => remember(delivery, line), chosen.names)
+  const summary = wholeTree(delivery, moved.summary)
+  const outcome: StepOutcome = { ...moved.outcome, patch: { ...moved.outcome.patch, summary } }
+  if (moved.outcome.kind !== 'done') return outcome
+  // Nobody writes into a snapshot: whatever vanished from it makes the tree over there incomplete.
+  if (moved.result.exitCode !== 0)
+    return { kind: 'retry', diagnosis: transferIncomplete([], [moved.result.stderr]), patch: { summary } }
+  await putSentinel(delivery, place.directory)
+  return outcome
+}
+
+function nothingToDo(delivery: Delivery, why: string): StepOutcome {
+  const { context, memory } = delivery
+  context.log(`${why}, and ${context.plan.spec.sentinel} names the commit: 0 files transferred`)
+  memory.nothingToDo = true
+  return { kind: 'done', patch: { summary: wholeTree(delivery, context.run.summary ?? nothingMoved) } }
+}
+
+/** Of a transfer of a few files too, what lies there in the end is all of them. */
+function wholeTree({ source: { manifest } }: Delivery, summary: RunSummary): RunSummary {
+  return { ...summary, filesTotal: manifest.files, bytesTotal: manifest.totalBytes }
+}
+
+function remember({ memory }: Delivery, line: RsyncLine): void {
+  if (line.kind === 'item' && isContent(line) && !line.change.startsWith('.')) memory.sent.add(line.name)
+}
+
+type Chosen =
+  | { readonly transfer: RsyncTransfer; readonly unchanged: boolean; readonly names?: Uint8Array }
+  | { readonly outcome: StepOutcome }
+
+async function chooseTransfer(delivery: Delivery, place: Place): Promise<Chosen> {
+  const { context } = delivery
+  const transfer = await describeTransfer(delivery, place)
+  // Nothing lies there, so nothing can be lost and nothing be half old, half new.
+  if (place.listing === 'empty') return { transfer: { ...transfer, replaceTogether: false }, unchanged: false }
+  const named = await onlyWhatDiffers(delivery, place, transfer)
+  if (named !== null) return named
+  if (place.deletes === 'none') return { transfer, unchanged: false }
+  if (place.deletes === 'free') return { transfer: { ...transfer, deletes: { atMost: null } }, unchanged: false }
+  const preview = await previewDeletes(delivery, transfer, {
+    limits: context.plan.spec.deleteLimits,
+    filesOnTarget: (tally) => tally.existing + tally.filesDeleted,
+  })
+  if (preview.outcome !== null) return { outcome: preview.outcome }
+  return { transfer: { ...transfer, deletes: { atMost: preview.deletes } }, unchanged: preview.unchanged }
+}
+
+/** Of so many entries, more than this share that differs is left to rsync as a whole. */
+const largestShare = 0.5
+/** A listing of more entries than these is not worth its memory here. */
+const mostEntries = 200_000
+
+/**
+ * Where the node can list its tree, a commit that changes a few files costs a few files: rsync is told which, and judges
+ * those by content. Null when something of others lies there, which may have to be
+ * deleted, or when the listing does not tell enough.
+ */
+async function onlyWhatDiffers(delivery: Delivery, place: Place, transfer: RsyncTransfer): Promise<Chosen | null> {
+  const { context, source } = delivery
+  const isWorthIt = place.listing === 'differs' && !transfer.checksum && source.facts.size <= mostEntries
+  if (!isWorthIt || place.linkDestination !== undefined) return null
+  const lines = await listThere(delivery, place.directory)
+  const difference = compareListing(source.facts, lines)
+  if (difference === null || difference.holdsOther) return null
+  if (difference.changed.length > source.facts.size * largestShare) return null
+  context.log(`${difference.changed.length} of ${source.facts.size} entries differ by listing: rsync looks at these`)
+  return {
+    transfer: { ...transfer, onlyNamed: true, checksum: true },
+    unchanged: false,
+    names: namesOf(difference.changed),
+  }
+}
+
+const namesOf = (names: readonly ByteName[]): Uint8Array =>
+  Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1')
+
+async function listThere({ dependencies, context }: Delivery, directory: string): Promise<string[]> {
+  const script = `cd ${shellRemoteDirectory(directory)} || exit 3\n${listingScript(unlisted(context.plan))}\nl_list`
+  const lines = (await runOnNode(dependencies, context, script)).split('\0')
+  lines.pop()
+  return lines
+}

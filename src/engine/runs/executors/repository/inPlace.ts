@@ -1,0 +1,22 @@
+import type { StepOutcome } from '../../executor.ts'
+import { deliver } from './deliver.ts'
+import { type Delivery, lookOf, type RepositoryContext } from './memory.ts'
+
+/** PUSH_SYNC over what lies in the target. */
+export async function pushInPlace(delivery: Delivery): Promise<StepOutcome> {
+  const { context, memory, commit, target } = delivery
+  const look = lookOf(memory)
+  // What we never read back there was put there by somebody else, and perhaps not only that.
+  if (look.sentinel !== null && look.sentinel !== commit && look.sentinel !== observedCommit(context))
+    memory.compareContent = true
+  return deliver(delivery, {
+    directory: target,
+    listing: look.listing,
+    sentinel: look.sentinel,
+    deletes: context.plan.spec.delete ? 'limited' : 'none',
+    inUse: look.directory.hasFiles,
+  })
+}
+
+const observedCommit = ({ node, plan }: RepositoryContext): string | undefined =>
+  node.plans.find(({ planId }) => planId === plan.id)?.observed?.commit

@@ -1,0 +1,122 @@
+import { targetHoldsForeign, targetIsMountPoint } from '../../../../core/run/repositoryCauses.ts'
+import { listingScript } from '../../../../core/transfer/listing.ts'
+import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
+import { type RemoteDirectoryFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
+import { checkPrograms, checkTarget, refuse } from '../transfer/checks.ts'
+import { commandTimeoutMs } from '../transfer/step.ts'
+import { type Delivery, excludesOf } from './memory.ts'
+import { newSentinel } from './sentinel.ts'
+
+/** How a directory compares with the source: by names, kinds, sizes, times, permissions and link targets. */
+export type ListingState = 'same' | 'differs' | 'empty' | 'unknown'
+
+/** Releases of a target, as they lie there. */
+export interface ReleasesThere {
+  /** The one that `current` points at; null: none. */
+  readonly inUse: string | null
+  /** Whole ones, by commit, with the second in which each was used last. */
+  readonly have: ReadonlyMap<string, number>
+  /** Commits that were begun and not finished, or are being removed. */
+  readonly unfinished: readonly string[]
+}
+
+/** What one look at a node says. */
+export interface Look {
+  readonly directory: RemoteDirectoryFacts
+  /** Of the directory that holds, or would hold, the commit. */
+  readonly listing: ListingState
+  /** What the sentinel there says; null: there is none. */
+  readonly sentinel: string | null
+  readonly releases: ReleasesThere
+}
+
+/** Excludes of the transfer, and what a sentinel that is being written leaves for a moment. */
+export const unlisted = (plan: Parameters<typeof excludesOf>[0]): string[] => [
+  ...excludesOf(plan),
+  `/${newSentinel(plan.spec.sentinel)}`,
+]
+
+/** Looks at the node in one round trip, and refuses what must not be written to. */
+export async function lookAtNode(delivery: Delivery): Promise<Look> {
+  const { dependencies, context, target } = delivery
+  const { node, signal } = context
+  const facts = await readRemoteFacts(dependencies.sshPool, node, {
+    target: { directory: target },
+    source: null,
+    more: moreScript(delivery),
+    timeoutMs: commandTimeoutMs,
+    signal,
+  })
+  checkPrograms(dependencies, context, facts)
+  if (facts.target === null) throw new Error('the node said nothing about the target')
+  checkTarget(dependencies, context, facts.target)
+  if (facts.more.get('mount') === 'yes') refuse(targetIsMountPoint(node.name, facts.target.resolved))
+  const foreign = facts.more.get('foreign')
+  if (foreign !== undefined) refuse(targetHoldsForeign(node.name, foreign))
+  return {
+    directory: facts.target,
+    listing: listingStateOf(facts.more.get('listing')),
+    sentinel: facts.more.get('sentinel') ?? null,
+    releases: releasesOf(delivery, facts.more),
+  }
+}
+
+export const listingStateOf = (text: string | undefined): ListingState =>
+  text === 'same' || text === 'differs' || text === 'empty' ? text : 'unknown'
+
+function releasesOf({ context: { node } }: Delivery, facts: ReadonlyMap<string, string>): ReleasesThere {
+  const have = new Map<string, number>()
+  const unfinished: string[] = []
+  for (const [key, value] of facts) {
+    if (key.startsWith('have.')) have.set(key.slice('have.'.length), Number(value))
+    if (key.startsWith('unfinished.')) unfinished.push(key.slice('unfinished.'.length))
+  }
+  const current = facts.get('current')
+  if (current === undefined) return { inUse: null, have, unfinished }
+  const inUse = releaseOf(current)
+  if (inUse === null) return refuse(targetHoldsForeign(node.name, 'current'))
+  return { inUse, have, unfinished }
+}
+
+/** The commit in what `current` points at; null when it points at something of somebody else. */
+export const releaseOf = (link: string): string | null =>
+  /^releases\/([0-9a-f]{40}|[0-9a-f]{64})$/.exec(link)?.[1] ?? null
+
+/** `more` of the facts: goes no further in a directory that will be refused, which may be a whole disk. */
+function moreScript({ context: { plan }, commit, source, target }: Delivery): string {
+  const isRelease = plan.spec.strategy.kind === 'release'
+  return `
+cd ${shellRemoteDirectory(target)} 2>/dev/null || exit 0
+l_here=$(pwd -P)
+l_home=$(cd "$HOME" && pwd -P)
+case "$l_home/" in "\${l_here%/}"/*) exit 0 ;; esac
+l_device() { stat -c %d "$1" 2>/dev/null || stat -f %d "$1" 2>/dev/null; }
+if { command -v mountpoint >/dev/null 2>&1 && mountpoint -q .; } || [ "$(l_device .)" != "$(l_device ..)" ]; then say mount yes; exit 0; fi
+l_sentinel() {
+  if [ -d ./${plan.spec.sentinel} ] && [ ! -L ./${plan.spec.sentinel} ]; then say foreign ${plan.spec.sentinel}
+  elif [ -f ./${plan.spec.sentinel} ] && [ ! -L ./${plan.spec.sentinel} ]; then say sentinel "$(head -c 200 ./${plan.spec.sentinel} 2>/dev/null)"
+  elif [ -e ./${plan.spec.sentinel} ] || [ -L ./${plan.spec.sentinel} ]; then say sentinel '?'; fi
+}
+${listingScript(unlisted(plan))}
+${isRelease ? releasesScript(plan.spec.sentinel, commit) : ''}
+l_sentinel
+say listing "$(l_state ${source.digest})"`
+}
+
+const releasesScript = (sentinel: string, commit: string): string => `
+if [ -L current ]; then say current "$(readlink current)"; elif [ -e current ]; then say foreign current; exit 0; fi
+if [ -L releases ] || { [ -e releases ] && [ ! -d releases ]; }; then say foreign releases; exit 0; fi
+for l_each in releases/*; do
+  l_name=\${l_each#releases/}
+  case \${l_name%.partial} in *[!0-9a-f]*|'') continue ;; esac
+  if [ ! -d "$l_each" ] || [ -L "$l_each" ]; then continue; fi
+  if [ "$l_name" != "\${l_name%.partial}" ]; then say "unfinished.\${l_name%.partial}" yes; continue; fi
+  l_time=$(stat -c %Y "$l_each/${sentinel}" 2>/dev/null || stat -f %m "$l_each/${sentinel}" 2>/dev/null)
+  say "have.$l_name" "\${l_time:-0}"
+done
+if [ -e releases/${commit} ] || [ -L releases/${commit} ]; then
+  if [ ! -d releases/${commit} ] || [ -L releases/${commit} ]; then say foreign releases/${commit}; exit 0; fi
+  cd releases/${commit} || exit 0
+else
+  cd releases/${commit}.partial 2>/dev/null || exit 0
+fi`

@@ -1,0 +1,102 @@
+import type { ByteName } from '../../../../core/parse/rsync.ts'
+import { directoryOn } from '../../../../core/repository/places.ts'
+import { normalizedRemoteDirectory } from '../../../../core/transfer/paths.ts'
+import { AppError } from '../../../../shared/errors.ts'
+import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
+import type { PlanOf } from '../../../../shared/model/plan.ts'
+import type { PreparedTree, RepositoryTrees } from '../../../ports.ts'
+import type { FingerprintCache } from '../../../transfer/manifest.ts'
+import type { Source, Sources } from '../../../transfer/source.ts'
+import type { StepContext, StepOutcome } from '../../executor.ts'
+import type { TransferDependencies } from '../transfer/step.ts'
+import type { Look } from './look.ts'
+
+export type RepositoryPlan = PlanOf<'repository'>
+export type RepositoryContext = StepContext<RepositoryPlan>
+
+export interface RepositoryDependencies extends TransferDependencies {
+  readonly trees: RepositoryTrees
+}
+
+/** What all runs of the executor share. */
+export interface Shared {
+  readonly sources: Sources
+  readonly fingerprints: FingerprintCache
+}
+
+/** What the steps of one run tell each other. */
+export interface RepositoryMemory {
+  /** Held until the run is over, so that all its tries deliver the same commit. */
+  tree: PreparedTree | null
+  source: Source | null
+  /** How the node looked in PRE_FLIGHT_CHECK; null once something was changed there. */
+  look: Look | null
+  /** What this run has sent, over all its tries. */
+  readonly sent: Set<ByteName>
+  /** Size and time agreed but content did not: compare content this time. */
+  compareContent: boolean
+  /** The node was found as it should be: nothing was sent, and nothing is left to look for. */
+  nothingToDo: boolean
+  /** What VERIFY found has had its second try. */
+  sentAgain: boolean
+}
+
+export const createRepositoryMemory = (): RepositoryMemory => ({
+  tree: null,
+  source: null,
+  look: null,
+  sent: new Set(),
+  compareContent: false,
+  nothingToDo: false,
+  sentAgain: false,
+})
+
+/** A step of a run whose tree is prepared. */
+export interface Delivery {
+  readonly direction: 'push'
+  readonly dependencies: RepositoryDependencies
+  readonly context: RepositoryContext
+  readonly shared: Shared
+  readonly memory: RepositoryMemory
+  readonly commit: string
+  readonly source: Source
+  /** As in the plan, in one spelling; `~/` is the home there (D17). */
+  readonly target: string
+}
+
+/** @throws INTERNAL when PRE_FLIGHT_CHECK has not been through */
+export function deliveryOf(
+  dependencies: RepositoryDependencies,
+  shared: Shared,
+  context: RepositoryContext,
+  memory: RepositoryMemory,
+): Delivery {
+  const { tree, source } = memory
+  if (tree === null || source === null) throw new AppError('INTERNAL', 'PRE_FLIGHT_CHECK left no tree.')
+  const target = targetOf(context.plan, context.node.name)
+  return { direction: 'push', dependencies, context, shared, memory, commit: tree.commit, source, target }
+}
+
+/** Every try of PUSH_SYNC comes after a PRE_FLIGHT_CHECK of its own. @throws INTERNAL when it does not */
+export function lookOf({ look }: RepositoryMemory): Look {
+  if (look === null) throw new AppError('INTERNAL', 'PRE_FLIGHT_CHECK has not looked at the node.')
+  return look
+}
+
+/** Where the plan's tree lies on a node; releases lie below it. */
+export const targetOf = ({ spec }: Pick<RepositoryPlan, 'spec'>, nodeName: string): string =>
+  normalizedRemoteDirectory(directoryOn(spec, nodeName))
+
+/** What is neither sent nor deleted. The sentinel comes first: it goes over by itself, after everything else (D16). */
+export function excludesOf({ spec }: Pick<RepositoryPlan, 'spec'>): string[] {
+  return [`/${spec.sentinel}`, ...(spec.excludeDotGit ? ['.git'] : []), ...spec.excludes]
+}
+
+/** What was read back is not what was sent: that is put right once; the second time somebody has to look. */
+export function onceMore(memory: RepositoryMemory, diagnosis: Diagnosis, outcome?: StepOutcome): StepOutcome {
+  const patch = outcome?.patch === undefined ? {} : { patch: outcome.patch }
+  if (memory.sentAgain) return { kind: 'fatal', diagnosis, ...patch }
+  memory.sentAgain = true
+  memory.compareContent = true
+  return { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis, ...patch }
+}

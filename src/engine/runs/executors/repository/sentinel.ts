@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
+import { commandTimeoutMs } from '../transfer/step.ts'
+import type { Delivery } from './memory.ts'
+import { runOnNode } from './script.ts'
+
+/*
+ * The sentinel says which commit lies there, so it stands only over a whole tree (D16): it is taken away before the first
+ * change, and put back by itself when everything else has arrived and is on the disk.
+ */
+
+/** Below 5 MB/s a disk is given up. */
+const slowestDiskBytesPerMs = 5_000
+
+/** Beside the sentinel, while it is written. */
+export const newSentinel = (sentinel: string): string => `${sentinel}.lockstep-new`
+
+/** What the file holds. */
+const sentinelText = (commit: string): string => `${commit}\n`
+
+/** What a node computes of a sentinel that is right. */
+export const sentinelFingerprint = (commit: string): string =>
+  createHash('sha256').update(sentinelText(commit)).digest('hex')
+
+/** Nothing says any more which commit lies in the directory. */
+export async function takeSentinelAway(
+  { dependencies, context }: Pick<Delivery, 'dependencies' | 'context'>,
+  directory: string,
+): Promise<void> {
+  const { sentinel } = context.plan.spec
+  context.log(`taking ${sentinel} away: what lies there is about to change`)
+  const script = `
+cd ${shellRemoteDirectory(directory)} || exit 3
+rm -f ./${newSentinel(sentinel)} ./${sentinel} || exit 5
+if [ -e ./${sentinel} ] || [ -L ./${sentinel} ]; then echo './${sentinel}: still there' >&2; exit 5; fi
+sync . 2>/dev/null || sync`
+  await runOnNode(dependencies, context, script)
+}
+
+/** Only after rsync has ended with exit code 0. */
+export async function putSentinel(
+  { dependencies, context, commit, source }: Delivery,
+  directory: string,
+): Promise<void> {
+  const { sentinel } = context.plan.spec
+  const made = `./${newSentinel(sentinel)}`
+  const script = `
+cd ${shellRemoteDirectory(directory)} || exit 3
+umask 022
+if [ -d ./${sentinel} ] && [ ! -L ./${sentinel} ]; then echo './${sentinel}: Is a directory' >&2; exit 5; fi
+sync -f . 2>/dev/null || sync
+rm -f ./${sentinel} ${made} || exit 5
+l_why=$({ printf '%s\\n' ${commit} | dd of=${made} conv=fsync; } 2>&1) || { rm -f ${made}; printf '%s\\n' "$l_why" >&2; exit 5; }
+[ "$(cat ${made})" = ${commit} ] || { rm -f ${made}; echo '${made}: No space left on device' >&2; exit 5; }
+mv -f ${made} ./${sentinel} || exit 5
+sync . 2>/dev/null || sync`
+  const timeoutMs = commandTimeoutMs + Math.ceil(source.manifest.totalBytes / slowestDiskBytesPerMs)
+  await runOnNode(dependencies, context, script, timeoutMs)
+  context.log(`${sentinel} names ${commit}`)
+}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { readlink } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import type { ByteName } from '../../core/parse/rsync.ts'
+import { type EntryFacts, factsOf, listingLine } from '../../core/transfer/listing.ts'
+import { changedSince, type Manifest, type ManifestEntry, pathOf, readManifest } from './manifest.ts'
+
+/** A tree that many nodes get, as it was listed once for all of them. */
+export interface Source {
+  readonly manifest: Manifest
+  readonly facts: ReadonlyMap<ByteName, EntryFacts>
+  /** SHA-256 over all lines of the listing: what a node computes that holds the same. */
+  readonly digest: string
+}
+
+const mostKept = 4
+const batchSize = 1_000
+
+/** Manifests of trees that do not change: each is read once, and looked at again now and then. */
+export class Sources {
+  readonly #kept = new Map<string, { readonly source: Promise<Source>; readonly check: SharedCheck }>()
+
+  /**
+   * @param directory absolute; nobody writes there any more
+   * @throws SOURCE_MISSING
+   */
+  of(directory: string, excludes: readonly string[]): Promise<Source> {
+    const key = JSON.stringify([directory, excludes])
+    const known = this.#kept.get(key)
+    this.#kept.delete(key)
+    // Not cut with one of those who wait for it.
+    const source = known?.source ?? readSource(directory, excludes)
+    const entry = known ?? { source, check: new SharedCheck(async () => changedSinceListed(await source)) }
+    this.#kept.set(key, entry)
+    source.catch(() => this.#kept.delete(key))
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= mostKept) break
+      this.#kept.delete(oldest)
+    }
+    return source
+  }
+
+  /** Names that are not as they were listed, by a look that begins after the call; then it is listed anew for the next. */
+  async changes(source: Source): Promise<ByteName[]> {
+    for (const [key, entry] of this.#kept) {
+      if ((await entry.source.catch(() => null)) !== source) continue
+      const changed = await entry.check.ask()
+      if (changed.length > 0) this.#kept.delete(key)
+      return changed
+    }
+    return changedSinceListed(source)
+  }
+}
+
+/** A snapshot that shares files with this one moves their change time, and nothing else. */
+const changedSinceListed = ({ manifest }: Source): Promise<ByteName[]> => changedSince(manifest, { mayGainLinks: true })
+
+/** Everybody who asks while one look is under way shares the next one. */
+class SharedCheck {
+  readonly #look: () => Promise<ByteName[]>
+  #running: Promise<unknown> | null = null
+  #next: Promise<ByteName[]> | null = null
+
+  constructor(look: () => Promise<ByteName[]>) {
+    this.#look = look
+  }
+
+  ask(): Promise<ByteName[]> {
+    if (this.#running === null) return this.#begin()
+    this.#next ??= this.#running.then(() => {
+      this.#next = null
+      return this.#begin()
+    })
+    return this.#next
+  }
+
+  #begin(): Promise<ByteName[]> {
+    const result = this.#look()
+    const running: Promise<void> = result.then(
+      () => this.#ended(running),
+      () => this.#ended(running),
+    )
+    this.#running = running
+    return result
+  }
+
+  #ended(running: Promise<unknown>): void {
+    if (this.#running === running) this.#running = null
+  }
+}
+
+async function readSource(directory: string, excludes: readonly string[]): Promise<Source> {
+  const manifest = await readManifest(directory, excludes)
+  const facts = new Map<ByteName, EntryFacts>()
+  const lines: string[] = []
+  for (const [index, entry] of manifest.entries.entries()) {
+    if (index % batchSize === batchSize - 1) await setImmediate()
+    if (entry.name === '.') continue
+    const described = { ...entry, linkTarget: await linkTargetOf(directory, entry) }
+    const known = factsOf(described)
+    facts.set(entry.name, known)
+    lines.push(listingLine(described, known))
+  }
+  const hash = createHash('sha256')
+  for (const line of lines.sort(byBytes)) hash.update(Buffer.from(`${line}\0`, 'latin1'))
+  return { manifest, facts, digest: hash.digest('hex') }
+}
+
+async function linkTargetOf(directory: string, entry: ManifestEntry): Promise<ByteName | null> {
+  if (entry.type !== 'symlink') return null
+  return (await readlink(pathOf(directory, entry.name), 'buffer')).toString('latin1')
+}
+
+const byBytes = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0)
