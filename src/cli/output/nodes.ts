@@ -67,12 +67,12 @@ export function renderNode(node: FleetNode): string {
 const renderPlanStates = (plans: readonly PlanState[]): string =>
   renderTable(
     ['PLAN', 'WANTED', 'READ BACK', 'VERIFIED', 'NOT PROVEN SINCE'],
-    plans.map(({ planName, desiredRevision, observed, driftSince }) => [
+    plans.map(({ planName, desiredRevision, observed, driftSince, driftReason }) => [
       planName,
       `revision ${desiredRevision}`,
       observed === null ? 'never' : `revision ${observed.revision}`,
       observed === null ? '' : isoTime(observed.verifiedAt),
-      driftSince === null ? '' : isoTime(driftSince),
+      driftSince === null ? '' : `${isoTime(driftSince)}${driftReason == null ? '' : `: ${driftReason.short}`}`,
     ]),
   )
 

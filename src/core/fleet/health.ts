@@ -1,5 +1,7 @@
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
+import { severityOf } from '../run/severity.ts'
+import { doubtOf } from './drift.ts'
 
 /** What the fill of a tile says; the order is the order of severity, worst first, used for counting and sorting. */
 export const tileFills = [
@@ -86,10 +88,16 @@ const defaultShort: Record<TileFill, string> = {
   'in-step': 'in step',
 }
 
+const isUnreachable = ({ code }: Diagnosis): boolean => severityOf(code) === 'unreachable'
+
 function diagnosisOf(node: FleetNode, fill: TileFill): Diagnosis | null {
   if (fill === 'in-step' || fill === 'maintenance') return null
   if (fill === 'unreachable' && node.reachability.status === 'unreachable') return node.reachability.diagnosis
-  return node.statusReason
+  const doubt = doubtOf(node.plans)
+  // It answers again: that it did not is no reason any more, where there is a better one.
+  const { statusReason, reachability } = node
+  const isOver = reachability.status === 'reachable' && statusReason !== null && isUnreachable(statusReason)
+  return isOver ? (doubt ?? statusReason) : (statusReason ?? doubt)
 }
 
 /** @param nowMs wall clock of the caller; only the certificate depends on it. */

@@ -21,7 +21,8 @@ export interface RoutesFacts {
   /** What lies on the node; null when it could not be asked, then `unreached` says why. */
   readonly file: { readonly status: 'as-wanted' | 'other' | 'missing'; readonly head: readonly string[] } | null
   readonly traefik: {
-    readonly status: 'running' | 'not-running' | 'unchecked'
+    /** `unknown`: the look at it did not come to an end, which says nothing about Traefik. */
+    readonly status: 'running' | 'not-running' | 'unchecked' | 'unknown'
     readonly evidence: readonly string[]
   } | null
   /** The last lines Traefik has logged; null where they cannot be had. */
@@ -39,6 +40,13 @@ export function routesNotUpdating(facts: RoutesFacts): GuideReport {
     looks.map(({ step, finding }) => ({ steps: [step], finding })),
   )
 }
+
+/**
+ * What was read from the node and is not as it was proven before; null while nothing says so. What was not looked at, names
+ * and logs say nothing about what was proven.
+ */
+export const refutationIn = (facts: RoutesFacts): Diagnosis | null =>
+  (file(facts).finding ?? traefik(facts).finding)?.diagnosis ?? null
 
 function planned({ node, plan }: RoutesFacts): Look {
   const question = 'Is it given routes?'
@@ -84,7 +92,8 @@ function file({ node, plan, file: found }: RoutesFacts): Look {
   const question = 'Does the routes file say what it should?'
   if (plan === null || found === null) return notLookedAt(question, 'we did not get that far')
   const byHand = `cat ${shellWord(plan.spec.file)}`
-  if (found.status === 'as-wanted') return fine(question, 'yes, to the byte', { byHand })
+  if (found.status === 'as-wanted')
+    return fine(question, plan.spec.receiver.kind === 'script' ? 'yes' : 'yes, to the byte', { byHand })
   const words =
     found.status === 'missing'
       ? `There is no ${plan.spec.file} on ${node.name}`
@@ -110,6 +119,8 @@ function traefik({ node, plan, traefik: found }: RoutesFacts): Look {
   const check = plan.spec.traefik
   const byHand = check.kind === 'container' ? `${check.runtime} ps --filter name=${check.name}` : 'pgrep -a traefik'
   if (found.status === 'running') return fine(question, 'yes', { evidence: found.evidence, byHand })
+  if (found.status === 'unknown')
+    return odd(question, 'it could not be found out', { evidence: found.evidence, byHand })
   if (found.status === 'unchecked') return odd(question, 'the plan does not ask', { byHand })
   return wrong(
     question,

@@ -144,6 +144,14 @@ export const canceledMidway = (by: string): Diagnosis =>
     short: 'canceled midway',
   })
 
+export const overwrittenBy = (node: { readonly name: string }, planName: string, otherName: string): Diagnosis =>
+  runCause('REMOTE_FILE_CHANGED', {
+    sentence: `The plan "${otherName}" has written on ${node.name} where "${planName}" was proven before. Give each of them a place of its own.`,
+    short: 'overwritten by plan',
+    evidence: [`${otherName} wrote over ${planName}`],
+    nextAction: editPlan,
+  })
+
 export const planGone = (planName: string): Diagnosis =>
   runCause('NOT_FOUND', {
     sentence: `The plan "${planName}" or the node was removed, or the plan does not select the node any more.`,

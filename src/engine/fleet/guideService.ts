@@ -1,28 +1,23 @@
-import { createHash } from 'node:crypto'
 import { resolve4, resolve6 } from 'node:dns/promises'
 import { selects } from '../../core/fleet/assignment.ts'
 import { type NetworkFacts, nodeStaysPending } from '../../core/guides/nodeStaysPending.ts'
 import { nothingIsSynced } from '../../core/guides/nothingIsSynced.ts'
-import {
-  type NameFacts,
-  type RoutesFacts,
-  restartCommand,
-  routesNotUpdating,
-} from '../../core/guides/routesNotUpdating.ts'
+import { type NameFacts, refutationIn, restartCommand, routesNotUpdating } from '../../core/guides/routesNotUpdating.ts'
 import { hostName } from '../../core/registry/routes.ts'
-import { composeRestartScript, readTraefikCheck, traefikCheckScript } from '../../core/registry/traefikProbe.ts'
+import { composeRestartScript } from '../../core/registry/traefikProbe.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { exec } from '../../platform/exec.ts'
-import { AppError, assertNever, toAppError } from '../../shared/errors.ts'
-import { Diagnosis } from '../../shared/model/diagnosis.ts'
+import { AppError, assertNever } from '../../shared/errors.ts'
 import type { GuideFix, GuideName, GuideReport } from '../../shared/model/guide.ts'
 import type { RolloutId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
 import type { PlanOf } from '../../shared/model/plan.ts'
 import type { EngineStatus } from '../../shared/model/system.ts'
-import type { NodeAnswer, NodeChannels, NodeOrder, RegistryContent, RegistrySources, Store } from '../ports.ts'
+import type { NodeChannels, RegistryContent, RegistrySources, Store } from '../ports.ts'
 import type { NodeService } from './nodeService.ts'
+import { recordRefutation } from './refutation.ts'
 import { resolveNode } from './resolve.ts'
+import { linesOf, lookAtRoutes, textOf } from './routesLook.ts'
 
 export interface GuideServiceDependencies {
   readonly store: Store
@@ -51,7 +46,6 @@ export interface GuideService {
 
 const exchangeTimeoutMs = 20_000
 const localTimeoutMs = 5_000
-const logLines = 50
 /** Names asked of DNS: enough to see what is wrong, few enough to be asked at once. */
 const mostNames = 25
 
@@ -111,10 +105,13 @@ export function createGuideService(dependencies: GuideServiceDependencies): Guid
     const open = delivered.services.filter((service) => service.public)
     const names = [...new Set(open.map((service) => hostName(service, plan.spec.routes.domain)))].slice(0, mostNames)
     const [seen, resolved] = await Promise.all([
-      lookAtRoutes(dependencies, node, { plan, wanted: delivered.text }),
+      lookAtRoutes(dependencies.channels, node, { plan, delivered }),
       Promise.all(names.map(resolveName)),
     ])
-    return routesNotUpdating({ node, plan, publicServices: open.length, names: resolved, ...seen })
+    const facts = { node, plan, publicServices: open.length, names: resolved, ...seen }
+    const refutation = refutationIn(facts)
+    if (refutation !== null) await recordRefutation(dependencies, { node, plan, refutation })
+    return routesNotUpdating(facts)
   }
 
   async function examine(guide: GuideName, reference: string | undefined, operator: string): Promise<GuideReport> {
@@ -150,7 +147,8 @@ export function createGuideService(dependencies: GuideServiceDependencies): Guid
         return acts.resync(node, operator)
       case 'restart-traefik':
         await restartTraefik(dependencies, node, fix.planId)
-        return `Traefik was restarted on ${node.name}.`
+        // Only a run proves that it serves the routes again.
+        return `Traefik was restarted on ${node.name}. ${await acts.resync(node, operator)}`
       default:
         return assertNever(fix)
     }
@@ -183,17 +181,6 @@ export function createGuideService(dependencies: GuideServiceDependencies): Guid
   return { examine, fix }
 }
 
-const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
-
-/** Of a line that is shown: what lies on a node may be anything. */
-const longestLine = 500
-
-const linesOf = (bytes: Uint8Array): string[] =>
-  text(bytes)
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== '')
-    .map((line) => line.slice(0, longestLine))
-
 /** Asked on the node when it lets us in, else on this machine (S1.106). */
 async function networkOf(
   { channels }: GuideServiceDependencies,
@@ -206,7 +193,7 @@ async function networkOf(
     .exchange(node, [{ kind: 'run', script }], { timeoutMs: exchangeTimeoutMs })
     .catch(() => null)
   const answer = exchange?.answers[0]
-  return answer?.kind === 'ran' && answer.exitCode === 0 ? { where: 'node', text: text(answer.stdout) } : null
+  return answer?.kind === 'ran' && answer.exitCode === 0 ? { where: 'node', text: textOf(answer.stdout) } : null
 }
 
 async function localNetwork(): Promise<NetworkFacts | null> {
@@ -226,77 +213,6 @@ async function localNetwork(): Promise<NetworkFacts | null> {
 async function resolveName(name: string): Promise<NameFacts> {
   const found = await Promise.allSettled([resolve4(name), resolve6(name)])
   return { name, addresses: found.flatMap((each) => (each.status === 'fulfilled' ? each.value : [])) }
-}
-
-interface RoutesLook {
-  readonly plan: PlanOf<'routes'>
-  readonly wanted: string
-}
-
-type SeenRoutes = Pick<RoutesFacts, 'file' | 'traefik' | 'log' | 'unreached'>
-
-async function lookAtRoutes(
-  { channels }: GuideServiceDependencies,
-  node: FleetNode,
-  { plan, wanted }: RoutesLook,
-): Promise<SeenRoutes> {
-  const { spec } = plan
-  const check = traefikCheckScript(spec.traefik)
-  const state = createHash('sha256').update(wanted).digest('hex')
-  const orders: NodeOrder[] = [
-    { kind: 'read', path: spec.file, unlessState: state },
-    { kind: 'run', script: check ?? ':' },
-    { kind: 'run', script: logScript(plan) },
-  ]
-  try {
-    const { answers } = await channels.exchange(node, orders, { timeoutMs: exchangeTimeoutMs })
-    const [file, traefik, log] = answers
-    return {
-      file: fileFact(file),
-      traefik: check === null ? { status: 'unchecked', evidence: [] } : traefikFact(traefik),
-      log: log?.kind === 'ran' && log.exitCode === 0 ? linesOf(log.stdout) : null,
-      unreached: null,
-    }
-  } catch (error) {
-    const carried = Diagnosis.safeParse(toAppError(error).data?.diagnosis)
-    if (!carried.success) throw error
-    return { file: null, traefik: null, log: null, unreached: carried.data }
-  }
-}
-
-/** Both streams: Traefik writes its log to whichever it likes. Exit 9: nobody keeps its log where we could read it. */
-function logScript({ spec: { traefik } }: PlanOf<'routes'>): string {
-  if (traefik.kind !== 'container') return 'exit 9'
-  return `command -v ${traefik.runtime} >/dev/null 2>&1 || exit 9; ${traefik.runtime} logs -n ${logLines} ${traefik.name} 2>&1`
-}
-
-function fileFact(answer: NodeAnswer | undefined): RoutesFacts['file'] {
-  if (answer?.kind === 'same') return { status: 'as-wanted', head: [] }
-  if (answer?.kind !== 'content') return null
-  return answer.content === null
-    ? { status: 'missing', head: [] }
-    : { status: 'other', head: linesOf(answer.content).slice(0, 10) }
-}
-
-function traefikFact(answer: NodeAnswer | undefined): RoutesFacts['traefik'] {
-  if (answer?.kind !== 'ran') return null
-  const finding = readTraefikCheck(answer.exitCode, text(answer.stdout))
-  switch (finding.kind) {
-    case 'running':
-      return { status: 'running', evidence: [] }
-    case 'stopped':
-    case 'refused':
-      return { status: 'not-running', evidence: [finding.why] }
-    case 'no-program':
-      return { status: 'not-running', evidence: [`${finding.program} is not installed there`] }
-    case 'unknown':
-      return {
-        status: 'not-running',
-        evidence: [`the check ended with ${finding.exitCode}`, ...linesOf(answer.stderr)],
-      }
-    default:
-      return assertNever(finding)
-  }
 }
 
 async function restartTraefik(

@@ -153,7 +153,7 @@ export function withoutObservations(node: FleetNode): FleetNode {
     certificate: null,
     hostCertificate: null,
     krl: null,
-    plans: node.plans.map((plan) => ({ ...plan, observed: null, driftSince: null })),
+    plans: node.plans.map((plan) => ({ ...plan, observed: null, driftSince: null, driftReason: null })),
   }
 }
 

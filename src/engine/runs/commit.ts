@@ -1,3 +1,5 @@
+import { inDoubt } from '../../core/fleet/drift.ts'
+import { overwrittenBy } from '../../core/run/causes.ts'
 import { type RunEvent, type Transition, transition } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
 import { normalizedRemoteDirectory, overlaps } from '../../core/transfer/paths.ts'
@@ -88,7 +90,7 @@ async function settled(node: FleetNode, update: Update): Promise<FleetNode> {
   const overwritten = await plansOverwrittenBy(run, node, transaction)
   const nowMs = dependencies.clock.nowMs()
   const plans = node.plans.map((plan) =>
-    overwritten.has(plan.planId) ? { ...plan, driftSince: plan.driftSince ?? nowMs } : plan,
+    overwritten.has(plan.planId) ? inDoubt(plan, overwrittenBy(node, plan.planName, run.planName), nowMs) : plan,
   )
   return settleNode({ ...node, plans }, run, {
     nowMs,

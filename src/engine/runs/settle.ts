@@ -1,3 +1,4 @@
+import { inDoubt } from '../../core/fleet/drift.ts'
 import { withoutLogin } from '../../core/fleet/observe.ts'
 import { canceledMidway } from '../../core/run/causes.ts'
 import { severityOf } from '../../core/run/severity.ts'
@@ -45,7 +46,8 @@ function settlePlan(plan: PlanState, run: Run, nowMs: number): PlanState {
   // Written and not proven: what was read back before is not what lies there now. It stays that way until a run of
   // this very plan proves otherwise; the success of another plan on the node does not.
   const unproven = run.status !== 'succeeded' && plan.observed !== null && (wrote(run) || refuted(run))
-  const seen = { ...plan, lastRunId: run.id, driftSince: unproven ? (plan.driftSince ?? nowMs) : plan.driftSince }
+  const ended = { ...plan, lastRunId: run.id }
+  const seen = unproven ? inDoubt(ended, run.failure ?? run.halt?.diagnosis ?? null, nowMs) : ended
   if (run.status !== 'succeeded' || run.proof === null) return seen
   const observed = {
     revision: run.planRevision,
@@ -53,7 +55,7 @@ function settlePlan(plan: PlanState, run: Run, nowMs: number): PlanState {
     verifiedAt: run.proof.verifiedAt,
     runId: run.id,
   }
-  return { ...seen, observed, driftSince: null }
+  return { ...seen, observed, driftSince: null, driftReason: null }
 }
 
 /** What a proof says about the node beyond its plan. */

@@ -1,4 +1,7 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { computeTile } from '../../../src/core/fleet/health.ts'
 import type { GuideReport } from '../../../src/shared/model/guide.ts'
 import type { IdempotencyKey } from '../../../src/shared/model/ids.ts'
 import { PlanInput } from '../../../src/shared/model/plan.ts'
@@ -25,6 +28,20 @@ beforeAll(async () => {
 afterAll(() => engine.dispose())
 
 const vps = 'edge-fra-1'
+const tileOf = async () => computeTile(await engine.node(vps), Date.now())
+/** A fault of the demo begins and ends with another sshd: who looks in between finds nobody. */
+const untilBack = () =>
+  waitFor(
+    'the node is back',
+    async () => (await engine.client.nodes.check({ node: vps })).reachability.status === 'reachable',
+    { timeoutMs: 30_000 },
+  )
+/** A file of the node, as this machine sees it. */
+async function fileOf(path: string): Promise<string> {
+  const { nodes } = await engine.client.demo.status()
+  const directory = nodes.find(({ name }) => name === vps)?.directory ?? ''
+  return join(directory, 'home', path.slice(2))
+}
 const failedSteps = ({ steps }: GuideReport): string[] =>
   steps.filter(({ status }) => status === 'failed').map(({ question }) => question)
 
@@ -52,10 +69,7 @@ describe('guides on real nodes', () => {
     const after = await engine.client.audit.list({ limit: 1 })
     expect(after[0]?.action === before[0]?.action || after[0]?.action.startsWith('certificate')).toBe(true)
     await engine.client.demo.heal({ node: vps })
-    await waitFor(
-      'the node is back',
-      async () => (await engine.client.nodes.check({ node: vps })).reachability.status === 'reachable',
-    )
+    await untilBack()
   })
 
   it('S1.106 maintenance is found, ended by the button, and the node is synced', async () => {
@@ -81,6 +95,61 @@ describe('guides on real nodes', () => {
     })
     const fix = { kind: 'by-hand', nodeId: null, command: 'x' } as const
     await expect(engine.client.guides.fix({ fix })).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+  })
+})
+
+describe('a guide that reads on a node what is not as it was proven', () => {
+  beforeAll(async () => {
+    await engine.client.demo.up({ nodes: 3, registry: true })
+    await engine.client.runs.push({
+      idempotencyKey: 'guides-test-2' as IdempotencyKey,
+      plans: [],
+      targets: { kind: 'all' },
+    })
+    await waitFor('routes on the VPS', async () => (await tileOf()).fill === 'in-step', { timeoutMs: 60_000 })
+    expect((await engine.node(vps)).plans.map(({ planName }) => planName)).toContain('demo-routes')
+  })
+
+  it('S1.77 S1.107 a guide that finds Traefik down takes the green away, and its button brings it back by a run', async () => {
+    expect((await tileOf()).fill).toBe('in-step')
+    // Not the fault of the demo, which takes the connection along and with it the green.
+    const pidFile = await fileOf('~/traefik/traefik.pid')
+    const pid = await readFile(pidFile)
+    await rm(pidFile)
+    const report = await engine.client.guides.examine({ guide: 'routes-not-updating', node: vps })
+    expect(report.diagnosis?.code).toBe('TRAEFIK_NOT_RUNNING')
+    expect(await tileOf()).toMatchObject({ fill: 'pending', drift: true, diagnosis: { code: 'TRAEFIK_NOT_RUNNING' } })
+    // A second look finds the same, and changes nothing any more.
+    const before = await engine.node(vps)
+    await engine.client.guides.examine({ guide: 'routes-not-updating', node: vps })
+    expect((await engine.node(vps)).updatedAt).toBe(before.updatedAt)
+    await writeFile(pidFile, pid)
+    await engine.client.guides.fix({ fix: { kind: 'resync', nodeId: before.id } })
+    await waitFor('proven again', async () => (await tileOf()).fill === 'in-step', { timeoutMs: 30_000 })
+    expect((await engine.node(vps)).plans.every(({ driftReason }) => driftReason == null)).toBe(true)
+  })
+
+  it('S1.77 S1.107 a routes file that somebody has changed on the node is no longer green once a guide has read it', async () => {
+    const plan = await engine.client.plans.get({ plan: 'demo-routes' })
+    if (plan.kind !== 'routes') throw new Error('routes')
+    const file = await fileOf(plan.spec.file)
+    await writeFile(file, 'http: {}\n')
+    const report = await engine.client.guides.examine({ guide: 'routes-not-updating', node: vps })
+    expect(report.diagnosis?.code).toBe('VERIFY_MISMATCH')
+    expect(await tileOf()).toMatchObject({ fill: 'pending', drift: true, short: 'routes differ' })
+    await engine.client.guides.fix({ fix: { kind: 'resync', nodeId: (await engine.node(vps)).id } })
+    await waitFor('proven again', async () => (await tileOf()).fill === 'in-step', {
+      timeoutMs: 30_000,
+    })
+  })
+
+  it('S1.107 a node that does not answer has said nothing: its proof stays as it was', async () => {
+    await engine.client.demo.fault({ node: vps, fault: 'offline' })
+    const report = await engine.client.guides.examine({ guide: 'routes-not-updating', node: vps })
+    expect(report.diagnosis).not.toBeNull()
+    expect((await engine.node(vps)).plans.every(({ driftSince }) => driftSince === null)).toBe(true)
+    await engine.client.demo.heal({ node: vps })
+    await untilBack()
   })
 })
 

@@ -138,7 +138,8 @@ function PlanRow({ plan, green }: { readonly plan: PlanState; readonly green: bo
       )}
       {plan.driftSince !== null && (
         <p className="text-12 text-pending">
-          What lies there is not proven since <Time at={plan.driftSince} absolute />.
+          What lies there is not proven since <Time at={plan.driftSince} absolute />
+          {plan.driftReason == null ? '.' : `: ${plan.driftReason.short}.`}
         </p>
       )}
     </li>

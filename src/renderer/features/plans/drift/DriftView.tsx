@@ -1,9 +1,10 @@
 import { useMemo } from 'react'
+import { driftReasons } from '../../../../core/fleet/drift.ts'
 import { Button } from '../../../components/Button.tsx'
 import { classNames } from '../../../components/classNames.ts'
 import { type Column, DataTable } from '../../../components/DataTable.tsx'
 import { EmptyState } from '../../../components/EmptyState.tsx'
-import { formatCount, plural } from '../../../components/format.ts'
+import { formatCount } from '../../../components/format.ts'
 import { Time } from '../../../components/Time.tsx'
 import { ViewHeader } from '../../../components/ViewHeader.tsx'
 import { useReplica, useStale } from '../../../stores/ReplicaContext.tsx'
@@ -192,8 +193,8 @@ function useColumns(): readonly Column<DriftRow>[] {
       },
       {
         id: 'why',
-        header: 'Since, and why',
-        width: 'minmax(160px, 1.4fr)',
+        header: 'Why',
+        width: 'minmax(200px, 2fr)',
         cell: (row) => <Why row={row} />,
       },
     ],
@@ -213,17 +214,19 @@ function Observed({ row }: { readonly row: DriftRow['state'] }) {
 }
 
 function Why({ row }: { readonly row: DriftRow }) {
-  const { node, state, standing } = row
+  const { node, state, kind, standing } = row
+  const lastRun = useReplica(({ runs }) => (state.lastRunId === null ? null : (runs.get(state.lastRunId) ?? null)))
+  const registry = useReplica(({ registries }) => registries.get('services') ?? null)
   if (standing === 'as-wanted') return ''
-  if (state.driftSince !== null)
-    return (
-      <span className="text-muted">
-        <Time at={state.driftSince} />
-      </span>
-    )
-  const behind = state.observed === null ? 0 : state.desiredRevision - state.observed.revision
-  const reason =
-    node.reachability.status === 'unreachable' ? node.reachability.diagnosis.short : (node.statusReason?.short ?? '')
-  const words = [behind > 0 ? plural(behind, 'revision') : '', reason].filter((word) => word !== '')
-  return <span className="text-muted">{words.join(', ')}</span>
+  const words = driftReasons({ node, state, kind, lastRun, registry }).join(', ')
+  return (
+    <span className="truncate text-muted" title={state.driftReason?.sentence ?? words}>
+      {words}
+      {state.driftSince !== null && (
+        <>
+          , since <Time at={state.driftSince} />
+        </>
+      )}
+    </span>
+  )
 }
