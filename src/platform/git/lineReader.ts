@@ -2,7 +2,9 @@
 const longestLine = 16 * 1024
 
 /** Figures of progress: `Receiving objects:  42% (…)`, ended by a carriage return. */
-const progress = /^(?:remote: )?[A-Z][A-Za-z ]+: +\d+%/
+const progress = /^[A-Z][A-Za-z ]+: +\d+%/
+/** What the other side counts before it sends. */
+const counting = /^remote: (?:Enumerating|Counting|Compressing) objects:|^remote: Total \d+ \(delta/
 
 /** Cuts what git says into lines for a person; what it overwrites on a terminal is left out. */
 export class LineReader {
@@ -27,6 +29,7 @@ export class LineReader {
 
   #emit(piece: string): void {
     const line = piece.slice(piece.lastIndexOf('\r', piece.length - 2) + 1).trimEnd()
-    if (line !== '' && !(progress.test(line) && !line.endsWith('done.'))) this.#onLine(line)
+    const isFigure = counting.test(line) || (progress.test(line) && !line.endsWith('done.'))
+    if (line !== '' && !isFigure) this.#onLine(line)
   }
 }

@@ -29,10 +29,18 @@ export async function readIncoming(mirror: MirrorGit): Promise<{ heads: Heads; w
       warnings.push(`The branch ${name} is left out: its name cannot be told from the one of a tag.`)
       continue
     }
+    // What stands in the checkout counts before what its remote has; it comes first in the list.
+    if (heads.has(name)) continue
     const commit = type === 'commit' ? object : peeledType === 'commit' ? peeled : await peel(mirror, ref, type)
     if (commit !== null) heads.set(name, CommitHashSchema.parse(commit))
   }
   return { heads: Object.fromEntries(heads), warnings }
+}
+
+/** A fetch takes away branches that are gone, but not what another branch was checked out for. */
+export async function forgetCheckedOut(mirror: MirrorGit): Promise<void> {
+  const listing = await mirror.must({ args: ['for-each-ref', '--format=delete %(refname)', incoming.checkout] })
+  if (listing.length > 0) await mirror.must({ args: ['update-ref', '--stdin'], stdin: listing })
 }
 
 function nameOf(ref: string): string | null {

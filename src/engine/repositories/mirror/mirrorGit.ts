@@ -12,6 +12,13 @@ export interface WorkOptions {
   readonly onOutput?: (line: string) => void
 }
 
+interface FetchWish {
+  readonly refspecs: readonly string[]
+  readonly depth?: number | null
+  /** Forget what the other side does not have any more, of what the refspecs name. */
+  readonly prune?: boolean
+}
+
 type Call = Omit<GitRequest, 'directory' | 'gitDirectory' | 'timeoutMs' | 'idleMs'>
 
 /** Packs that are joined into one now and then, so that a mirror which is asked often stays fast. */
@@ -69,13 +76,13 @@ export class MirrorGit {
    */
   async fetch(
     access: RemoteAccess,
-    { refspecs, depth = null }: { readonly refspecs: readonly string[]; readonly depth?: number | null },
+    { refspecs, depth = null, prune = false }: FetchWish,
     options: WorkOptions,
   ): Promise<void> {
     const args = [
       'fetch',
       '--progress',
-      '--prune',
+      ...(prune ? ['--prune'] : []),
       '--no-tags',
       '--no-auto-maintenance',
       '--no-write-fetch-head',

@@ -28,6 +28,8 @@ export interface RemoteAccess {
   readonly settings: readonly string[]
   /** Holds the token, where there is one. */
   readonly environment: Readonly<Record<string, string>>
+  /** Lines of `sh` before git runs on a node. */
+  readonly prologue?: string
   redact(line: string): string
   error(result: Pick<GitResult, 'exitCode' | 'stderr'>): AppError
 }
@@ -37,6 +39,7 @@ interface Way {
   readonly protocols: readonly GitProtocol[]
   readonly settings?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  readonly prologue?: string
 }
 
 export function accessOver(
@@ -59,6 +62,7 @@ export function accessOver(
     protocols: way.protocols,
     settings: way.settings ?? [],
     environment: way.environment ?? {},
+    ...(way.prologue === undefined ? {} : { prologue: way.prologue }),
     redact,
     error: ({ exitCode, stderr }) => gitError({ exitCode, stderr: redact(stderr) }, question),
   }

@@ -2,7 +2,6 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { TreeEntry } from '../../../core/parse/gitTree.ts'
-import { exec } from '../../../platform/exec.ts'
 import { explainFileError } from '../../../platform/fileErrors.ts'
 import { CommitHash, type Repository } from '../../../shared/model/repository.ts'
 import type { TreeSnapshot } from '../../ports/repositories.ts'
@@ -10,6 +9,7 @@ import { SharedWork } from '../sharedWork.ts'
 import type { RepositoryMirrorDependencies } from './dependencies.ts'
 import { nextStamp, type RepositoryHome, removeWhole, unfinishedName } from './layout.ts'
 import type { WorkOptions } from './mirrorGit.ts'
+import { settle } from './settle.ts'
 import type { BaseTree } from './treeWriter.ts'
 
 /** What a snapshot says of itself; the last file of it that is written. */
@@ -50,8 +50,16 @@ export interface SnapshotOrder {
   readonly base: BaseTree | null
 }
 
-/** Fills the directory. @returns paths of files that hold pointers of Git LFS, as bytes */
-export type MakeTree = (order: SnapshotOrder, options: WorkOptions) => Promise<{ readonly pointers: readonly string[] }>
+/** What was made; paths are bytes. */
+export interface MadeTree {
+  /** Files that hold a pointer of Git LFS in the place of content. */
+  readonly pointers: readonly string[]
+  /** Files that were written and not linked. */
+  readonly fresh: readonly string[]
+}
+
+/** Fills the directory. */
+export type MakeTree = (order: SnapshotOrder, options: WorkOptions) => Promise<MadeTree>
 
 interface Held {
   leases: number
@@ -149,11 +157,11 @@ export class Snapshots {
       await mkdir(scratch, { mode: 0o700 })
       const base = baseName === null ? null : await this.#base(baseName, listBase)
       const stamp = await nextStamp(this.#home, this.#dependencies.clock.nowMs())
-      const { pointers } = await make({ form, directory, scratch, stamp, base }, options)
+      const { pointers, fresh } = await make({ form, directory, scratch, stamp, base }, options)
       await rm(scratch, { recursive: true, force: true })
       const record: SnapshotRecord = { version: 1, commit: form.commit, stamp, pointers: [...pointers] }
-      await writeFile(join(unfinished, 'snapshot.json'), JSON.stringify(record), { mode: 0o600 })
-      await settle(unfinished)
+      await writeFile(join(unfinished, 'snapshot.json'), JSON.stringify(record), { mode: 0o600, flush: true })
+      await settle(directory, fresh)
       await rename(unfinished, join(this.#home.trees, nameOf(form)))
       return record
     } catch (thrown) {
@@ -168,7 +176,8 @@ export class Snapshots {
     const record = await this.#read(name)
     if (record === null) return null
     try {
-      return { entries: await listBase(record.commit), directory: this.#treeOf(name), stamp: record.stamp }
+      const { commit, stamp, pointers } = record
+      return { entries: await listBase(commit), directory: this.#treeOf(name), stamp, pointers }
     } catch {
       return null
     }
@@ -215,11 +224,4 @@ export class Snapshots {
     const spare = (await this.#names()).slice(this.#dependencies.kept)
     for (const name of spare) if (!this.#held.has(name)) await removeWhole(this.#home.trees, name)
   }
-}
-
-/** To the disk, all of it: a rename that outlives a loss of power must not name files that do not. */
-async function settle(directory: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const args = process.platform === 'linux' ? ['-f', directory] : []
-  await exec({ command: 'sync', args, okExitCodes: 'any', timeoutMs: 600_000 }).catch(() => undefined)
 }

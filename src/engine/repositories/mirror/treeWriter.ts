@@ -15,6 +15,8 @@ export interface BaseTree {
   readonly directory: string
   /** Nothing in it has a later time. Seconds. */
   readonly stamp: number
+  /** Files that hold a pointer of Git LFS in the place of content. Bytes. */
+  readonly pointers: readonly string[]
 }
 
 export interface WrittenTree {
@@ -36,6 +38,12 @@ interface Order {
 }
 
 const fileModes: Readonly<Record<string, number>> = { file: 0o644, executable: 0o755 }
+
+/** What a commit is made of; not looked at more closely. */
+export async function listEntries(mirror: MirrorGit, commit: string): Promise<TreeEntry[]> {
+  const listing = await mirror.must({ args: ['ls-tree', '-r', '-t', '-z', '--full-tree', commit] })
+  return parseTree(listing.toString('latin1')).entries
+}
 
 /** @throws AppError REPOSITORY_UNSAFE naming the first entries that must not be written; REF_NOT_FOUND */
 export async function readTree(mirror: MirrorGit, commit: CommitHash, options: WorkOptions): Promise<TreeEntry[]> {
