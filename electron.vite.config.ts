@@ -20,6 +20,7 @@ export default defineConfig({
           cli: source('cli/main.ts'),
           slowLink: source('demo/slowLink.ts'),
           traefik: source('demo/traefik.ts'),
+          scanWorker: source('engine/repositories/scan/scanWorker.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
       },

@@ -1,0 +1,4 @@
+import { searchWithSecretlint } from './secretlint.ts'
+import { serveSearch } from './serveSearch.ts'
+
+await serveSearch(searchWithSecretlint)
