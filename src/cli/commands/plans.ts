@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
+import { clashSentence, mayClash, planClashes } from '../../core/fleet/planClashes.ts'
 import { formatPlanDocument } from '../../core/parse/planDocument.ts'
+import type { EngineClient } from '../../shared/contract/index.ts'
 import { AppError, assertNever } from '../../shared/errors.ts'
-import type { Plan } from '../../shared/model/plan.ts'
+import type { Plan, PlanInput } from '../../shared/model/plan.ts'
 import type { Runner } from '../context.ts'
 import { readPlans } from '../input/plans.ts'
 import { readText } from '../input/readText.ts'
@@ -56,8 +58,17 @@ function apply(argument: string | undefined, file: string | undefined): Paramete
       output.value(await client.plans.apply({ plans }), (applied) =>
         applied.map((plan) => renderEffect(plan, before.get(plan.id))).join(''),
       )
+      for (const warning of await clashWarnings(client, plans)) output.note(warning)
     })
   }
+}
+
+/** Nodes are asked for only when plans may stand in each other's way. */
+async function clashWarnings(client: EngineClient, applied: readonly PlanInput[]): Promise<string[]> {
+  const plans = await client.plans.list()
+  if (!mayClash(applied, plans)) return []
+  const clashes = planClashes(applied, plans, await client.nodes.list({ filter: '' }))
+  return clashes.map((clash) => `Warning: ${printableLine(clashSentence(clash))}`)
 }
 
 function renderEffect(plan: Plan, revisionBefore: number | undefined): string {

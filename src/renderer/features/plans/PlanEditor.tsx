@@ -1,5 +1,6 @@
 import { useMutation } from '@tanstack/react-query'
 import { useId, useMemo, useState } from 'react'
+import type { PlanClash } from '../../../core/fleet/planClashes.ts'
 import { type Plan, type PlanInput, planKinds } from '../../../shared/model/plan.ts'
 import { toErrorBody } from '../../api/errors.ts'
 import { useLink } from '../../api/LinkContext.tsx'
@@ -13,6 +14,7 @@ import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { engineNowMs, useNow } from '../../stores/clock.ts'
 import { useReplica } from '../../stores/ReplicaContext.tsx'
 import { filterHash, formatHash, navigate, updateQuery } from '../../stores/route.ts'
+import { Clashes, useClashes } from './Clashes.tsx'
 import {
   effectOf,
   formatPlanDocument,
@@ -57,6 +59,7 @@ export function PlanEditor({ plan, kind }: PlanEditorProps) {
   const problemsId = useId()
   const parsed = useMemo(() => parsePlanDocument(text), [text])
   const { effects, problems } = useEffects(parsed.plans, parsed.problems)
+  const clashes = useClashes(parsed.plans)
   const changing = effects.filter((each) => each.effect !== 'unchanged')
   const movedOn = plan !== null && formatPlanDocument([plan]) !== base
   return (
@@ -114,13 +117,16 @@ export function PlanEditor({ plan, kind }: PlanEditorProps) {
             // biome-ignore lint/suspicious/noArrayIndexKey: two plans may have the same name while one types
             <EffectCard key={index} item={each} />
           ))}
+          <Clashes clashes={clashes} />
           <section aria-label="Command line" className="flex flex-col gap-1.5">
             <h2 className="text-12 font-semibold text-faint">On the command line</h2>
             <CliEquivalent command="lockstep plans apply -f plans.yaml" />
           </section>
         </aside>
       </div>
-      {deciding && <ApplyDialog plans={parsed.plans} effects={effects} onClose={() => setDeciding(false)} />}
+      {deciding && (
+        <ApplyDialog plans={parsed.plans} effects={effects} clashes={clashes} onClose={() => setDeciding(false)} />
+      )}
     </div>
   )
 }
@@ -266,10 +272,11 @@ function ChangedMeanwhile({ revision, onLoad }: { readonly revision: number; rea
 interface ApplyDialogProps {
   readonly plans: readonly PlanInput[]
   readonly effects: readonly EffectItem[]
+  readonly clashes: readonly PlanClash[]
   readonly onClose: () => void
 }
 
-function ApplyDialog({ plans, effects, onClose }: ApplyDialogProps) {
+function ApplyDialog({ plans, effects, clashes, onClose }: ApplyDialogProps) {
   const { client } = useLink()
   const nodes = useReplica((state) => state.nodes)
   const apply = useMutation({
@@ -303,6 +310,7 @@ function ApplyDialog({ plans, effects, onClose }: ApplyDialogProps) {
       busy={apply.isPending}
       onConfirm={() => apply.mutate()}
     >
+      <Clashes clashes={clashes} />
       {apply.error !== null && <ErrorNote error={toErrorBody(apply.error)} />}
     </DecisionDialog>
   )

@@ -56,6 +56,17 @@ describe('plans', () => {
     await waitFor(() => expect(location.hash).toBe('#/plans'))
   })
 
+  it('U29 warns before saving when another plan writes the same place, and keeps nobody from it', async () => {
+    await show('#/plans/new')
+    const nested = valid.replace('~/site', `${fakePlan.spec.push?.target}/inner`)
+    write(nested)
+    const warning = await screen.findByRole('region', { name: 'Plans that write the same place' })
+    expect(warning.textContent).toContain(`The plans "site" and "${fakePlan.name}" both write`)
+    fireEvent.click(screen.getByRole('button', { name: 'Apply…' }))
+    expect((await screen.findByRole('alertdialog')).textContent).toContain('each run of one undoes the other')
+    expect(screen.getByRole('button', { name: 'Apply 1 plan' })).toHaveProperty('disabled', false)
+  })
+
   it('has nothing to apply when the text says what is there already', async () => {
     await show(`#/plans/${fakePlan.id}`)
     expect((await screen.findByRole('region', { name: 'edge config' })).textContent).toContain('unchanged')
