@@ -3,11 +3,12 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { EngineConnection } from '../../daemon/connect.ts'
 import { PushTargets } from '../../shared/contract/runs.ts'
 import { AppError } from '../../shared/errors.ts'
-import { IdempotencyKey, RolloutId } from '../../shared/model/ids.ts'
+import { IdempotencyKey, type RolloutId } from '../../shared/model/ids.ts'
 import { Portion, type Rollout, RolloutSettings } from '../../shared/model/rollout.ts'
 import type { CliContext, Runner } from '../context.ts'
 import { parseInput } from '../errors.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
+import { findRolloutId, type IdBeginning, idBeginning } from '../input/ids.ts'
 import { collect, integerBetween, secondsAtLeast } from '../input/options.ts'
 import { countWords, renderRollout, renderRollouts, renderSettings } from '../output/rollouts.ts'
 import { isAtRest, waitForRollout } from '../waitForRollout.ts'
@@ -45,7 +46,7 @@ export function addRolloutCommands(program: Command, run: Runner): void {
   rollouts
     .command('show <rollout>')
     .description('one rollout: nodes by states')
-    .action((id: string) => run((context) => show(context, idOf(id))))
+    .action((id: string) => run((context) => show(context, beginningOf(id))))
   const start = rollouts
     .command('start [nodes...]')
     .description('brings plans to nodes, in waves; without --plan all of kind routes and hosts')
@@ -65,21 +66,27 @@ function addWishes(rollouts: Command, run: Runner): void {
   rollouts
     .command('pause <rollout>')
     .description('starts nothing more; what is worked on is let finish')
-    .action((id: string) => run((context) => wish(context, (client) => client.rollouts.pause({ id: idOf(id) }))))
+    .action((id: string) =>
+      run((context) => wish(context, id, (client, found) => client.rollouts.pause({ id: found }))),
+    )
   withWaiting(
     rollouts.command('resume <rollout>').description('goes on after a pause, or in spite of failures'),
   ).action((id: string, options: WaitOptions) =>
-    run((context) => lead(context, options, (client) => client.rollouts.resume({ id: idOf(id) }))),
+    run((context) => leadOne(context, { id, options }, (client, found) => client.rollouts.resume({ id: found }))),
   )
   rollouts
     .command('abort <rollout>')
     .description('starts nothing more, and cancels what is worked on')
-    .action((id: string) => run((context) => wish(context, (client) => client.rollouts.abort({ id: idOf(id) }))))
+    .action((id: string) =>
+      run((context) => wish(context, id, (client, found) => client.rollouts.abort({ id: found }))),
+    )
   withWaiting(
     rollouts.command('retry-failed <rollout>').description('a new rollout to the nodes where this one failed'),
   ).action((id: string, options: WaitOptions) =>
     run((context) =>
-      lead(context, options, (client) => client.rollouts.retryFailed({ id: idOf(id), idempotencyKey: keyOf(options) })),
+      leadOne(context, { id, options }, (client, found) =>
+        client.rollouts.retryFailed({ id: found, idempotencyKey: keyOf(options) }),
+      ),
     ),
   )
 }
@@ -110,7 +117,7 @@ const limit = (text: string): { readonly value: number | null } => ({
   value: text === 'auto' || text === 'none' ? null : integerBetween(1, 10_000)(text),
 })
 
-const idOf = (text: string): RolloutId => parseInput(RolloutId, text, `"${text}" is no rollout id`)
+const beginningOf = (text: string): IdBeginning => idBeginning(text, 'rollout')
 
 const keyOf = ({ idempotencyKey }: WaitOptions): IdempotencyKey =>
   parseInput(IdempotencyKey, idempotencyKey ?? `cli.${randomUUID()}`, '--idempotency-key')
@@ -127,12 +134,16 @@ async function list(
   { withEngine, output }: CliContext,
   { before, limit: most }: { readonly before?: string; readonly limit: number },
 ): Promise<void> {
-  const query = { limit: most, ...(before === undefined ? {} : { before: idOf(before) }) }
-  await withEngine({}, async (client) => output.value(await client.rollouts.list(query), renderRollouts))
+  const beginning = before === undefined ? null : beginningOf(before)
+  await withEngine({}, async (client) => {
+    const older = beginning === null ? {} : { before: await findRolloutId(client, beginning) }
+    output.value(await client.rollouts.list({ limit: most, ...older }), renderRollouts)
+  })
 }
 
-async function show({ withEngine, output }: CliContext, id: RolloutId): Promise<void> {
+async function show({ withEngine, output }: CliContext, beginning: IdBeginning): Promise<void> {
   await withEngine({}, async (client) => {
+    const id = await findRolloutId(client, beginning)
     const [detail, nodes] = await Promise.all([client.rollouts.get({ id }), client.nodes.list({ filter: '' })])
     const names = new Map(nodes.map((node) => [node.id, node.name]))
     output.value(detail, ({ rollout, runs }) => renderRollout({ rollout, runs, names }))
@@ -170,6 +181,7 @@ function targetsOf(nodes: readonly string[], { filter, all = false }: StartOptio
 }
 
 type Asked = (client: EngineConnection['client']) => Promise<Rollout>
+type AskedOfOne = (client: EngineConnection['client'], id: RolloutId) => Promise<Rollout>
 
 /** Something that makes a rollout go on: this command may wait for its end. */
 function lead(context: CliContext, options: WaitOptions, ask: Asked): Promise<ExitCode> {
@@ -223,9 +235,23 @@ function exitCodeOf({ status, counts, nodes }: Rollout): ExitCode {
   return status === 'finished' && counts.succeeded === nodes.length ? exitCodes.ok : exitCodes.failed
 }
 
-async function wish({ withEngine, output }: CliContext, ask: Asked): Promise<void> {
+/** The same with a rollout that there is already. */
+function leadOne(
+  context: CliContext,
+  { id, options }: { readonly id: string; readonly options: WaitOptions },
+  ask: AskedOfOne,
+): Promise<ExitCode> {
+  const beginning = beginningOf(id)
+  return lead(context, options, async (client) => ask(client, await findRolloutId(client, beginning)))
+}
+
+async function wish({ withEngine, output }: CliContext, id: string, ask: AskedOfOne): Promise<void> {
+  const beginning = beginningOf(id)
   await withEngine({}, async (client) =>
-    output.value(await ask(client), (rollout) => `${rollout.status}: ${countWords(rollout)}\n`),
+    output.value(
+      await ask(client, await findRolloutId(client, beginning)),
+      (rollout) => `${rollout.status}: ${countWords(rollout)}\n`,
+    ),
   )
 }
 

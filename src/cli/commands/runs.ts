@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { type LogChunk, RunFilter } from '../../shared/contract/runs.ts'
-import { BatchId, RunId } from '../../shared/model/ids.ts'
+import { BatchId, type RunId } from '../../shared/model/ids.ts'
 import { HaltReason, type Run, RunStatus } from '../../shared/model/run.ts'
 import type { CliContext, Runner } from '../context.ts'
 import { parseInput } from '../errors.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
+import { findRunId, type IdBeginning, idBeginning } from '../input/ids.ts'
 import { integerBetween, wordOf, wordsOf } from '../input/options.ts'
 import { renderRun, renderRuns } from '../output/runs.ts'
 import { followLog, logFrom } from '../runLog.ts'
@@ -35,8 +36,10 @@ export function addRunCommands(program: Command, run: Runner): void {
     .description('one run: states, attempts, proof, evidence')
     .action((id: string) =>
       run(({ withEngine, output }) => {
-        const runId = runIdOf(id)
-        return withEngine({}, async (client) => output.value(await client.runs.get({ runId }), renderRun))
+        const beginning = beginningOf(id)
+        return withEngine({}, async (client) =>
+          output.value(await client.runs.get({ runId: await findRunId(client, beginning) }), renderRun),
+        )
       }),
     )
   runs
@@ -44,22 +47,22 @@ export function addRunCommands(program: Command, run: Runner): void {
     .description('what the programs of a run wrote')
     .option('--follow', 'go on until the run is final')
     .action((id: string, { follow = false }: { readonly follow?: boolean }) =>
-      run((context) => log(context, runIdOf(id), follow)),
+      run((context) => log(context, beginningOf(id), follow)),
     )
   runs
     .command('cancel <run>')
     .description('stops a run on both sides and says whether that was proven')
-    .action((id: string) => run((context) => cancel(context, runIdOf(id))))
+    .action((id: string) => run((context) => cancel(context, beginningOf(id))))
   runs
     .command('approve <run>')
     .description('lifts one safety stop of one run')
     .requiredOption('--reason <reason>', HaltReason.options.join(', '), wordOf(HaltReason))
     .action((id: string, { reason }: { readonly reason: HaltReason }) =>
-      run((context) => approve(context, runIdOf(id), reason)),
+      run((context) => approve(context, beginningOf(id), reason)),
     )
 }
 
-const runIdOf = (text: string): RunId => parseInput(RunId, text, `"${text}" is no run id`)
+const beginningOf = (text: string): IdBeginning => idBeginning(text, 'run')
 
 async function list({ withEngine, output }: CliContext, options: ListOptions): Promise<void> {
   const { batch, status, before, ...rest } = options
@@ -69,12 +72,13 @@ async function list({ withEngine, output }: CliContext, options: ListOptions): P
       ...rest,
       ...(batch === undefined ? {} : { batchId: parseInput(BatchId, batch, '--batch') }),
       ...(status === undefined ? {} : { statuses: status }),
-      ...(before === undefined ? {} : { before: runIdOf(before) }),
     },
     'The runs cannot be listed',
   )
+  const beginning = before === undefined ? null : beginningOf(before)
   await withEngine({}, async (client) => {
-    const page = await client.runs.list(filter)
+    const older = beginning === null ? {} : { before: await findRunId(client, beginning) }
+    const page = await client.runs.list({ ...filter, ...older })
     output.value(page, ({ runs }) => renderRuns(runs))
     if (page.next !== null) output.note(`There are older ones: --before ${page.next}`)
   })
@@ -88,8 +92,9 @@ interface LogText {
   readonly complete: boolean
 }
 
-async function log({ withEngine, output }: CliContext, runId: RunId, follow: boolean): Promise<void> {
+async function log({ withEngine, output }: CliContext, beginning: IdBeginning, follow: boolean): Promise<void> {
   await withEngine({}, async (client) => {
+    const runId = await findRunId(client, beginning)
     const parts: Buffer[] = []
     let last: LogChunk | null = null
     for await (const chunk of follow ? followLog(client, runId) : logFrom(client, runId, 0)) {
@@ -107,15 +112,18 @@ async function log({ withEngine, output }: CliContext, runId: RunId, follow: boo
   })
 }
 
-async function cancel({ withEngine, output }: CliContext, runId: RunId): Promise<ExitCode> {
-  const ended = await withEngine({}, (client) => client.runs.cancel({ runId }))
+async function cancel({ withEngine, output }: CliContext, beginning: IdBeginning): Promise<ExitCode> {
+  const ended = await withEngine({}, async (client) =>
+    client.runs.cancel({ runId: await findRunId(client, beginning) }),
+  )
   output.value(ended, renderRun)
   if (ended.cancellation === null) output.note(`There was nothing to cancel: the run had ${ended.status}.`)
   return ended.cancellation?.stopConfirmed === false ? exitCodes.failed : exitCodes.ok
 }
 
-async function approve({ withEngine, output }: CliContext, runId: RunId, reason: HaltReason): Promise<void> {
+async function approve({ withEngine, output }: CliContext, beginning: IdBeginning, reason: HaltReason): Promise<void> {
   await withEngine({}, async (client, { owner }) => {
+    const runId = await findRunId(client, beginning)
     const approved: Run = await client.runs.approve({ runId, reason })
     output.value(approved, renderRun)
     if (owner === 'embedded')

@@ -289,6 +289,19 @@ describe('the command line beside a daemon', () => {
     expect(await cli(z.object({ planId: PlanId }), 'plans', 'remove', 'hostile')).toEqual({ planId: plan?.id })
   })
 
+  it('plans apply warns when two plans write the same place on the same nodes, and applies them all the same', async () => {
+    const plan = (name: string, target: string) =>
+      `- name: ${name}\n  kind: tree\n  selector: name:ada-laptop\n  spec: { push: { source: /srv/x, target: ${target} } }\n`
+    const alone = await runCli(place.home, ['plans', 'apply', '-'], { stdin: plan('first', '~/one') })
+    expect(alone).toMatchObject({ exitCode: 0, stderr: '' })
+    const both = await runCli(place.home, ['plans', 'apply', '-'], { stdin: plan('second', '~/one/inner') })
+    expect(both).toMatchObject({ exitCode: 0, stdout: 'second: created, revision 1\n' })
+    expect(both.stderr).toContain(
+      'Warning: The plans "second" and "first" both write ~/one/inner on 1 node (ada-laptop): each run of one undoes the other.',
+    )
+    for (const name of ['first', 'second']) await cli(z.object({ planId: PlanId }), 'plans', 'remove', name)
+  })
+
   it('runs list filters and pages; show and log read one run', async () => {
     const page = await cli(Runs, 'runs', 'list', '--node', 'ada-laptop', '--status', 'succeeded', '--limit', '1')
     const [newest] = page.runs
@@ -309,6 +322,12 @@ describe('the command line beside a daemon', () => {
     expect(older.runs.every((run) => run.id < (newest?.id ?? ''))).toBe(true)
     const runId = newest?.id ?? ''
     expect((await cli(Run, 'runs', 'show', runId)).id).toBe(runId)
+    expect((await cli(Run, 'runs', 'show', runId.slice(0, 24).toUpperCase())).id).toBe(runId)
+    expect(await no(['runs', 'show', 'ffff'])).toMatchObject({ exitCode: 3, error: { code: 'NOT_FOUND' } })
+    // All were made within the hour.
+    const many = await no(['runs', 'show', runId.slice(0, 4)])
+    expect(many).toMatchObject({ exitCode: 2, error: { message: expect.stringContaining('Several runs') } })
+    expect(await no(['runs', 'show', 'edge-fra-1'])).toMatchObject({ exitCode: 2 })
     expect((await say('runs', 'show', runId)).stdout).toMatch(/PUSH_SYNC +1 +done/)
     const log = await cli(
       z.object({ runId: RunId, text: z.string(), totalBytes: z.number(), complete: z.boolean() }),

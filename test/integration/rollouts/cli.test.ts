@@ -58,6 +58,10 @@ describe('rollouts on the command line', () => {
     }
     expect(await cli('rollouts', 'retry-failed', id)).toMatchObject({ code: 4 })
     expect(await cli('rollouts', 'show', '01900000-0000-7000-8000-000000000000')).toMatchObject({ code: 3 })
+    expect(await cli('rollouts', 'show', '0190')).toMatchObject({ code: 3 })
+    expect((await json<{ rollout: Rollout }>('rollouts', 'show', id.slice(0, 24))).rollout.id).toBe(id)
+    expect(await cli('rollouts', 'pause', id.slice(0, 24))).toMatchObject({ code: 4 })
+    expect(await cli('rollouts', 'show', 'not-an-id')).toMatchObject({ code: 2 })
   }, 120_000)
 
   it('S1.87 S1F.1 keeps how changes of the registry go out', async () => {
