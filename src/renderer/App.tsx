@@ -5,6 +5,7 @@ import { EmptyState } from './components/EmptyState.tsx'
 import { ErrorBoundary } from './components/ErrorBoundary.tsx'
 import { ConnectDialog } from './features/connect/ConnectDialog.tsx'
 import { RemoteStrip } from './features/connect/RemoteStrip.tsx'
+import { GuideDialog } from './features/guides/GuideDialog.tsx'
 import { useStateNotices } from './features/notices/useStateNotices.ts'
 import { Palette } from './features/palette/Palette.tsx'
 import { VaultGate } from './features/settings/VaultGate.tsx'
@@ -48,6 +49,7 @@ export function App() {
         )}
       </div>
       <Palette />
+      <GuideDialog />
       <ShortcutSheet />
       <ConnectDialog />
     </div>

@@ -18,10 +18,14 @@ interface GuideProps {
   readonly node?: { readonly id: NodeId; readonly name: string }
   /** Decisions that are made where the guide stands. */
   readonly onDecide?: (where: Extract<GuideFix, { kind: 'decide' }>['where']) => void
+  /** Looks as soon as it is shown: asking for it was the press. */
+  readonly atOnce?: boolean
+  /** What the button leads to lies elsewhere in the console. */
+  readonly onLeave?: () => void
 }
 
 /** One trouble, gone through at a press (S1.105-107). Looks only; the button below it is what changes something. */
-export function Guide({ guide, label, node, onDecide }: GuideProps) {
+export function Guide({ guide, label, node, onDecide, atOnce = false, onLeave }: GuideProps) {
   const { client } = useLink()
   const stale = useStale()
   const place = useRef<HTMLDivElement>(null)
@@ -35,6 +39,12 @@ export function Guide({ guide, label, node, onDecide }: GuideProps) {
   useEffect(() => {
     if (looking.answer !== null) place.current?.scrollIntoView?.({ block: 'start' })
   }, [looking.answer])
+  const began = useRef(false)
+  useEffect(() => {
+    if (!atOnce || began.current) return
+    began.current = true
+    void look()
+  })
   const fix = async (wanted: GuideFix): Promise<void> => {
     await fixing.run(() => client.guides.fix({ fix: wanted }))
   }
@@ -51,7 +61,13 @@ export function Guide({ guide, label, node, onDecide }: GuideProps) {
         <GuideReportView
           report={looking.answer}
           renderOffer={(offer) => (
-            <Offer offer={offer} busy={fixing.busy} onFix={(wanted) => void fix(wanted)} onDecide={onDecide} />
+            <Offer
+              offer={offer}
+              busy={fixing.busy}
+              onFix={(wanted) => void fix(wanted)}
+              onDecide={onDecide}
+              onLeave={onLeave}
+            />
           )}
         />
       )}
@@ -69,15 +85,20 @@ interface OfferProps {
   readonly busy: boolean
   readonly onFix: (fix: GuideFix) => void
   readonly onDecide: GuideProps['onDecide']
+  readonly onLeave: GuideProps['onLeave']
 }
 
-function Offer({ offer, busy, onFix, onDecide }: OfferProps) {
+function Offer({ offer, busy, onFix, onDecide, onLeave }: OfferProps) {
   const stale = useStale()
   const { fix, label } = offer
   if (fix.kind === 'by-hand' && fix.nodeId === null) return <CliEquivalent command={fix.command} />
   const press = (): void => {
-    if (isDoneByEngine(fix)) onFix(fix)
-    else if (fix.kind === 'by-hand' && fix.nodeId !== null) requestTerminal({ nodeId: fix.nodeId })
+    if (isDoneByEngine(fix)) {
+      onFix(fix)
+      return
+    }
+    onLeave?.()
+    if (fix.kind === 'by-hand' && fix.nodeId !== null) requestTerminal({ nodeId: fix.nodeId })
     else if (fix.kind === 'decide') decide(fix, onDecide)
   }
   return (
