@@ -39,6 +39,8 @@ const groups: readonly (readonly [ExitCode, readonly ErrorCode[]])[] = [
       'JOIN_TOKEN_REFUSED',
       'LOCK_HELD',
       'WEBHOOK_REFUSED',
+      'REPOSITORY_DIVERGED',
+      'SECRETS_FOUND',
     ],
   ],
   [

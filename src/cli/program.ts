@@ -11,6 +11,7 @@ import { addNodeCommands } from './commands/nodes.ts'
 import { addPlanCommands } from './commands/plans.ts'
 import { addPushCommand } from './commands/push.ts'
 import { addRegistryCommands } from './commands/registry.ts'
+import { addRepositoryCommands } from './commands/repositories.ts'
 import { addRolloutCommands } from './commands/rollouts.ts'
 import { addRunCommands } from './commands/runs.ts'
 import { addServeCommands } from './commands/serve.ts'
@@ -42,6 +43,7 @@ export function buildProgram(version: string, run: Runner): Command {
     addNodeCommands,
     addPlanCommands,
     addRegistryCommands,
+    addRepositoryCommands,
     addPushCommand,
     addRolloutCommands,
     addHealthCommand,

@@ -2,6 +2,7 @@ import {
   Activity,
   BadgeCheck,
   BookOpen,
+  GitCommitVertical,
   HardDriveUpload,
   LayoutGrid,
   type LucideIcon,
@@ -39,6 +40,7 @@ const declared: readonly Declared[] = [
   { id: 'certificates', label: 'Certificates', icon: BadgeCheck, key: 'c' },
   { id: 'plans', label: 'Plans', icon: Send, key: 'p' },
   { id: 'registry', label: 'Registry', icon: BookOpen, key: 'e' },
+  { id: 'repositories', label: 'Repositories', icon: GitCommitVertical, key: 'o' },
   { id: 'audit', label: 'Audit', icon: ScrollText, key: 'a' },
   { id: 'settings', label: 'Settings', icon: Settings, key: 's' },
 ]

@@ -8,6 +8,7 @@ import type { Runner } from '../context.ts'
 import { readPlans } from '../input/plans.ts'
 import { readText } from '../input/readText.ts'
 import { printable, printableLine } from '../output/printable.ts'
+import { refWords } from '../output/repositories.ts'
 import { renderTable } from '../output/table.ts'
 import { isoTime } from '../output/words.ts'
 
@@ -110,6 +111,8 @@ function deliveryOf(plan: Plan): string {
       return `routes of public services -> ${plan.spec.file}`
     case 'hosts':
       return `hosts entries of all services -> ${plan.spec.file}`
+    case 'repository':
+      return `${refWords(plan.spec.ref)} of ${plan.spec.repository} -> ${plan.spec.target}`
     default:
       return assertNever(plan)
   }

@@ -42,6 +42,15 @@ export function wordOf<T extends string>(schema: z.ZodType<T> & { readonly optio
   }
 }
 
+/** One of these words, for commander. */
+export const oneOf =
+  <const Word extends string>(words: readonly Word[]) =>
+  (text: string): Word => {
+    const word = words.find((each) => each === text)
+    if (word !== undefined) return word
+    throw new InvalidArgumentError(`Use one of ${words.join(', ')}.`)
+  }
+
 /** `key=value`, several times. */
 export function keyValue(text: string, before: Readonly<Record<string, string>> | undefined): Record<string, string> {
   const at = text.indexOf('=')

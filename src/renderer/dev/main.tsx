@@ -8,6 +8,7 @@
  * ?locked     vault locked        ?state=connecting|restarting|loading
  * ?issued=900 how many certificates in the issue log
  * ?services=34 how many services, with plans that deliver them and a history
+ * ?repositories=4 how many repositories; the first four have plans that deliver them
  * ?trust=full all authorities, a rotation under way, a revocation list on most nodes, a step-ca; default: a new engine
  */
 import '../styles/app.css'
@@ -16,6 +17,7 @@ import { createFakeLink, type FakeLink } from '../api/links/fake.ts'
 import { fakeNodes, fakePlan } from '../api/links/fakeFleet.ts'
 import { mount } from '../mount.tsx'
 import { seedRegistry } from './seedRegistry.ts'
+import { seedRepositories } from './seedRepositories.ts'
 import { seedTrust } from './seedTrust.ts'
 
 declare global {
@@ -44,6 +46,7 @@ const link = createFakeLink({
 })
 link.engine.seedHistory(historyPerNode)
 seedRegistry(link, Number(query.get('services') ?? 0))
+seedRepositories(link, Number(query.get('repositories') ?? 0))
 seedTrust(link, query.get('trust'), Number(query.get('issued') ?? 900))
 const agentCount = Number(query.get('agents') ?? 0)
 if (agentCount > 0) link.agents.listen({ address: '10.0.0.5', port: 8443, names: ['control.internal'] })

@@ -10,7 +10,7 @@ import type { Rollout } from '../../shared/model/rollout.ts'
 import { isFinal, type Run, type RunProgress } from '../../shared/model/run.ts'
 
 /** Kinds of state that events only say have changed. */
-export type AskedAgain = 'authorities' | 'joinTokens' | 'gateway' | 'sources'
+export type AskedAgain = 'authorities' | 'joinTokens' | 'gateway' | 'sources' | 'repositories'
 export type Revisions = Readonly<Record<AskedAgain, number>>
 
 /** The part of the replica that events change. */
@@ -179,6 +179,9 @@ function applyChange(draft: Draft, change: Change): void {
       return
     case 'sources.changed':
       draft.askAgain('sources')
+      return
+    case 'repositories.changed':
+      draft.askAgain('repositories')
       return
     case 'rollout.saved':
       draft.rollouts.set(change.rollout.id, change.rollout)

@@ -50,6 +50,9 @@ export const rolloutHash = (rolloutId: string): string => formatHash({ view: 'ru
 export const nodeHash = (nodeId: string): string => formatHash({ view: 'fleet', query: { node: nodeId } })
 /** Opens the drawer of an agent. */
 export const agentHash = (agentId: string): string => formatHash({ view: 'agents', query: { agent: agentId } })
+/** A repository, by id or by name. */
+export const repositoryHash = (repository: string, page?: string): string =>
+  formatHash({ view: 'repositories', path: page === undefined ? [repository] : [repository, page] })
 /** The gateway in the settings. */
 export const gatewayHash = formatHash({ view: 'settings', query: { section: 'gateway' } })
 /** The map, narrowed to what a filter means. */

@@ -15,6 +15,8 @@ import { FakeEngine, type FakeEngineOptions } from './fakeEngine.ts'
 import { fakeId, fakeNode, fakePlan } from './fakeFleet.ts'
 import { guideRoutes } from './fakeGuides.ts'
 import { FakeRegistry, registryRoutes } from './fakeRegistry.ts'
+import { FakeRepositories } from './fakeRepositories.ts'
+import { repositoryRoutes } from './fakeRepositoryRoutes.ts'
 import { FakeRollouts, rolloutRoutes } from './fakeRollouts.ts'
 import { FakeTrust, trustRoutes } from './fakeTrust.ts'
 
@@ -24,6 +26,7 @@ export interface FakeLink extends EngineLink {
   readonly trust: FakeTrust
   readonly agents: FakeAgents
   readonly registry: FakeRegistry
+  readonly repositories: FakeRepositories
   readonly rollouts: FakeRollouts
   readonly status: Settable<LinkStatus>
   /** Ends all streams as a lost connection does, and starts the engine anew under another instance id. */
@@ -78,6 +81,7 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
   const trust = new FakeTrust(engine)
   const agents = new FakeAgents(engine)
   const registry = new FakeRegistry(engine)
+  const repositories = new FakeRepositories(engine)
   const rollouts = new FakeRollouts(engine)
   registry.onSaved = ({ number, registry: kind }, plans) => {
     if (plans.length === 0) return
@@ -283,6 +287,7 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
     ...trustRoutes(engine, trust),
     ...agentRoutes(engine, agents),
     ...registryRoutes(engine, registry),
+    ...repositoryRoutes(engine, repositories),
     ...rolloutRoutes(engine, rollouts),
     ...guideRoutes(engine),
     audit: {
@@ -363,6 +368,7 @@ export function createFakeLink(options: FakeEngineOptions = {}): FakeLink {
     trust,
     agents,
     registry,
+    repositories,
     rollouts,
     status,
     copied,

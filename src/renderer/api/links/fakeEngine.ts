@@ -247,7 +247,7 @@ export class FakeEngine {
     const stepMs = this.#options.stepMs ?? 0
     setTimeout(() => {
       const run = this.run(id)
-      if (isFinal(run.status)) return
+      if (isFinal(run.status) || run.status === 'halted') return
       const state = contentStates[step]
       if (state === undefined) return this.endRun(id, 'succeeded')
       this.saveRun(enter(run, state, this.now()))

@@ -4,6 +4,7 @@ import type { Digest, NodeId, PlanId, RunId } from '../../../shared/model/ids.ts
 import type { FleetNode, NodeKind, PinnedHostKey } from '../../../shared/model/node.ts'
 import { FleetNode as FleetNodeModel } from '../../../shared/model/node.ts'
 import type { TreePlan } from '../../../shared/model/plan.ts'
+import type { CommitHash } from '../../../shared/model/repository.ts'
 
 /** Numbers in [0, 1) that are the same for the same seed. */
 export function randomOf(seed: number): () => number {
@@ -23,6 +24,14 @@ export function fakeId<Id extends string>(family: number, number: number): Id {
 }
 
 export const fakeDigest = (number: number): Digest => number.toString(16).padStart(64, 'a') as Digest
+
+/** The same number always gives the same commit. */
+export const fakeCommitHash = (number: number): CommitHash =>
+  Array.from({ length: 5 }, (_, part) =>
+    Math.floor(randomOf(number * 5 + part + 1)() * 0x1_0000_0000)
+      .toString(16)
+      .padStart(8, '0'),
+  ).join('')
 
 export function fakeDiagnosis(
   code: ErrorCode,

@@ -5,7 +5,7 @@ import type { FleetNode } from '../../../shared/model/node.ts'
 import type { Plan } from '../../../shared/model/plan.ts'
 import type { Attempt, Run, RunProof, RunState, StateVisit } from '../../../shared/model/run.ts'
 import { hostAuthority, userAuthority } from './fakeCertificates.ts'
-import { fakeDiagnosis, fakeDigest } from './fakeFleet.ts'
+import { fakeCommitHash, fakeDiagnosis, fakeDigest } from './fakeFleet.ts'
 import { contentStates, type FakeOutcome } from './fakeStates.ts'
 
 export interface FakeRunRequest {
@@ -61,7 +61,11 @@ function endVisits(run: Run, atMs: number, outcome: StateVisit['outcome']): Stat
   return run.visits.map((visit) => (visit.leftAt === null ? { ...visit, leftAt: atMs, outcome } : visit))
 }
 
-function provenBy({ planKind }: Run, atMs: number, krlVersion: number): Pick<RunProof, 'filesVerified' | 'verify'> {
+function provenBy(
+  { planKind, planRevision }: Run,
+  atMs: number,
+  krlVersion: number,
+): Pick<RunProof, 'filesVerified' | 'verify'> {
   switch (planKind) {
     case 'tree':
       return { filesVerified: 200, verify: { mode: 'sample', files: 200 } }
@@ -87,6 +91,11 @@ function provenBy({ planKind }: Run, atMs: number, krlVersion: number): Pick<Run
       return { filesVerified: 1, verify: { mode: 'routes', traefik: 'running', routers: null } }
     case 'hosts':
       return { filesVerified: 1, verify: { mode: 'hosts', entries: 12 } }
+    case 'repository':
+      return {
+        filesVerified: 200,
+        verify: { mode: 'repository', commit: fakeCommitHash(planRevision), compared: 'sample', release: null },
+      }
     case 'agent':
       return { filesVerified: 3010, verify: { mode: 'agent', compared: 'checksum' } }
     default:

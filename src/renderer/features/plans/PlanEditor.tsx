@@ -25,6 +25,7 @@ import {
 } from './planDocument.ts'
 import { kindWords, planLines, planWarning } from './planWords.ts'
 import { RemovePlan } from './RemovePlan.tsx'
+import { newRepositoryPlanDocument, RepositoryPlanForm } from './RepositoryPlanForm.tsx'
 import { reachOf } from './reach.ts'
 import { sshDirectory } from './sshDirectory.ts'
 import { newTrustPlanDocument, type PlanSurroundings, TrustPlanForm } from './TrustPlanForm.tsx'
@@ -38,22 +39,26 @@ interface PlanEditorProps {
   /** The plan that is changed; null for a new one. */
   readonly plan: Exclude<Plan, { kind: 'agent' }> | null
   readonly kind: WritableKind
+  /** Whose commits a new plan delivers, where the way here began at a repository. */
+  readonly repository?: string
 }
 
-function firstText(plan: PlanEditorProps['plan'], kind: WritableKind, surroundings: PlanSurroundings): string {
+function firstText({ plan, kind, repository = '' }: PlanEditorProps, surroundings: PlanSurroundings): string {
   if (plan !== null) return formatPlanDocument([plan])
+  if (kind === 'repository') return newRepositoryPlanDocument(repository, surroundings.names)
   return kind === 'tree' ? newPlanDocument : newTrustPlanDocument(kind, surroundings)
 }
 
 /** Writes plans; what applying would do stands beside the text, before anything is done. */
-export function PlanEditor({ plan, kind }: PlanEditorProps) {
+export function PlanEditor(props: PlanEditorProps) {
+  const { plan, kind } = props
   const nodes = useReplica((state) => state.nodes)
   const plans = useReplica((state) => state.plans)
   const [surroundings] = useState<PlanSurroundings>(() => ({
     directory: sshDirectory(nodes.values()).directory,
     names: new Set([...plans.values()].map(({ name }) => name)),
   }))
-  const [text, setText] = useState(() => firstText(plan, kind, surroundings))
+  const [text, setText] = useState(() => firstText(props, surroundings))
   const [base, setBase] = useState(text)
   const [deciding, setDeciding] = useState(false)
   const problemsId = useId()
@@ -101,7 +106,14 @@ export function PlanEditor({ plan, kind }: PlanEditorProps) {
         <div className="flex min-w-0 flex-1 flex-col">
           {plan === null && <KindChoice kind={kind} />}
           <div className="min-h-0 flex-1">
-            {plan === null && kind !== 'tree' ? (
+            {plan === null && kind === 'repository' ? (
+              <RepositoryPlanForm
+                repository={props.repository ?? ''}
+                names={surroundings.names}
+                problems={problems}
+                onChange={setText}
+              />
+            ) : plan === null && kind !== 'tree' && kind !== 'repository' ? (
               <TrustPlanForm kind={kind} surroundings={surroundings} problems={problems} onChange={setText} />
             ) : (
               <YamlEditor text={text} problems={problems} onChange={setText} describedBy={problemsId} />

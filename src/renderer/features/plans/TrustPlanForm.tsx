@@ -4,7 +4,7 @@ import { Field } from '../../components/Field.tsx'
 import { formatPlanDocument, type PlanProblem } from './planDocument.ts'
 import { inSshDirectory } from './sshDirectory.ts'
 
-export type TrustPlanKind = Exclude<PlanKind, 'tree' | 'agent'>
+export type TrustPlanKind = Exclude<PlanKind, 'tree' | 'repository' | 'agent'>
 
 interface TextField {
   readonly path: string

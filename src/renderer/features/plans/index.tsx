@@ -30,7 +30,10 @@ export function View({ route }: { readonly route: Route }) {
   if (first === undefined) return <PlanList />
   if (first === 'drift') return <DriftView route={route} />
   if (!loaded) return <ViewHeader title="Plans" summary="Loading" />
-  if (first === 'new') return <PlanEditor key={route.query.kind} plan={null} kind={newKindOf(route)} />
+  if (first === 'new') {
+    const { kind, repository = '' } = route.query
+    return <PlanEditor key={kind} plan={null} kind={newKindOf(route)} repository={repository} />
+  }
   if (plan?.kind === 'agent') return <AgentPlanView plan={plan} />
   if (plan !== undefined) return <PlanEditor key={plan.id} plan={plan} kind={plan.kind} />
   return (
@@ -59,8 +62,8 @@ function PlanList() {
   if (rows.length === 0) {
     return (
       <EmptyState title="No plans yet" actions={<Button onClick={openNew}>New plan</Button>}>
-        A plan says what goes to which nodes: a directory, the revocation list, the authorities to trust, a host
-        certificate. Whatever it means is delivered, read back and kept that way.
+        A plan says what goes to which nodes: a directory, a commit of a repository, the revocation list, the
+        authorities to trust, a host certificate. Whatever it means is delivered, read back and kept that way.
       </EmptyState>
     )
   }

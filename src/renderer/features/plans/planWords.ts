@@ -1,5 +1,6 @@
 import { assertNever } from '../../../shared/errors.ts'
 import type { Plan, PlanInput, PlanKind } from '../../../shared/model/plan.ts'
+import type { WantedRef } from '../../../shared/model/repository.ts'
 
 /** What each kind of plan is called. */
 export const kindWords: Readonly<Record<PlanKind, string>> = {
@@ -9,7 +10,22 @@ export const kindWords: Readonly<Record<PlanKind, string>> = {
   'host-certificate': 'host certificate',
   routes: 'routes',
   hosts: 'hosts block',
+  repository: 'repository',
   agent: 'agent',
+}
+
+/** Which commit a plan follows, or is pinned to. */
+export function refWords(ref: WantedRef): string {
+  switch (ref.kind) {
+    case 'branch':
+      return ref.name === null ? 'the default branch' : `branch ${ref.name}`
+    case 'tag':
+      return `tag ${ref.name}`
+    case 'commit':
+      return `commit ${ref.commit.slice(0, 10)}`
+    default:
+      return assertNever(ref)
+  }
 }
 
 type Described = Pick<Plan, 'kind' | 'spec'> & (Plan | PlanInput)
@@ -34,6 +50,8 @@ export function planLines(plan: Described): readonly string[] {
       return [`the public services as routes of Traefik to ${plan.spec.file}`]
     case 'hosts':
       return [`all services as a block of ${plan.spec.file}`]
+    case 'repository':
+      return [`${refWords(plan.spec.ref)} of ${plan.spec.repository} to ${plan.spec.target}`]
     default:
       return assertNever(plan)
   }
@@ -51,6 +69,8 @@ export function planWarning(plan: PlanInput): string | null {
     case 'routes':
     case 'hosts':
       return null
+    case 'repository':
+      return plan.spec.delete ? 'Deletes on the node what the commit does not have, except what is excluded.' : null
     default:
       return assertNever(plan)
   }

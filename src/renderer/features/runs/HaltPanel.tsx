@@ -10,7 +10,9 @@ import { formatCount, plural } from '../../components/format.ts'
 import { FillMark } from '../../components/StatusMark.tsx'
 import { VirtualList } from '../../components/VirtualList.tsx'
 import { nodeHash } from '../../stores/route.ts'
+import { Evidence } from './Evidence.tsx'
 import { formatShare, haltSentence, isAgentRun } from './runWords.ts'
+import { SecretsFound } from './SecretsFound.tsx'
 
 interface Decision {
   readonly button: string
@@ -63,7 +65,11 @@ export function HaltPanel({ run }: { readonly run: Run }) {
         <FillMark fill="halted" className="mt-1.5" />
         {haltSentence(run)}
       </p>
-      <Evidence lines={run.halt.diagnosis.evidence} />
+      {run.halt.reason === 'secrets-found' ? (
+        <SecretsFound run={run} />
+      ) : (
+        <Evidence lines={run.halt.diagnosis.evidence} />
+      )}
       <div className="flex flex-wrap gap-2">
         {preview !== null && preview.sample.length > 0 && (
           <Button aria-expanded={listed} onClick={() => setListed(!listed)}>
@@ -106,15 +112,6 @@ function DecidedOnTheHost({ run, reason }: { readonly run: Run; readonly reason:
       <p>Its agent keeps the question. To let this one run go on, on {run.nodeName}:</p>
       <CliEquivalent command={`lockstep-agent run --approve ${reason}`} />
     </div>
-  )
-}
-
-export function Evidence({ lines }: { readonly lines: readonly string[] }) {
-  if (lines.length === 0) return null
-  return (
-    <pre className="max-h-40 overflow-auto rounded-md border bg-ground p-2 text-12 whitespace-pre-wrap text-muted">
-      {lines.join('\n')}
-    </pre>
   )
 }
 

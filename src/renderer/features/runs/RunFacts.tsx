@@ -54,6 +54,7 @@ function Asked({ run }: { readonly run: Run }) {
         </Fact>
         <Fact name="By">
           {run.requestedBy}, {triggerWords(run)}
+          {run.force === true && <span className="text-muted">, with force</span>}
         </Fact>
         <Fact name="When">
           <Time at={run.createdAt} />
@@ -190,6 +191,23 @@ function ProofFacts({ proof }: { readonly proof: RunProof }) {
       )
     case 'hosts':
       return <Fact name="Hosts file">read back from the node: our block, {plural(verify.entries, 'line')}</Fact>
+    case 'repository':
+      return (
+        <>
+          <Fact name="Commit">
+            <LongText text={verify.commit} what="commit" />
+          </Fact>
+          <Fact name="Files">
+            {formatCount(proof.filesVerified)} hashed on the node (
+            {verify.compared === 'full' ? 'all of them' : 'a sample'}), and the sentinel names the commit
+          </Fact>
+          {verify.release !== null && (
+            <Fact name="Release">
+              <LongText text={verify.release} what="directory" />
+            </Fact>
+          )}
+        </>
+      )
     case 'agent':
       return (
         <Fact name="Compared">
@@ -215,6 +233,8 @@ function triggerWords({ trigger, nodeName }: Run): string {
       return 'by reconcile'
     case 'registry':
       return 'by a change of the registry'
+    case 'repository':
+      return 'by a new commit'
     case 'agent':
       return `by the agent on ${nodeName}`
     default:

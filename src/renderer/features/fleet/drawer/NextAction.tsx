@@ -1,14 +1,16 @@
 import type { Tile } from '../../../../core/fleet/health.ts'
 import type { NextActionKind } from '../../../../shared/model/diagnosis.ts'
+import type { RunId } from '../../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../../shared/model/node.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { useCall } from '../../../api/useCall.ts'
 import { Button } from '../../../components/Button.tsx'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { startRenew, startResync } from '../../../stores/operations.ts'
-import { useStale } from '../../../stores/ReplicaContext.tsx'
-import { formatHash, navigate, runHash } from '../../../stores/route.ts'
+import { useRun, useStale } from '../../../stores/ReplicaContext.tsx'
+import { formatHash, navigate, repositoryHash, runHash } from '../../../stores/route.ts'
 import { requestTerminal } from '../../../stores/terminalRequests.ts'
+import { useRepositoryOfPlan } from '../../runs/SecretsFound.tsx'
 
 interface NextActionProps {
   readonly node: FleetNode
@@ -27,14 +29,7 @@ export function NextAction({ node, tile, onRequest }: NextActionProps) {
   const next = tile.diagnosis?.nextAction
   // Another host key is decided here; the run it held back could only send one back.
   if (tile.fill === 'halted' && node.haltedRunId !== null && next?.kind !== 'accept-host-key') {
-    const { haltedRunId } = node
-    return (
-      <div>
-        <Button variant="primary" size="small" onClick={() => navigate(runHash(haltedRunId))}>
-          See what was held back
-        </Button>
-      </div>
-    )
+    return <HeldBack runId={node.haltedRunId} shown={tile.diagnosis?.evidence ?? []} />
   }
   if (next === undefined || standsBelow.includes(next.kind)) return null
   const act: Partial<Record<NextActionKind, () => void>> = {
@@ -61,3 +56,36 @@ export function NextAction({ node, tile, onRequest }: NextActionProps) {
     </div>
   )
 }
+
+/** The way to the decision. Secrets are decided where all findings of the repository stand. */
+function HeldBack({ runId, shown }: { readonly runId: RunId; readonly shown: readonly string[] }) {
+  const run = useRun(runId)
+  const repository = useRepositoryOfPlan(run?.planId ?? null)
+  const halt = run?.halt
+  const places = halt?.reason === 'secrets-found' ? halt.diagnosis.evidence.filter((line) => !shown.includes(line)) : []
+  return (
+    <div className="flex flex-col gap-2">
+      {places.length > 0 && (
+        <pre className="overflow-auto rounded-md border bg-ground px-2 py-1 text-12 leading-5 whitespace-pre-wrap text-muted">
+          {places.slice(0, shownPlaces).join('\n')}
+        </pre>
+      )}
+      <div className="flex flex-wrap gap-2">
+        {halt?.reason === 'secrets-found' && repository !== null && (
+          <Button variant="primary" size="small" onClick={() => navigate(repositoryHash(repository, 'findings'))}>
+            See the findings
+          </Button>
+        )}
+        <Button
+          variant={halt?.reason === 'secrets-found' ? 'default' : 'primary'}
+          size="small"
+          onClick={() => navigate(runHash(runId))}
+        >
+          See what was held back
+        </Button>
+      </div>
+    </div>
+  )
+}
+
+const shownPlaces = 6
