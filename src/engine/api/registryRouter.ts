@@ -13,6 +13,7 @@ export function registryRouter({ registry }: RegistryServices) {
     get: os.registry.get.handler(({ input: { registry: kind, number, format } }) =>
       registry.get(kind, { format, ...(number === undefined ? {} : { number }) }),
     ),
+    owners: os.registry.owners.handler(({ input }) => registry.owners(input.registry)),
     history: os.registry.history.handler(({ input: { registry: kind, before, limit } }) =>
       registry.history(kind, { limit, ...(before === undefined ? {} : { before }) }),
     ),

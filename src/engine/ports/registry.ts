@@ -1,4 +1,10 @@
-import type { EffectGroup, EntryChange, RegistryCheck, RegistrySave } from '../../shared/contract/registry.ts'
+import type {
+  EffectGroup,
+  EntryChange,
+  RegistryCheck,
+  RegistrySave,
+  SourceEntries,
+} from '../../shared/contract/registry.ts'
 import type { SourceId } from '../../shared/model/ids.ts'
 import type { PlanOf } from '../../shared/model/plan.ts'
 import type {
@@ -33,6 +39,7 @@ export interface RegistryStore {
     registry: RegistryKind,
     options: { readonly number?: number; readonly format: 'json' | 'yaml' },
   ): Promise<{ readonly revision: RegistryRevision; readonly text: string } | null>
+  owners(registry: RegistryKind): Promise<SourceEntries[]>
   history(
     registry: RegistryKind,
     options: { readonly before?: number; readonly limit: number },

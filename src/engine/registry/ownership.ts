@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { changesBetween, type RegistryEntries } from '../../core/registry/registryEntries.ts'
+import type { SourceEntries } from '../../shared/contract/registry.ts'
 import type { SourceId } from '../../shared/model/ids.ts'
 import type { RegistryKind } from '../../shared/model/registry.ts'
 import type { StoredSource, StoreReader, StoreTransaction } from '../ports.ts'
@@ -28,6 +29,20 @@ export async function ownersOf(
     for (const name of stored === null ? [] : OwnedNames.parse(JSON.parse(stored))) owners.set(name, source)
   }
   return owners
+}
+
+/** Source by source, for whoever shows them. */
+export async function broughtBySource(
+  reader: Pick<StoreReader, 'listSources' | 'getSetting'>,
+  registry: RegistryKind,
+): Promise<SourceEntries[]> {
+  const entries = new Map<SourceId, SourceEntries>()
+  for (const [name, { id, name: source }] of await ownersOf(reader, registry)) {
+    const brought = entries.get(id) ?? { sourceId: id, source, entries: [] }
+    brought.entries.push(name)
+    entries.set(id, brought)
+  }
+  return [...entries.values()]
 }
 
 export async function saveOwned(transaction: StoreTransaction, id: SourceId, names: readonly string[]): Promise<void> {

@@ -23,7 +23,7 @@ import type { RegistryStore, SaveOrder, Store, StoreReader, StoreTransaction } f
 import { deliveryWarnings, effectsOf } from './effects.ts'
 import { createExports } from './exports.ts'
 import { withLiveStatus } from './liveStatus.ts'
-import { claimedTwice, ownedChanges, ownersOf, saveOwned, withBrought } from './ownership.ts'
+import { broughtBySource, claimedTwice, ownedChanges, ownersOf, saveOwned, withBrought } from './ownership.ts'
 import { createRevisions, digestOf, type ReadRevision, wordOf } from './revisions.ts'
 import { comparable, type SealedValues, type ValueMistake } from './sealedValues.ts'
 
@@ -237,6 +237,7 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
 
   return {
     get,
+    owners: (registry) => broughtBySource(store, registry),
     history: (registry, query) => store.listRevisions(registry, query),
     check,
     compare: async (registry, { from, to }) => {

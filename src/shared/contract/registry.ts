@@ -87,6 +87,10 @@ export const RegistrySave = z.discriminatedUnion('status', [
 ])
 export type RegistrySave = z.infer<typeof RegistrySave>
 
+/** What one source brought: these entries are changed there, and refused here. */
+export const SourceEntries = z.object({ sourceId: SourceId, source: z.string(), entries: z.array(z.string()) })
+export type SourceEntries = z.infer<typeof SourceEntries>
+
 export const registryContract = {
   /**
    * A revision with its text; the newest when no number is given, null when there is none yet. Sensitive values are
@@ -101,6 +105,8 @@ export const registryContract = {
       }),
     )
     .output(z.object({ revision: RegistryRevision, text: RegistryText }).nullable()),
+  /** Sources that have brought something; an entry that none of them names is the console's. */
+  owners: procedure.input(z.object({ registry: RegistryKind })).output(z.array(SourceEntries)),
   /** Newest first. */
   history: procedure
     .input(

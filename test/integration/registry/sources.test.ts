@@ -198,6 +198,12 @@ describe('several sources of one registry', () => {
     await writeFile(one, textOf({ a: service({ subdomain: 'a', port: 2 }) }))
     await untilServices(['mine', 'a', 'c'])
     expect(await services()).toMatchObject({ a: { port: 2 } })
+    const owners = await engine.client.registry.owners({ registry: 'services' })
+    expect(owners.map(({ source, entries }) => [source, entries])).toEqual([
+      ['one', ['a']],
+      ['two', ['c']],
+    ])
+    expect(await engine.client.registry.owners({ registry: 'nodes' })).toEqual([])
   })
 
   it('S1F.7 what two of them claim is a mistake of the later one, and so is a subdomain that is taken', async () => {

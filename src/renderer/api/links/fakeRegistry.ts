@@ -21,6 +21,7 @@ import type {
   RegistryCheck,
   RegistryProblem,
   RegistrySave,
+  SourceEntries,
 } from '../../../shared/contract/registry.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { SourceId } from '../../../shared/model/ids.ts'
@@ -61,6 +62,8 @@ const problemsOf = (problems: readonly { readonly path: readonly (string | numbe
 /** Revisions, sources and the webhook of the engine that exists in this page only. */
 export class FakeRegistry {
   readonly sources = new Map<SourceId, RegistrySource>()
+  /** Entries that each source brought. */
+  readonly brought = new Map<SourceId, readonly string[]>()
   webhook = { enabled: false, path: '/hooks/registry' }
   /** Told of every new revision of the services, with the plans that it changed. */
   onSaved: (revision: RegistryRevision, plans: readonly Plan[]) => void = () => undefined
@@ -69,6 +72,12 @@ export class FakeRegistry {
 
   constructor(engine: FakeEngine) {
     this.#engine = engine
+  }
+
+  owners(registry: RegistryKind): SourceEntries[] {
+    return [...this.sources.values()]
+      .filter((source) => source.registry === registry && this.brought.has(source.id))
+      .map(({ id, name }) => ({ sourceId: id, source: name, entries: [...(this.brought.get(id) ?? [])] }))
   }
 
   get(registry: RegistryKind, number?: number): FakeRevision | null {
@@ -234,6 +243,7 @@ export function registryRoutes(engine: FakeEngine, fake: FakeRegistry = new Fake
         const found = fake.get(input.registry, input.number)
         return found && { ...found, text: input.format === 'json' ? `${found.text}\n` : formatYaml(found.text) }
       }),
+      owners: os.registry.owners.handler(({ input }) => fake.owners(input.registry)),
       history: os.registry.history.handler(({ input }) => fake.history(input.registry, input.before, input.limit)),
       check: os.registry.check.handler(({ input }) => fake.check(input.registry, input.text)),
       compare: os.registry.compare.handler(({ input }) => fake.compare(input.registry, input.from, input.to)),

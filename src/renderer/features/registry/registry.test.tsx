@@ -51,6 +51,19 @@ describe('the registry', () => {
     expect(standing().textContent).toContain('Revision 3 is in force, saved by ana@desk')
   })
 
+  it('S1F.7 says of each service which source owns it, or that it is the console that does', async () => {
+    const link = await open('#/registry/services')
+    await waitFor(() => rowOf('grafana'))
+    expect(screen.queryByRole('columnheader', { name: 'Owned by' })).toBeNull()
+    const source = [...link.registry.sources.values()].find(({ registry }) => registry === 'services')
+    if (source === undefined) throw new Error('no source')
+    link.registry.brought.set(source.id, ['grafana'])
+    link.engine.commit({ kind: 'sources.changed' })
+    await screen.findByRole('columnheader', { name: 'Owned by' })
+    expect(cellOf(rowOf('grafana'), 6).textContent).toBe(source.name)
+    expect(cellOf(rowOf('vault'), 6).textContent).toBe('console')
+  })
+
   it('S1F.8 shows a sensitive value by its key alone', async () => {
     await open('#/registry/services')
     await waitFor(() => rowOf('vault'))

@@ -66,6 +66,24 @@ export function useSources() {
   })
 }
 
+const noOwners: ReadonlyMap<string, string> = new Map()
+
+/** The name of the source that owns each entry which has one; empty until it is known. */
+export function useOwners(registry: RegistryKind): ReadonlyMap<string, string> {
+  const { client } = useLink()
+  const newest = useNewest(registry)
+  const revision = useRevision('sources')
+  const { data } = useQuery({
+    queryKey: ['registry owners', registry, newest?.number ?? 0, revision],
+    queryFn: () => client.registry.owners({ registry }),
+    placeholderData: keepPreviousData,
+  })
+  return useMemo(() => {
+    if (data === undefined) return noOwners
+    return new Map(data.flatMap(({ source, entries }) => entries.map((name) => [name, source] as const)))
+  }, [data])
+}
+
 export function useWebhook() {
   const { client } = useLink()
   const revision = useRevision('sources')

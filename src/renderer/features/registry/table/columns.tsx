@@ -11,6 +11,7 @@ import { engineNowMs } from '../../../stores/clock.ts'
 import { useReplica } from '../../../stores/ReplicaContext.tsx'
 import { nodeHash } from '../../../stores/route.ts'
 import { lists, listWords } from '../draft/entries.ts'
+import { useOwners } from '../registryQueries.ts'
 import type { GridColumn } from './gridColumn.ts'
 import type { TableRow } from './rows.ts'
 
@@ -92,7 +93,31 @@ export function fullName(subdomain: string, domains: readonly string[]): string 
   return `${hostName({ subdomain }, first)}${others.length === 0 ? '' : ` and ${others.length} more`}`
 }
 
-function serviceColumns(domains: readonly string[]): readonly GridColumn[] {
+/** Where an entry is changed: in the source that owns it, or here. Not there while no source has brought anything. */
+function ownerColumns(owners: ReadonlyMap<string, string>): readonly GridColumn[] {
+  if (owners.size === 0) return []
+  return [
+    {
+      id: 'owner',
+      header: 'Owned by',
+      width: 'minmax(100px, 0.8fr)',
+      edit: null,
+      cell: ({ entry }) => <Owner source={owners.get(entry.name)} />,
+      sortValue: ({ entry }) => owners.get(entry.name) ?? '',
+    },
+  ]
+}
+
+function Owner({ source }: { readonly source: string | undefined }) {
+  if (source === undefined) return <span className="text-12 text-faint">console</span>
+  return (
+    <span className="text-12" title={`The source ${source} brought it: change it there.`}>
+      {source}
+    </span>
+  )
+}
+
+function serviceColumns(domains: readonly string[], owners: ReadonlyMap<string, string>): readonly GridColumn[] {
   return [
     nameColumn,
     textColumn('subdomain', 'Subdomain', 'minmax(110px, 1fr)'),
@@ -121,6 +146,7 @@ function serviceColumns(domains: readonly string[]): readonly GridColumn[] {
       cell: (row) => <PublicMark text={value(row, 'public')} />,
       sortValue: (row) => value(row, 'public'),
     },
+    ...ownerColumns(owners),
     extraColumn,
     stateColumn,
   ]
@@ -131,7 +157,10 @@ function PublicMark({ text }: { readonly text: string }) {
   return <span className="text-accent">yes</span>
 }
 
-function nodeColumns(byName: ReadonlyMap<string, FleetNode>): readonly GridColumn[] {
+function nodeColumns(
+  byName: ReadonlyMap<string, FleetNode>,
+  owners: ReadonlyMap<string, string>,
+): readonly GridColumn[] {
   const nodeOf = (row: TableRow): FleetNode | undefined => byName.get(row.entry.name)
   return [
     nameColumn,
@@ -164,6 +193,7 @@ function nodeColumns(byName: ReadonlyMap<string, FleetNode>): readonly GridColum
       cell: (row) => <Time at={nodeOf(row)?.lastSyncAt ?? null} className="text-muted" />,
       sortValue: (row) => nodeOf(row)?.lastSyncAt ?? 0,
     },
+    ...ownerColumns(owners),
     extraColumn,
     stateColumn,
   ]
@@ -182,10 +212,11 @@ function LiveState({ node }: { readonly node: FleetNode | undefined }) {
 export function useColumns(registry: RegistryKind): readonly GridColumn[] {
   const plans = useReplica((state) => state.plans)
   const nodes = useReplica((state) => state.nodes)
+  const owners = useOwners(registry)
   return useMemo(() => {
-    if (registry === 'services') return serviceColumns(domainsOf(plans.values()))
-    return nodeColumns(new Map([...nodes.values()].map((node) => [node.name, node])))
-  }, [registry, plans, nodes])
+    if (registry === 'services') return serviceColumns(domainsOf(plans.values()), owners)
+    return nodeColumns(new Map([...nodes.values()].map((node) => [node.name, node])), owners)
+  }, [registry, plans, nodes, owners])
 }
 
 /** What a filter looks for in a row. */
