@@ -68,13 +68,24 @@ export function entriesDigestText(content: RegistryEntries): string {
 
 type Path = readonly (string | number)[]
 
+/** Whose preserved keys they are: where the entry stands, and its name; null for the registry as a whole. */
+export interface PreservedOwner {
+  readonly path: Path
+  readonly entry: string | null
+}
+
 /** The same content with other preserved keys. */
 export function mapPreserved(
   content: RegistryEntries,
-  map: (keys: readonly PreservedKey[], path: Path) => PreservedKey[],
+  map: (keys: readonly PreservedKey[], owner: PreservedOwner) => PreservedKey[],
 ): RegistryEntries {
-  const mapped = <E extends { readonly preserved: readonly PreservedKey[] }>(entry: E, path: Path): E =>
-    entry.preserved.length === 0 ? entry : { ...entry, preserved: map(entry.preserved, path) }
+  const mapped = <E extends { readonly name?: string; readonly preserved: readonly PreservedKey[] }>(
+    entry: E,
+    path: Path,
+  ): E =>
+    entry.preserved.length === 0
+      ? entry
+      : { ...entry, preserved: map(entry.preserved, { path, entry: entry.name ?? null }) }
   if (content.registry === 'services')
     return { ...content, entries: content.entries.map((service) => mapped(service, [service.name])) }
   const places = placesInLists(content.entries)

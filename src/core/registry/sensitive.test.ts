@@ -42,7 +42,7 @@ describe('sensitive values', () => {
   ])('S1F.8 stand below %j', (key) => {
     expect(isSensitiveKey(key)).toBe(true)
     expect(placesIn(`${JSON.stringify(key)}: "x"`)).toEqual([
-      { path: ['demo', key], value: { kind: 'open', json: '"x"' } },
+      { path: ['demo', key], home: JSON.stringify(['services', 'demo', key]), value: { kind: 'open', json: '"x"' } },
     ])
   })
 
@@ -64,8 +64,12 @@ describe('sensitive values', () => {
 
   it('S1F.8 are found at any depth, whole, and however the key is spelled in JSON', () => {
     expect(placesIn('"a": {"b": [{"token": {"x": 1.50}}]}, "p\\u0061ssword": 7, "secret": null')).toEqual([
-      { path: ['demo', 'a', 'b', 0, 'token'], value: { kind: 'open', json: '{"x":1.50}' } },
-      { path: ['demo', 'password'], value: { kind: 'open', json: '7' } },
+      {
+        path: ['demo', 'a', 'b', 0, 'token'],
+        home: '["services","demo","a","b","token"]',
+        value: { kind: 'open', json: '{"x":1.50}' },
+      },
+      { path: ['demo', 'password'], home: '["services","demo","password"]', value: { kind: 'open', json: '7' } },
     ])
   })
 
@@ -91,13 +95,13 @@ describe('sensitive values', () => {
     )
     if (!nodes.ok || !services.ok) throw new Error('does not read')
     const seen: unknown[] = []
-    const look = ({ path }: SensitivePlace) => {
-      seen.push(path)
+    const look = ({ path, home }: SensitivePlace) => {
+      seen.push([path, home])
       return { kind: 'nothing' } as const
     }
     changeSensitive(nodes.content, look)
     changeSensitive(services.content, look)
-    expect(seen).toEqual([['registry_token']])
+    expect(seen).toEqual([[['registry_token'], '["nodes",null,"registry_token"]']])
   })
 })
 

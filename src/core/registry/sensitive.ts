@@ -24,6 +24,11 @@ export const envelopeKey = '$sealed'
 export interface SensitivePlace {
   /** From the root of the registry. */
   readonly path: SourcePath
+  /**
+   * What the value belongs to: registry, entry and field. Unlike the path it stays the same when entries, or items of a
+   * list inside of one, come and go before it.
+   */
+  readonly home: string
   /** `open`: the value as JSON. `sealed`: what its envelope holds. `broken`: looks like an envelope, but is none. */
   readonly value:
     | { readonly kind: 'open'; readonly json: string }
@@ -48,10 +53,15 @@ export function changeSensitive(
   content: RegistryEntries,
   change: (place: SensitivePlace) => SensitiveChange,
 ): RegistryEntries {
-  return mapPreserved(content, (keys, path) => changeKeys(keys, path, change))
+  return mapPreserved(content, (keys, { path, entry }) =>
+    changeKeys(keys, path, (place) => {
+      const fields = place.path.slice(path.length).filter((step) => typeof step === 'string')
+      return change({ ...place, home: JSON.stringify([content.registry, entry, ...fields]) })
+    }),
+  )
 }
 
-type Change = (place: SensitivePlace) => SensitiveChange
+type Change = (place: Omit<SensitivePlace, 'home'>) => SensitiveChange
 
 /** Cheaper than to take every value apart: most hold neither. */
 const mayHoldSensitive = /passw|passphrase|secret|token|key|credential|\$sealed|\\u/i

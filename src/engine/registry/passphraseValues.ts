@@ -5,15 +5,17 @@ import { KeyEncryptionKey } from '../../platform/keyVault.ts'
 import { AppError } from '../../shared/errors.ts'
 
 /*
- * Sensitive values of a registry for another place: `{"$sealed": "p1.<log2 N>.<r>.<p>.<salt>.<ciphertext>"}`, AES-256-GCM
- * under a key that scrypt makes of a passphrase. All values of one export share the salt, so that reading it costs one
+ * Sensitive values of a registry for another place: `{"$sealed": "p2.<log2 N>.<r>.<p>.<salt>.<ciphertext>"}`, AES-256-GCM
+ * under a key that scrypt makes of a passphrase, bound to registry, entry and field: nobody on the way gives one entry the
+ * value of another. Exports `p1` of earlier versions are bound to nothing, and are read still. All values of one export share the salt, so that reading it costs one
  * derivation.
  */
 
-/** How such an envelope begins. */
-export const passphraseMark = 'p1.'
+export const isPassphraseEnvelope = (envelope: string): boolean => /^p[12]\./.test(envelope)
 
-const context = 'registry/export'
+/** Of what is bound to nothing. */
+const contextV1 = 'registry/export'
+const contextOf = (home: string): string => `registry/export/2/${home}`
 const keySizeBytes = 32
 /** 128 MiB and about a third of a second for each guess, as for the key vault. */
 const cost = { log2N: 17, r: 8, p: 1 }
@@ -50,11 +52,11 @@ export async function sealWithPassphrase(
   const key = await derive(passphrase, { ...cost, salt })
   let sealedValues = 0
   try {
-    const sealed = changeSensitive(content, ({ value }) => {
+    const sealed = changeSensitive(content, ({ home, value }) => {
       if (value.kind !== 'open') throw new AppError('INTERNAL', 'a value to be exported was not open')
       sealedValues += 1
-      const ciphertext = key.seal(Buffer.from(value.json, 'utf8'), context).toString('base64url')
-      return { kind: 'envelope', envelope: `p1.${log2N}.${r}.${p}.${salt.toString('base64url')}.${ciphertext}` }
+      const ciphertext = key.seal(Buffer.from(value.json, 'utf8'), contextOf(home)).toString('base64url')
+      return { kind: 'envelope', envelope: `p2.${log2N}.${r}.${p}.${salt.toString('base64url')}.${ciphertext}` }
     })
     return { content: sealed, sealedValues }
   } finally {
@@ -62,7 +64,7 @@ export async function sealWithPassphrase(
   }
 }
 
-const envelopeForm = /^p1\.(\d{1,2})\.(\d{1,2})\.(\d{1,2})\.([A-Za-z0-9_-]{16,64})\.([A-Za-z0-9_-]+)$/
+const envelopeForm = /^p[12]\.(\d{1,2})\.(\d{1,2})\.(\d{1,2})\.([A-Za-z0-9_-]{16,64})\.([A-Za-z0-9_-]+)$/
 
 /**
  * The content with the values of an export open. Envelopes of other kinds stay for whoever knows them.
@@ -73,14 +75,14 @@ export async function openWithPassphrase(content: RegistryEntries, passphrase: s
   const keys = new Map<string, KeyEncryptionKey>()
   try {
     for (const prefix of prefixesIn(content)) keys.set(prefix, await derive(passphrase, derivationOf(prefix)))
-    return changeSensitive(content, ({ path, value }) => {
+    return changeSensitive(content, ({ path, home, value }) => {
       if (value.kind === 'open') return { kind: 'json', json: value.json }
       // Stays shut where nobody would seal it again; whoever checks the content says so.
       if (value.kind === 'sealed' && !isSensitivePlace({ path })) return { kind: 'envelope', envelope: value.envelope }
       if (value.kind === 'broken') return { kind: 'envelope', envelope: '' }
       const key = keys.get(prefixOf(value.envelope) ?? '')
       if (key === undefined) return { kind: 'envelope', envelope: value.envelope }
-      return { kind: 'json', json: openOne(key, value.envelope) }
+      return { kind: 'json', json: openOne(key, value.envelope, home) }
     })
   } finally {
     for (const key of keys.values()) key.destroy()
@@ -114,12 +116,13 @@ function derivationOf(prefix: string): Derivation {
   return { log2N, r, p, salt: Buffer.from(prefix.split('.')[4] ?? '', 'base64url') }
 }
 
-function openOne(key: KeyEncryptionKey, envelope: string): string {
+function openOne(key: KeyEncryptionKey, envelope: string, home: string): string {
   try {
     const sealed = Buffer.from(envelope.slice(envelope.lastIndexOf('.') + 1), 'base64url')
-    return key.open(sealed, context).toString('utf8')
+    return key.open(sealed, envelope.startsWith('p2.') ? contextOf(home) : contextV1).toString('utf8')
   } catch (cause) {
-    const message = 'The passphrase is not the one this text was exported with, or a sealed value was changed.'
+    const message =
+      'The passphrase is not the one this text was exported with, or a sealed value was changed or moved to another entry.'
     throw new AppError('VAULT_PASSPHRASE_WRONG', message, { cause })
   }
 }

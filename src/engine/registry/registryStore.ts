@@ -62,6 +62,13 @@ interface Prepared {
   readonly text: string | null
 }
 
+interface Preparing {
+  readonly passphrase?: string | undefined
+  readonly baseNumber?: SaveOrder['baseNumber']
+  /** Nothing is going to be stored. */
+  readonly look?: boolean
+}
+
 /** More mistakes than a person reads at once. */
 const mostProblems = 100
 
@@ -75,19 +82,25 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
   async function prepare(
     registry: RegistryKind,
     text: string,
-    { passphrase, look = false }: { readonly passphrase?: string | undefined; readonly look?: boolean } = {},
+    { passphrase, baseNumber, look = false }: Preparing = {},
   ): Promise<Prepared | readonly SourceProblem[]> {
     const read = readEntries(registry, text)
     if (!read.ok) return read.problems
     const content = passphrase === undefined ? read.content : await exports.open(read.content, passphrase)
     const newest = await revisions.read(store, registry)
-    const sealed = await (look ? values.mark : values.seal)(content, [newest.content])
+    // What a text began with counts too: somebody may have saved another value meanwhile, which is a conflict, no mistake.
+    const isOlder = typeof baseNumber === 'number' && baseNumber > 0 && baseNumber < newest.number
+    const base = isOlder ? [(await revisions.read(store, registry, baseNumber)).content] : []
+    const sealed = await (look ? values.mark : values.seal)(content, [newest.content, ...base])
     if (sealed.mistakes.length > 0) return problemsAt(text, sealed.mistakes)
     return { content: sealed.content, text }
   }
 
-  async function prepared(registry: RegistryKind, text: string, passphrase?: string): Promise<Prepared> {
-    const result = await prepare(registry, text, { passphrase })
+  async function prepared(
+    { registry, text, baseNumber }: Pick<SaveOrder, 'registry' | 'text' | 'baseNumber'>,
+    passphrase?: string,
+  ): Promise<Prepared> {
+    const result = await prepare(registry, text, { passphrase, baseNumber })
     if ('content' in result) return result
     throw invalid(registry, result, text)
   }
@@ -249,7 +262,7 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
         effects: registry === 'services' ? await effectsOf(store, change) : [],
       }
     },
-    save: async (order) => write(order, await prepared(order.registry, order.text)),
+    save: async (order) => write(order, await prepared(order)),
     return: returnTo,
     export: async ({ registry, format, passphrase, operator }) => {
       const newest = await revisions.read(store, registry)
@@ -257,7 +270,7 @@ export function createRegistryStore(dependencies: RegistryStoreDependencies): Re
       if (counts.sealedValues > 0) await recordExport({ registry, number: newest.number, operator, ...counts })
       return { text: showEntries(content, format), ...counts }
     },
-    import: async ({ passphrase, ...order }) => write(order, await prepared(order.registry, order.text, passphrase)),
+    import: async ({ passphrase, ...order }) => write(order, await prepared(order, passphrase)),
   }
 }
 

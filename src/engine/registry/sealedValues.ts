@@ -5,7 +5,7 @@ import type { SourcePath } from '../../core/registry/sourceTree.ts'
 import { KeyEncryptionKey } from '../../platform/keyVault.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Store } from '../ports.ts'
-import { passphraseMark } from './passphraseValues.ts'
+import { isPassphraseEnvelope } from './passphraseValues.ts'
 
 /** Seals with the key vault of this engine. */
 export interface ValueVault {
@@ -27,9 +27,12 @@ export interface SealedContent {
 }
 
 /**
- * Sensitive values of registries at rest: `{"$sealed": "s1.<mark>.<ciphertext>"}`. The mark is a keyed hash of the value:
- * equal values have equal marks, so that revisions are compared without opening anything, and nobody without the vault can
- * test a guess.
+ * Sensitive values of registries at rest: `{"$sealed": "s2.<mark>.<ciphertext>"}`. The ciphertext is bound to registry, entry
+ * and field, so that an envelope is worth nothing anywhere else. The mark is a keyed hash of the value alone: equal values
+ * have equal marks, so that revisions are compared without opening anything, and nobody without the vault can test a guess.
+ *
+ * Envelopes `s1` of earlier versions are bound to nothing. They are taken only where a stored revision has them, and are
+ * sealed anew, bound, by the next save that opens the vault.
  */
 export interface SealedValues {
   /**
@@ -46,12 +49,15 @@ export interface SealedValues {
 
 const keySetting = 'registry.value-key'
 const keyContext = 'registry/value-key'
-const valueContext = 'registry/value'
+/** Of what is bound to nothing. */
+const valueContextV1 = 'registry/value'
+const valueContext = (home: string): string => `registry/value/2/${home}`
 const keySizeBytes = 32
 const markLength = 22
-const envelopeForm = /^s1\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]+)$/
+const envelopeForm = /^s([12])\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]+)$/
 
-const markIn = (envelope: string): string | null => envelopeForm.exec(envelope)?.[1] ?? null
+const markIn = (envelope: string): string | null => envelopeForm.exec(envelope)?.[2] ?? null
+const isBound = (envelope: string): boolean => envelopeForm.exec(envelope)?.[1] === '2'
 
 /** The content with marks in the places of envelopes: equal texts for equal values, however often they were sealed. */
 export function comparable(content: RegistryEntries): RegistryEntries {
@@ -105,7 +111,7 @@ export function createSealedValues({
   async function envelop(
     content: RegistryEntries,
     known: readonly RegistryEntries[],
-    wrap: (keys: ValueKeys, json: string, mark: string) => string,
+    wrap: Sealing['wrap'],
   ): Promise<SealedContent> {
     const trusted = envelopesIn(known)
     return needsKeys(content, trusted)
@@ -114,23 +120,24 @@ export function createSealedValues({
   }
 
   return {
-    seal: (content, known) => envelop(content, known, (keys, json) => keys.seal(json)),
-    mark: (content, known) => envelop(content, known, (_keys, _json, mark) => `s1.${mark}.new`),
+    seal: (content, known) => envelop(content, known, (keys, { json, home }) => keys.seal(json, home)),
+    mark: (content, known) => envelop(content, known, (keys, { json }) => `s2.${keys.markOf(json)}.new`),
     open: (content) =>
       needsKeys(content, noEnvelopes) ? withKeys((keys) => openAll(content, keys)) : Promise.resolve(content),
   }
 }
 
-/** Envelopes by their marks. */
-type Envelopes = ReadonlyMap<string, string>
+/** Envelopes by what they belong to. */
+type Envelopes = ReadonlyMap<string, ReadonlySet<string>>
 const noEnvelopes: Envelopes = new Map()
 
 function envelopesIn(contents: readonly RegistryEntries[]): Envelopes {
-  const envelopes = new Map<string, string>()
+  const envelopes = new Map<string, Set<string>>()
   for (const content of contents)
-    visit(content, ({ value }) => {
-      const mark = value.kind === 'sealed' ? markIn(value.envelope) : null
-      if (mark !== null && value.kind === 'sealed') envelopes.set(mark, value.envelope)
+    visit(content, ({ home, value }) => {
+      if (value.kind !== 'sealed' || markIn(value.envelope) === null) return
+      const there = envelopes.get(home) ?? new Set()
+      envelopes.set(home, there.add(value.envelope))
     })
   return envelopes
 }
@@ -142,16 +149,14 @@ function visit(content: RegistryEntries, look: (place: SensitivePlace) => void):
   })
 }
 
-const isTrusted = (envelope: string, trusted: Envelopes): boolean => {
-  const mark = markIn(envelope)
-  return mark !== null && trusted.get(mark) === envelope
-}
+const isTrusted = (envelope: string, home: string, trusted: Envelopes): boolean =>
+  trusted.get(home)?.has(envelope) === true
 
 function needsKeys(content: RegistryEntries, trusted: Envelopes): boolean {
   let needed = false
-  visit(content, ({ value }) => {
+  visit(content, ({ home, value }) => {
     if (value.kind === 'open') needed = true
-    if (value.kind === 'sealed' && envelopeForm.test(value.envelope) && !isTrusted(value.envelope, trusted))
+    if (value.kind === 'sealed' && envelopeForm.test(value.envelope) && !isTrusted(value.envelope, home, trusted))
       needed = true
   })
   return needed
@@ -159,23 +164,40 @@ function needsKeys(content: RegistryEntries, trusted: Envelopes): boolean {
 
 interface Sealing {
   readonly keys: ValueKeys
-  readonly wrap: (keys: ValueKeys, json: string, mark: string) => string
+  readonly wrap: (keys: ValueKeys, value: { readonly json: string; readonly home: string }) => string
 }
 
 function sealAll(content: RegistryEntries, trusted: Envelopes, sealing: Sealing | null): SealedContent {
   const mistakes: ValueMistake[] = []
-  const sealed = changeSensitive(content, ({ path, value }) => {
+  const sealed = changeSensitive(content, ({ path, home, value }) => {
     if (value.kind === 'open') {
       if (sealing === null) throw new AppError('INTERNAL', 'a sensitive value would have been kept open')
-      const { keys, wrap } = sealing
-      const mark = keys.markOf(value.json)
-      return { kind: 'envelope', envelope: trusted.get(mark) ?? wrap(keys, value.json, mark) }
+      return { kind: 'envelope', envelope: envelopeFor({ json: value.json, home }, trusted, sealing) }
     }
-    const message = flawOf({ path, value }, trusted, sealing?.keys ?? null)
+    const message = flawOf({ path, home, value }, trusted, sealing?.keys ?? null)
     if (message !== null) mistakes.push({ path, message })
-    return { kind: 'envelope', envelope: value.kind === 'sealed' ? value.envelope : '' }
+    const envelope = value.kind === 'sealed' ? value.envelope : ''
+    return { kind: 'envelope', envelope: message === null ? bound(envelope, home, sealing) : envelope }
   })
   return { content: sealed, mistakes }
+}
+
+/** The one that is there for the same value, unless it is bound to nothing; else a new one. */
+function envelopeFor(
+  value: { readonly json: string; readonly home: string },
+  trusted: Envelopes,
+  { keys, wrap }: Sealing,
+): string {
+  const mark = keys.markOf(value.json)
+  const there = [...(trusted.get(value.home) ?? [])]
+  return there.find((envelope) => isBound(envelope) && markIn(envelope) === mark) ?? wrap(keys, value)
+}
+
+/** An envelope from before, sealed anew for the place it is in. While the vault is shut it stays as it is. */
+function bound(envelope: string, home: string, sealing: Sealing | null): string {
+  if (sealing === null || isBound(envelope)) return envelope
+  const json = sealing.keys.open(envelope, home)
+  return json === null ? envelope : sealing.wrap(sealing.keys, { json, home })
 }
 
 const brokenEnvelope = 'holds "$sealed" beside or inside of something else; a sealed value is {"$sealed": "…"} alone'
@@ -184,23 +206,27 @@ const openPlace =
   'is a sealed value under a key that is not sensitive, where it would be shown once it is opened; call the key e.g. password, secret or token'
 
 function flawOf(
-  { path, value }: { readonly path: SourcePath; readonly value: Exclude<SensitivePlace['value'], { kind: 'open' }> },
+  {
+    path,
+    home,
+    value,
+  }: Omit<SensitivePlace, 'value'> & { readonly value: Exclude<SensitivePlace['value'], { kind: 'open' }> },
   trusted: Envelopes,
   keys: ValueKeys | null,
 ): string | null {
   if (value.kind === 'broken') return brokenEnvelope
   if (!isSensitivePlace({ path })) return openPlace
   const { envelope } = value
-  if (isTrusted(envelope, trusted)) return null
-  if (envelope.startsWith(passphraseMark))
+  if (isTrusted(envelope, home, trusted)) return null
+  if (isPassphraseEnvelope(envelope))
     return 'was sealed with a passphrase; import the text with that passphrase (lockstep registry import)'
-  if (keys?.open(envelope) != null) return null
-  return 'is no value that was sealed here; write the value itself, or import the text with its passphrase'
+  if (isBound(envelope) && keys?.open(envelope, home) != null) return null
+  return 'is no value that was sealed for this entry and field; write the value itself, or import the text with its passphrase'
 }
 
 function openAll(content: RegistryEntries, keys: ValueKeys): RegistryEntries {
-  return changeSensitive(content, ({ path, value }) => {
-    const json = value.kind === 'sealed' && isSensitivePlace({ path }) ? keys.open(value.envelope) : null
+  return changeSensitive(content, ({ path, home, value }) => {
+    const json = value.kind === 'sealed' && isSensitivePlace({ path }) ? keys.open(value.envelope, home) : null
     if (json === null) throw new AppError('VAULT_TAMPERED', 'A sealed value of the registry cannot be opened.')
     return { kind: 'json', json }
   })
@@ -227,17 +253,21 @@ class ValueKeys {
     return createHmac('sha256', this.#marking).update(json).digest('base64url').slice(0, markLength)
   }
 
-  seal(json: string): string {
-    const sealed = this.#sealing.seal(Buffer.from(json, 'utf8'), valueContext)
-    return `s1.${this.markOf(json)}.${sealed.toString('base64url')}`
+  seal(json: string, home: string): string {
+    const sealed = this.#sealing.seal(Buffer.from(json, 'utf8'), valueContext(home))
+    return `s2.${this.markOf(json)}.${sealed.toString('base64url')}`
   }
 
-  /** Null for what was not sealed with this key, or carries the mark of another value. */
-  open(envelope: string): string | null {
-    const [, mark, sealed] = envelopeForm.exec(envelope) ?? []
+  /**
+   * Null for what was not sealed with this key, or for another place, or carries the mark of another value. For an envelope
+   * that is bound to nothing, whoever asks has to know that it belongs here.
+   */
+  open(envelope: string, home: string): string | null {
+    const [, version, mark, sealed] = envelopeForm.exec(envelope) ?? []
     if (mark === undefined || sealed === undefined) return null
+    const context = version === '2' ? valueContext(home) : valueContextV1
     try {
-      const json = this.#sealing.open(Buffer.from(sealed, 'base64url'), valueContext).toString('utf8')
+      const json = this.#sealing.open(Buffer.from(sealed, 'base64url'), context).toString('utf8')
       return this.markOf(json) === mark ? json : null
     } catch {
       return null
