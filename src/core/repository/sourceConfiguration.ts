@@ -65,7 +65,7 @@ class Reader {
     if (section === null) return this.#problems.result()
     const repository = this.#repository(section)
     const vms = this.#vms(section)
-    const plans = repository === null ? [] : this.#plans(section, vms, repository.name)
+    const plans = this.#plans(section, vms, this.#options.name)
     if (repository === null || this.#problems.any) return this.#problems.result()
     return { ok: true, read: { repository, nodes: vms.map(({ node }) => node), plans, notes: this.#notes } }
   }

@@ -1,4 +1,4 @@
-import { toAppError } from '../../shared/errors.ts'
+import { AppError, toAppError } from '../../shared/errors.ts'
 import type { RepositoryId } from '../../shared/model/ids.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import type { Repository } from '../../shared/model/repository.ts'
@@ -36,7 +36,8 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
   const stopping = new AbortController()
   /** Fetches that have not begun. */
   const waiting = new Map<string, Promise<FetchResult>>()
-  const working = new Set<Promise<FetchResult>>()
+  /** The end of the newest fetch of each repository. */
+  const last = new Map<RepositoryId, Promise<void>>()
 
   function fetch(id: RepositoryId, { force }: { readonly force: boolean }): Promise<FetchResult> {
     const key = `${id} ${force}`
@@ -44,13 +45,20 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
     if (shared !== undefined) return shared
     const begun = begin(key, id, force)
     waiting.set(key, begun)
-    working.add(begun)
-    const done = (): void => void working.delete(begun)
-    begun.then(done, done)
+    const ended = begun.then(
+      () => undefined,
+      () => undefined,
+    )
+    last.set(id, ended)
+    void ended.then(() => {
+      if (last.get(id) === ended) last.delete(id)
+    })
     return begun
   }
 
   async function begin(key: string, id: RepositoryId, force: boolean): Promise<FetchResult> {
+    // One after another, so that what is older is never kept over what is newer.
+    await last.get(id)
     // All who ask in the same moment are in before it begins.
     await new Promise((resolve) => setImmediate(resolve))
     waiting.delete(key)
@@ -64,8 +72,9 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
 
   /** Null: its settings are others now, so nothing was kept. */
   async function fetchOnce(id: RepositoryId, force: boolean): Promise<FetchResult | null> {
-    const asked = await known(id)
     const { signal } = stopping
+    if (signal.aborted) throw new AppError('CANCELED', 'The engine is stopping.')
+    const asked = await known(id)
     try {
       const fetched = await mirrors.fetch(asked, {
         force,
@@ -119,7 +128,7 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
     fetch,
     stop: async () => {
       stopping.abort()
-      await Promise.allSettled(working)
+      await Promise.all(last.values())
     },
   }
 }

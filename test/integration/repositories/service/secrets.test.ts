@@ -58,6 +58,9 @@ describe('S2.17 S2.33 secrets', () => {
   })
 
   it('S2.17 its value is in no file of the engine but git itself, in no log, event or answer', async () => {
+    // What is looked through does hold what may be known.
+    expect(await holding('conf/cloud.env')).not.toEqual([])
+    expect(JSON.stringify(await eventsSoFar())).toContain('repositories.changed')
     const inFiles = (await holding(secret)).filter((path) => !path.includes('/mirror.git/'))
     expect(inFiles).toEqual([])
     expect(rig.test.logLines.filter((line) => line.includes(secret))).toEqual([])
