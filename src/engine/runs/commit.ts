@@ -1,4 +1,5 @@
 import { inDoubt } from '../../core/fleet/drift.ts'
+import { directoryOn } from '../../core/repository/places.ts'
 import { overwrittenBy } from '../../core/run/causes.ts'
 import { type RunEvent, type Transition, transition } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
@@ -121,7 +122,7 @@ async function cycleAlreadyFailed({ id }: FleetNode, { run, transaction }: Updat
 async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreTransaction): Promise<Set<PlanId>> {
   const overwritten = new Set<PlanId>()
   const others = node.plans.filter(({ planId, observed }) => planId !== run.planId && observed !== null)
-  const isOverwritten = others.length === 0 ? null : overwriting(run, await transaction.getPlan(run.planId))
+  const isOverwritten = others.length === 0 ? null : overwriting(run, node, await transaction.getPlan(run.planId))
   if (isOverwritten === null) return overwritten
   for (const { planId, observed } of others) {
     const other = await transaction.getPlan(planId)
@@ -131,16 +132,16 @@ async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreT
 }
 
 /** Whether the proof of another plan, of what has this digest, cannot hold any more; null when the run changes nothing. */
-function overwriting(run: Run, plan: Plan | null): ((other: Plan, digest: string) => boolean) | null {
+function overwriting(run: Run, node: FleetNode, plan: Plan | null): ((other: Plan, digest: string) => boolean) | null {
   if (plan?.kind === 'routes' || plan?.kind === 'hosts') return overwritingFile(run, plan)
   const { filesTransferred, filesDeleted } = run.summary ?? { filesTransferred: 1, filesDeleted: 0 }
-  const written = plan?.kind === 'tree' ? plan.spec.push?.target : undefined
+  const written = writtenDirectory(plan, node)
   if (written === undefined || !wrote(run)) return null
   if (run.status === 'succeeded' && filesTransferred + filesDeleted === 0) return null
   // A tree takes a directory for itself.
   const target = normalizedRemoteDirectory(written)
   return (other) =>
-    provenPaths(other).some(
+    provenPaths(other, node).some(
       (directory) => directory !== undefined && overlaps(target, normalizedRemoteDirectory(directory)),
     )
 }
@@ -156,8 +157,15 @@ function overwritingFile(run: Run, { spec }: PlanOf<'routes'> | PlanOf<'hosts'>)
     digest !== proven
 }
 
+/** What a plan takes for itself on the node. */
+function writtenDirectory(plan: Plan | null, node: FleetNode): string | undefined {
+  if (plan?.kind === 'repository') return directoryOn(plan.spec, node.name)
+  return plan?.kind === 'tree' ? plan.spec.push?.target : undefined
+}
+
 /** What was read back on the node for this plan: directories of a tree, files of the registry. */
-function provenPaths(plan: Plan): (string | undefined)[] {
+function provenPaths(plan: Plan, node: FleetNode): (string | undefined)[] {
+  if (plan.kind === 'repository') return [directoryOn(plan.spec, node.name)]
   if (plan.kind === 'tree') return [plan.spec.push?.target, plan.spec.pull?.source]
   return plan.kind === 'routes' || plan.kind === 'hosts' ? [plan.spec.file] : []
 }

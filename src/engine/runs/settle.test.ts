@@ -126,4 +126,21 @@ describe('a node after a run', () => {
       settleNode(aNode({ plans: [plan] }), aRun({ status: 'failed', failure, proof }), around).plans[0]?.observed,
     ).toBeNull()
   })
+
+  it('S2.7 S2.10 keeps the commit that was read back, and the one before it while another one lies there', () => {
+    const proofOf = (digit: string) => ({
+      ...proof,
+      verify: { mode: 'repository', commit: digit.repeat(40), compared: 'full', release: null },
+    })
+    const run = (digit: string) => aRun({ status: 'succeeded', proof: proofOf(digit), startedAt: 1 })
+    const after = (node: ReturnType<typeof aNode>, digit: string) => settleNode(node, run(digit), around)
+    const first = after(aNode({ plans: [plan] }), '1')
+    expect(first.plans[0]?.observed).toMatchObject({ commit: '1'.repeat(40) })
+    expect(first.plans[0]?.observed?.previousCommit).toBeUndefined()
+    const second = after(first, '2')
+    const again = after(second, '2')
+    for (const node of [second, again])
+      expect(node.plans[0]?.observed).toMatchObject({ commit: '2'.repeat(40), previousCommit: '1'.repeat(40) })
+    expect(after(again, '1').plans[0]?.observed).toMatchObject({ previousCommit: '2'.repeat(40) })
+  })
 })

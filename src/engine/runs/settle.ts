@@ -3,7 +3,9 @@ import { withoutLogin } from '../../core/fleet/observe.ts'
 import { canceledMidway } from '../../core/run/causes.ts'
 import { severityOf } from '../../core/run/severity.ts'
 import type { FleetNode, PlanState } from '../../shared/model/node.ts'
-import type { Run } from '../../shared/model/run.ts'
+import type { Run, RunProof } from '../../shared/model/run.ts'
+
+type Observed = NonNullable<PlanState['observed']>
 
 /** What else of the node's runs matters when one of them ends; read in the same transaction. */
 export interface Surroundings {
@@ -54,8 +56,17 @@ function settlePlan(plan: PlanState, run: Run, nowMs: number): PlanState {
     digest: run.proof.digest,
     verifiedAt: run.proof.verifiedAt,
     runId: run.id,
+    ...commitsOf(plan, run.proof),
   }
   return { ...seen, observed, driftSince: null, driftReason: null }
+}
+
+/** What lies there of a repository, and what was verified there before: that is what a roll back returns to. */
+function commitsOf({ observed }: PlanState, { verify }: RunProof): Pick<Observed, 'commit' | 'previousCommit'> {
+  if (verify.mode !== 'repository') return {}
+  const { commit } = verify
+  const previousCommit = observed?.commit === commit ? observed.previousCommit : observed?.commit
+  return previousCommit === undefined ? { commit } : { commit, previousCommit }
 }
 
 /** What a proof says about the node beyond its plan. */
