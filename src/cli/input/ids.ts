@@ -8,6 +8,7 @@ export type IdBeginning = string & { readonly __idBeginning: true }
 /** The highest id there can be: what a beginning leaves open is filled from here. */
 const highest = 'ffffffff-ffff-7fff-bfff-ffffffffffff'
 const shortest = 4
+const listCommands = { run: 'lockstep runs list', rollout: 'lockstep rollouts list' } as const
 
 /**
  * Checks the form before anything is asked of the engine.
@@ -59,7 +60,7 @@ async function find<Id extends string>(
   const fitting = near.map(({ id }) => id).filter((id) => id.startsWith(beginning))
   const [only] = fitting
   if (only === undefined)
-    throw new AppError('NOT_FOUND', `No ${what} has an id that begins with "${beginning}": lockstep ${what}s list`, {
+    throw new AppError('NOT_FOUND', `No ${what} has an id that begins with "${beginning}": ${listCommands[what]}`, {
       data: { beginning },
     })
   if (fitting.length === 1) return only
