@@ -11,7 +11,8 @@ import { assertNever } from '../../shared/errors.ts'
 import type { RegistryRevision, RevisionSource } from '../../shared/model/registry.ts'
 import type { RegistrySource, SourcePlace, SourceState } from '../../shared/model/registrySource.ts'
 import { printableLine } from './printable.ts'
-import { renderTable } from './table.ts'
+import { waiting } from './style.ts'
+import { type Cell, renderTable } from './table.ts'
 import { isoTime, plural } from './words.ts'
 
 export function renderHistory(revisions: readonly RegistryRevision[]): string {
@@ -119,9 +120,15 @@ export function renderSources(sources: readonly RegistrySource[]): string {
     return 'Nothing is followed; registries are edited here. Follow a file with: lockstep registry sources add NAME --file FILE\n'
   return renderTable(
     ['SOURCE', 'REGISTRY', 'PLACE', 'STATE', 'ID'],
-    sources.map(({ id, name, registry, place, state }) => [name, registry, placeWords(place), stateWords(state), id]),
+    sources.map(({ id, name, registry, place, state }) => [name, registry, placeCell(place), stateWords(state), id]),
   )
 }
+
+/** What is followed without a check of who answers is never shown as if it were like the others. */
+const placeCell = (place: SourcePlace): Cell =>
+  place.kind === 'configMap' && place.allowUnverifiedTls
+    ? { text: `${placeWords(place)}, certificate not checked`, paint: waiting }
+    : { text: placeWords(place) }
 
 function placeWords(place: SourcePlace): string {
   if (place.kind === 'file') return `file ${place.path}`

@@ -102,6 +102,7 @@ export function seedRegistry({ engine, registry }: FakeLink, count: number): voi
       name: 'node-registry',
       key: null,
       writeStatusBack: true,
+      allowUnverifiedTls: false,
     },
   })
   registry.saveSource({

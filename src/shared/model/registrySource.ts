@@ -26,6 +26,11 @@ export const SourcePlace = z.discriminatedUnion('kind', [
     key: z.string().min(1).max(253).nullable().default(null),
     /** Status, last sync and last attempt of the nodes are written into the map of the node registry (S1.19-21). */
     writeStatusBack: z.boolean().default(false),
+    /**
+     * The kubeconfig may say `insecure-skip-tls-verify: true`: then whoever stands between us and the cluster reads our
+     * credentials and writes the registry. Refused unless this was said too.
+     */
+    allowUnverifiedTls: z.boolean().default(false),
   }),
 ])
 export type SourcePlace = z.infer<typeof SourcePlace>

@@ -197,6 +197,39 @@ describe('a kubeconfig with mistakes', () => {
     expect(rig.server.requests).toEqual([])
   })
 
+  const insecure = { 'insecure-skip-tls-verify': true }
+
+  it('S1.4 follows no cluster whose certificate is not to be checked, and shows it no credential, unless the source says so', async () => {
+    const command = await plugin({ token })
+    const kubeconfigFile = await writeKubeconfig(rig.server, {
+      directory: rig.directory,
+      name: 'unverified',
+      trust: insecure,
+      user: login(command),
+    })
+    const refused = await follow({ place: { kubeconfigFile } })
+    const { diagnosis } = await refused.fails('REGISTRY_SOURCE_REFUSED')
+    expect(diagnosis.sentence).toContain('insecure-skip-tls-verify')
+    expect(diagnosis.transient).toBe(false)
+    expect(rig.server.requests).toEqual([])
+    await expect(calls()).rejects.toThrow('ENOENT')
+    const allowed = await follow({ place: { kubeconfigFile, allowUnverifiedTls: true } })
+    expect(allowed.texts()).toEqual(['one'])
+  })
+
+  it('S1.4 leave to follow an unverified cluster takes no check from one that can be verified', async () => {
+    const kubeconfigFile = await writeKubeconfig(rig.server, {
+      directory: rig.directory,
+      name: 'stranger',
+      token,
+      trust: {},
+    })
+    const source = await follow({ place: { kubeconfigFile, allowUnverifiedTls: true } })
+    const { diagnosis } = await source.fails('REGISTRY_SOURCE_REFUSED')
+    expect(diagnosis.sentence).toContain('we do not trust')
+    expect(rig.server.requests).toEqual([])
+  })
+
   it('S1.42 passes over files of KUBECONFIG that are not there, as long as one is', async () => {
     const missing = join(rig.directory, 'missing')
     const place = { kubeconfigFile: null }

@@ -20,20 +20,22 @@ export interface KubeconfigOptions {
   readonly token?: string
   /** Another address than that of the server, such as a proxy's. */
   readonly url?: string
+  /** In the place of the server's authority. */
+  readonly trust?: Readonly<Record<string, unknown>>
 }
 
 /** A kubeconfig as an administrator is given one. @returns its path */
 export async function writeKubeconfig(server: TestApiServer, options: KubeconfigOptions): Promise<string> {
   const { directory, name = 'test', token = 'unused' } = options
   const url = options.url ?? server.url
-  const trust = url.startsWith('https')
+  const usual = url.startsWith('https')
     ? { 'certificate-authority-data': Buffer.from(server.certificates.authority).toString('base64') }
     : {}
   const file = join(directory, `kubeconfig-${name}`)
   const content = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name, cluster: { server: url, ...trust } }],
+    clusters: [{ name, cluster: { server: url, ...(options.trust ?? usual) } }],
     users: [{ name: 'operator', user: options.user ?? { token } }],
     contexts: [{ name, context: { cluster: name, user: 'operator' } }],
     'current-context': name,

@@ -40,6 +40,7 @@ export async function openCluster(
 ): Promise<ClusterAccess> {
   const context = await chooseContext(place, environment)
   const server = serverOf(context)
+  refuseUnverified(context, place)
   before?.close()
   const credentials = keptCredentials(before, context) ?? createCredentials(context, { clock })
   return new KubeconfigAccess(context, server, credentials)
@@ -60,6 +61,15 @@ function serverOf({ cluster, clusterName }: ChosenContext): URL {
       `The cluster "${clusterName}" is reached over http, which shows everybody the credentials. Use https, or kubectl proxy on this machine.`,
     )
   return server
+}
+
+/** Before any credential is read, let alone sent. A source from before the question was asked has not been given leave. */
+function refuseUnverified({ cluster, clusterName }: ChosenContext, { allowUnverifiedTls }: ConfigMapPlace): void {
+  if (cluster['insecure-skip-tls-verify'] !== true || allowUnverifiedTls === true) return
+  throw new AppError(
+    'REGISTRY_SOURCE_REFUSED',
+    `The kubeconfig tells not to check the certificate of the cluster "${clusterName}" (insecure-skip-tls-verify), so that anybody on the way could read our credentials and write the registry. Give it a certificate-authority, or add the source again with --allow-unverified-tls.`,
+  )
 }
 
 class KubeconfigAccess implements ClusterAccess {

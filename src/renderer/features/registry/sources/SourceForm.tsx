@@ -87,6 +87,20 @@ export function SourceForm({ onClose }: { readonly onClose: () => void }) {
               Write status, last sync and last attempt of the nodes back into it
             </label>
           )}
+          <label className="flex items-center gap-2">
+            <input
+              type="checkbox"
+              className="accent-accent"
+              checked={values.allowUnverifiedTls}
+              onChange={(event) => set({ allowUnverifiedTls: event.target.checked })}
+            />
+            Follow it although its kubeconfig says insecure-skip-tls-verify
+          </label>
+          {values.allowUnverifiedTls && (
+            <p className="text-12 text-pending">
+              Anybody between this machine and the cluster can then read its credentials and write the registry.
+            </p>
+          )}
         </>
       )}
       {call.error !== null && <ErrorNote error={call.error} />}

@@ -86,6 +86,11 @@ function SourceCard({ source }: { readonly source: RegistrySource }) {
         </span>
       </div>
       <code className="text-12 break-all text-muted">{placeWords(source.place)}</code>
+      {source.place.kind === 'configMap' && source.place.allowUnverifiedTls && (
+        <p className="text-12 text-pending">
+          The certificate of its cluster need not be checked: anybody on the way could write this registry.
+        </p>
+      )}
       <StateLine state={source.state} />
       {refresh.error !== null && <ErrorNote error={refresh.error} />}
       <div className="flex gap-2">

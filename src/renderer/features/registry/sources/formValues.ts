@@ -11,6 +11,7 @@ export interface SourceFormValues {
   readonly context: string
   readonly kubeconfigFile: string
   readonly writeStatusBack: boolean
+  readonly allowUnverifiedTls: boolean
 }
 
 export const emptySourceForm: SourceFormValues = {
@@ -24,6 +25,7 @@ export const emptySourceForm: SourceFormValues = {
   context: '',
   kubeconfigFile: '',
   writeStatusBack: false,
+  allowUnverifiedTls: false,
 }
 
 const orNull = (text: string): string | null => (text.trim() === '' ? null : text.trim())
@@ -43,6 +45,7 @@ export function sourceInputOf(values: SourceFormValues): unknown {
       context: orNull(values.context),
       kubeconfigFile: orNull(values.kubeconfigFile),
       writeStatusBack: registry === 'nodes' && values.writeStatusBack,
+      allowUnverifiedTls: values.allowUnverifiedTls,
     },
   }
 }
