@@ -152,7 +152,8 @@ export async function changedSince(
 /** What stands for a file when trees are compared: the hash of its content, or what a link points to. */
 export type Fingerprint = string
 
-const chunkBytes = 1024 * 1024
+const largestChunkBytes = 1024 * 1024
+const smallestChunkBytes = 4 * 1024
 
 interface Remembered {
   readonly sizeBytes: bigint
@@ -225,8 +226,12 @@ const readOnlyAsItIs = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_N
 async function hashFile(path: Buffer): Promise<string> {
   const file = await open(path, readOnlyAsItIs)
   try {
-    if (!(await file.stat()).isFile()) throw new Error('not a regular file')
+    const stats = await file.stat()
+    if (!stats.isFile()) throw new Error('not a regular file')
     const hash = createHash('sha256')
+    // One more than it has, so that a small file ends with its second read. A megabyte for each of thousands of small
+    // files stays with the process long after they are hashed.
+    const chunkBytes = Math.min(largestChunkBytes, Math.max(smallestChunkBytes, stats.size + 1))
     const buffer = Buffer.allocUnsafe(chunkBytes)
     for (;;) {
       const { bytesRead } = await file.read(buffer, 0, chunkBytes, null)
