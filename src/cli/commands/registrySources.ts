@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { webhookExample, webhookSecretFile } from '../../core/registry/webhookExample.ts'
 import { AppError } from '../../shared/errors.ts'
 import { SourceId } from '../../shared/model/ids.ts'
 import type { RegistryKind } from '../../shared/model/registry.ts'
@@ -19,6 +20,7 @@ interface PlaceOptions {
   readonly context?: string
   readonly key?: string
   readonly writeStatusBack?: boolean
+  readonly allowUnverifiedTls?: boolean
 }
 
 export function addSourceCommands(registry: Command, run: Runner): void {
@@ -37,6 +39,7 @@ export function addSourceCommands(registry: Command, run: Runner): void {
     .option('--context <name>', 'which cluster of it (default: the current one)')
     .option('--key <key>', 'key below data (default: the only one)')
     .option('--write-status-back', 'write status, last sync and last attempt of nodes into it')
+    .option('--allow-unverified-tls', 'follow it although its kubeconfig says insecure-skip-tls-verify')
     .action((name: string, options: PlaceOptions) => run((context) => add(context, name, options)))
   sources
     .command('remove <source>')
@@ -81,12 +84,13 @@ function addWebhookCommands(registry: Command, run: Runner): void {
     .description('a new secret, shown once; an older one counts no more')
     .action(() =>
       run(({ withEngine, output }) =>
-        withEngine({}, async (client) =>
-          output.value(
-            await client.sources.enableWebhook(),
-            ({ path, secret }) => `path    ${path}\nsecret  ${secret}\n`,
-          ),
-        ),
+        withEngine({}, async (client) => {
+          const enabled = await client.sources.enableWebhook()
+          output.value(enabled, ({ path, secret }) => `path    ${path}\nsecret  ${secret}\n`)
+          output.note(
+            `A call, with the secret in the file ${webhookSecretFile} that nobody else may read:\n${webhookExample(`http://127.0.0.1:PORT${enabled.path}`)}`,
+          )
+        }),
       ),
     )
   webhook
@@ -119,7 +123,7 @@ function shown(output: CliContext['output'], source: RegistrySource): ExitCode {
 }
 
 function placeOf(options: PlaceOptions): unknown {
-  const { file, configMap, kubeconfig, context, key, writeStatusBack } = options
+  const { file, configMap, kubeconfig, context, key, writeStatusBack, allowUnverifiedTls } = options
   if ((file === undefined) === (configMap === undefined))
     throw new AppError('INVALID_INPUT', 'Name one place: --file FILE, or --config-map NAMESPACE/NAME.')
   if (file !== undefined) return { kind: 'file', path: resolve(file) }
@@ -134,6 +138,7 @@ function placeOf(options: PlaceOptions): unknown {
     context: context ?? null,
     key: key ?? null,
     writeStatusBack: writeStatusBack === true,
+    allowUnverifiedTls: allowUnverifiedTls === true,
   }
 }
 

@@ -1,8 +1,10 @@
 import { createHmac } from 'node:crypto'
-import { rename, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { webhookExample, webhookSecretFile } from '../../../src/core/registry/webhookExample.ts'
+import { exec } from '../../../src/platform/exec.ts'
 import { RegistryCheck, RegistrySave } from '../../../src/shared/contract/registry.ts'
 import { RegistryRevision } from '../../../src/shared/model/registry.ts'
 import { RegistrySource } from '../../../src/shared/model/registrySource.ts'
@@ -32,6 +34,35 @@ afterAll(async () => {
   await daemon.stop()
   await place.remove()
 })
+
+/**
+ * Runs the lines that are shown to people, with the secret where they say it is. Every program notes its arguments before
+ * it begins.
+ */
+async function runExample(url: URL, secret: string): Promise<{ exitCode: number; sawSecret: boolean }> {
+  const folder = await mkdtemp(join(place.home, 'example-'))
+  const notes = join(folder, 'arguments')
+  const programs = await Promise.all(
+    ['python3', 'curl'].map(async (name) => {
+      const { stdout } = await exec({ command: 'sh', args: ['-c', 'command -v "$1"', 'sh', name] })
+      await writeFile(join(folder, name), `#!/bin/sh\necho "${name} $*" >> ${notes}\nexec ${stdout.trim()} "$@"\n`)
+      await chmod(join(folder, name), 0o755)
+      return name
+    }),
+  )
+  await writeFile(join(folder, webhookSecretFile), `${secret}\n`, { mode: 0o600 })
+  const { exitCode } = await exec({
+    command: 'sh',
+    args: [],
+    cwd: folder,
+    env: { PATH: `${folder}:${process.env.PATH}` },
+    stdin: webhookExample(url.href),
+    okExitCodes: 'any',
+  })
+  const seen = await readFile(notes, 'utf8')
+  for (const name of programs) expect(seen).toContain(`${name} `)
+  return { exitCode: exitCode ?? -1, sawSecret: seen.includes(secret) }
+}
 
 describe('lockstep registry', () => {
   it('S1.22 S1.32 checks, applies from standard input, shows, diffs and returns', async () => {
@@ -110,6 +141,8 @@ describe('lockstep registry', () => {
     await rename(`${file}.new`, file)
     expect(await call('{}', secret)).toBe(202)
     await waitFor('the new services', async () => (await say(['get', 'services'])).stdout.includes('called'))
+    expect(await runExample(url, secret)).toEqual({ exitCode: 0, sawSecret: false })
+    expect((await runExample(url, 'another')).exitCode).toBe(22)
     await cli(z.unknown(), ['webhook', 'disable'])
     expect(await call('{}', secret)).toBe(403)
     await writeFile(file, '{')

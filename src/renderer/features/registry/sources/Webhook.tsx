@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { webhookExample, webhookSecretFile } from '../../../../core/registry/webhookExample.ts'
 import { toErrorBody } from '../../../api/errors.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { useCall } from '../../../api/useCall.ts'
@@ -8,7 +9,6 @@ import { DecisionDialog } from '../../../components/DecisionDialog.tsx'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { useStale } from '../../../stores/ReplicaContext.tsx'
 import { useWebhook } from '../registryQueries.ts'
-import { webhookExample } from './sourceWords.ts'
 
 /** Whoever knows the secret may say that a source has changed. The secret is shown once and kept nowhere on this page. */
 export function Webhook() {
@@ -102,7 +102,7 @@ function Example({ path }: { readonly path: string }) {
   return (
     <div className="flex flex-col gap-1">
       <p className="flex items-center justify-between text-12 text-faint">
-        A call, with the secret in $SECRET
+        A call, with the secret in the file {webhookSecretFile}
         <CopyButton text={text} what="example" />
       </p>
       <pre

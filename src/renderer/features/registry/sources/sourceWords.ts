@@ -13,12 +13,3 @@ export function placeWords(place: SourcePlace): string {
 export const sourceCli = {
   remove: ({ name }: Pick<RegistrySource, 'name'>): string => `lockstep registry sources remove ${shellQuote(name)}`,
 } as const
-
-/** How whoever knows the secret says that something has changed. */
-export function webhookExample(url: string): string {
-  return [
-    `body='{"changed":true}'`,
-    `sig=$(printf %s "$body" | openssl dgst -sha256 -hmac "$SECRET" | sed 's/^.* //')`,
-    `curl -fsS -X POST -H "X-Lockstep-Signature: sha256=$sig" --data "$body" ${url}`,
-  ].join('\n')
-}
