@@ -10,6 +10,8 @@ export interface AtomicFileOptions {
   readonly mode?: number
   /** Whose it is from the first byte on; only root gives files away. Default: ours. */
   readonly owner?: { readonly uid: number; readonly gid: number }
+  /** Called when the new content is on disk and only the rename is left; when it throws, the old file stays. */
+  readonly lastLook?: () => Promise<void>
 }
 
 /**
@@ -25,7 +27,10 @@ export async function writeFileAtomic(
   content: string | Uint8Array,
   options: AtomicFileOptions = {},
 ): Promise<void> {
-  await withDurableTemporary(path, contentOf(content, options), (temporary) => rename(temporary, path))
+  await withDurableTemporary(path, contentOf(content, options), async (temporary) => {
+    await options.lastLook?.()
+    await rename(temporary, path)
+  })
 }
 
 /**

@@ -16,21 +16,51 @@ export interface Placed {
   readonly written: boolean
 }
 
+/** Tries to replace a file that somebody else keeps changing, as on the way over ssh. */
+const mostRounds = 5
+
+/** The file is not the one any more that the new one was made of. */
+class ChangedMeanwhile extends Error {}
+
 /**
- * Puts a text into its file, or its lines into the hosts file, and reads them back. Every byte of others stays; a reader
- * sees the old file or the new one. A file that cannot be replaced (a bind mount) is written in place. What lies there and
- * was never ours is kept under another name.
+ * Puts a text into its file, or its lines into the hosts file, and reads them back. Every byte of others stays, also of what
+ * they write while we are at it; a reader sees the old file or the new one. A file that cannot be replaced (a bind mount) is
+ * written in place. What lies there and was never ours is kept under another name.
  *
- * @throws AppError HOSTS_FILE_UNREADABLE, LOCAL_DISK_FULL, HOME_NOT_WRITABLE, INVALID_INPUT for a directory, or a link of
- * another user
+ * @param replace how a file is replaced as a whole
+ * @throws AppError HOSTS_FILE_UNREADABLE, LOCAL_DISK_FULL, HOME_NOT_WRITABLE, REMOTE_PATH_INVALID for a hosts file that is
+ * not there, REMOTE_FILE_CHANGED for one that changes whenever it is to be replaced, INVALID_INPUT for a directory, or a
+ * link of another user
  */
-export async function placeDelivery({ kind, text }: Pick<Delivery, 'kind' | 'text'>, path: string): Promise<Placed> {
+export async function placeDelivery(
+  delivery: Pick<Delivery, 'kind' | 'text'>,
+  path: string,
+  replace: typeof writeFileAtomic = writeFileAtomic,
+): Promise<Placed> {
   const file = await behindLinks(path)
+  for (let round = 1; round <= mostRounds; round += 1) {
+    try {
+      return await placeOnce(delivery, file, replace)
+    } catch (error) {
+      if (!(error instanceof ChangedMeanwhile)) throw error
+    }
+  }
+  throw new AppError(
+    'REMOTE_FILE_CHANGED',
+    `Something keeps changing ${file}: it was another file each of the ${mostRounds} times it was to be replaced, and was left alone. Find out what writes there.`,
+  )
+}
+
+async function placeOnce(
+  { kind, text }: Pick<Delivery, 'kind' | 'text'>,
+  file: string,
+  replace: typeof writeFileAtomic,
+): Promise<Placed> {
   const before = await contentOf(file)
   const wanted = kind === 'routes' ? Buffer.from(text) : hostsFile(before, text, file)
   const written = before === null || !before.equals(wanted)
   if (kind === 'routes' && before !== null && written) await setAside(file, before)
-  if (written) await write(file, wanted, before)
+  if (written) await write({ file, before, replace }, wanted)
   const after = await contentOf(file)
   return { digest: hash('sha256', kind === 'routes' ? (after ?? '') : ownLines(after), 'hex'), written }
 }
@@ -67,9 +97,17 @@ async function contentOf(file: string): Promise<Buffer | null> {
   }
 }
 
-/** Bytes that are no UTF-8 survive as latin1. */
+/**
+ * Bytes that are no UTF-8 survive as latin1. A new file would hold our lines alone, which no machine can live with; more
+ * likely the path is wrong, or the disk with it is not mounted.
+ */
 function hostsFile(before: Buffer | null, text: string, file: string): Buffer {
-  const change = withHostsBlock((before ?? Buffer.alloc(0)).toString('latin1'), Buffer.from(text).toString('latin1'))
+  if (before === null)
+    throw new AppError(
+      'REMOTE_PATH_INVALID',
+      `${file} is not there. Correct the path in agent.yaml, or make the file with the lines this machine needs for itself.`,
+    )
+  const change = withHostsBlock(before.toString('latin1'), Buffer.from(text).toString('latin1'))
   if (!change.ok) throw new AppError('HOSTS_FILE_UNREADABLE', `${file}: ${change.message}`)
   return Buffer.from(change.text, 'latin1')
 }
@@ -89,11 +127,23 @@ async function accessOf(file: string): Promise<NonNullable<Parameters<typeof wri
   return process.geteuid?.() === 0 ? { mode, owner: { uid: found.uid, gid: found.gid } } : { mode }
 }
 
-async function write(file: string, content: Buffer, before: Buffer | null): Promise<void> {
+interface Replacing {
+  readonly file: string
+  /** What the new content was made of; null: no file. */
+  readonly before: Buffer | null
+  readonly replace: typeof writeFileAtomic
+}
+
+async function write({ file, before, replace }: Replacing, content: Buffer): Promise<void> {
+  const lastLook = async (): Promise<void> => {
+    const now = await contentOf(file)
+    if (now === null ? before !== null : before === null || !now.equals(before)) throw new ChangedMeanwhile(file)
+  }
   try {
-    await writeFileAtomic(file, content, await accessOf(file))
+    await replace(file, content, { ...(await accessOf(file)), lastLook })
   } catch (error) {
     if (before === null || !cannotBeReplaced(error)) throw error
+    await lastLook()
     await writeInPlace(file, content, before)
   }
 }

@@ -1,6 +1,18 @@
 import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { chown, lchown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  chown,
+  lchown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,6 +21,7 @@ import { stringify } from 'yaml'
 import { placeDelivery } from '../../../src/agent/deliveries/place.ts'
 import { hostsBegin } from '../../../src/core/registry/hostsBlock.ts'
 import { renderRoutes } from '../../../src/core/registry/routes.ts'
+import { writeFileAtomic } from '../../../src/platform/atomicFile.ts'
 import { agentApiPaths } from '../../../src/shared/agentApi/index.ts'
 import { Plan, PlanInput } from '../../../src/shared/model/plan.ts'
 import { aNode } from '../../fakes/aNode.ts'
@@ -248,6 +261,57 @@ describe('a delivery put into its place', () => {
       }
     },
   )
+
+  it('S1.54 a hosts file that is not there is refused with words, and not made of our lines alone', async () => {
+    const file = join(directory, 'hosts')
+    await expect(placeDelivery({ kind: 'hosts', text: lines }, file)).rejects.toMatchObject({
+      code: 'REMOTE_PATH_INVALID',
+      message: expect.stringContaining(`${file} is not there`),
+    })
+    expect(await readdir(directory)).toEqual([])
+    await placeDelivery({ kind: 'routes', text: 'http: {}\n' }, join(directory, 'routes.yml'))
+    expect(await readdir(directory)).toEqual(['routes.yml'])
+  })
+
+  /** Somebody else writes between our look at the file and our replacing it, so many times. */
+  const disturbed = (times: number, write: (round: number) => Promise<void>): typeof writeFileAtomic => {
+    let round = 0
+    return async (...order) => {
+      round += 1
+      if (round <= times) await write(round)
+      return writeFileAtomic(...order)
+    }
+  }
+
+  it('S1.60 what somebody else writes into the hosts file meanwhile is kept, beside our lines', async () => {
+    const file = join(directory, 'hosts')
+    await writeFile(file, '127.0.0.1 localhost\n')
+    const theirs = disturbed(2, (time) => appendFile(file, `10.0.0.${time} theirs-${time}\n`))
+    expect(await placeDelivery({ kind: 'hosts', text: lines }, file, theirs)).toMatchObject({ written: true })
+    const text = await readFile(file, 'utf8')
+    for (const line of ['127.0.0.1 localhost', '10.0.0.1 theirs-1', '10.0.0.2 theirs-2', lines.trim()])
+      expect(text).toContain(line)
+    expect(await readdir(directory)).toEqual(['hosts'])
+  })
+
+  it('S1.60 a file that keeps changing is left alone, and said so', async () => {
+    const file = join(directory, 'hosts')
+    await writeFile(file, '127.0.0.1 localhost\n')
+    const theirs = disturbed(99, (time) => writeFile(file, `127.0.0.1 localhost ${time}\n`))
+    await expect(placeDelivery({ kind: 'hosts', text: lines }, file, theirs)).rejects.toMatchObject({
+      code: 'REMOTE_FILE_CHANGED',
+    })
+    expect(await readFile(file, 'utf8')).toBe('127.0.0.1 localhost 5\n')
+    expect(await readdir(directory)).toEqual(['hosts'])
+  })
+
+  it('S1.60 a file of routes that appears meanwhile is not written over unseen', async () => {
+    const file = join(directory, 'routes.yml')
+    const theirs = disturbed(1, () => writeFile(file, 'http:\n  middlewares: {}\n'))
+    await placeDelivery({ kind: 'routes', text: renderRoutes([], routes) }, file, theirs)
+    const kept = (await readdir(directory)).filter((name) => name.includes('before-lockstep'))
+    expect(await readFile(join(directory, kept[0] ?? 'none'), 'utf8')).toBe('http:\n  middlewares: {}\n')
+  })
 
   it('a damaged hosts file and a directory are refused with words, untouched', async () => {
     const file = join(directory, 'hosts')
