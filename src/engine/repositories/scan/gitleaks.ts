@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
 import { z } from 'zod'
 import { exec } from '../../../platform/exec.ts'
@@ -12,6 +12,9 @@ import { findingHash } from './searchTree.ts'
 const foundExitCode = 100
 const timeLimitMs = 15 * 60_000
 const answerTimeLimitMs = 30_000
+
+/** More than anybody can look at; read in this thread, so it has a bound. */
+const longestReportBytes = 16 * 1024 * 1024
 
 /** What of its report is read. `Secret`, `Match` and `Line` are not. */
 const Report = z
@@ -138,10 +141,20 @@ function failed(reason: string): AppError {
 }
 
 async function jsonIn(file: string): Promise<unknown> {
+  const text = await readBounded(file)
+  if (text === null) throw failed('it wrote no report, or one that is too long')
   try {
-    return JSON.parse(await readFile(file, 'utf8'))
+    return JSON.parse(text)
   } catch {
-    throw failed('it wrote no report')
+    throw failed('its report is no JSON')
+  }
+}
+
+async function readBounded(file: string): Promise<string | null> {
+  try {
+    return (await stat(file)).size > longestReportBytes ? null : await readFile(file, 'utf8')
+  } catch {
+    return null
   }
 }
 
@@ -168,11 +181,10 @@ async function findingsOf(
 }
 
 async function linesOf(copy: string, file: string): Promise<string[]> {
-  try {
-    return (await readFile(join(copy, file), 'utf8')).split('\n')
-  } catch {
-    throw failed('it names a file that it was not given')
-  }
+  const isInside = file !== '' && !isAbsolute(file) && !file.split(/[/\\]/).includes('..')
+  const text = isInside ? await readBounded(join(copy, file)) : null
+  if (text === null) throw failed('it names a file that it was not given')
+  return text.split('\n')
 }
 
 /** The lines that it names; where they make no sense all of the file, so that any change of it makes another hash. */
