@@ -30,6 +30,17 @@ describe('why something was not delivered', () => {
     }
   })
 
+  it('S1.77 a link that root does not follow is no missing directory', () => {
+    const evidence = ['/srv/eve/conf: a link of another user, which root does not follow']
+    const cause = deliveryRefused(
+      node,
+      { kind: 'hosts', path: '/some/file' },
+      { code: 'REMOTE_PATH_INVALID', evidence },
+    )
+    expect(cause).toMatchObject({ short: 'link of another', evidence, nextAction: { kind: 'edit-plan' } })
+    expect(cause.sentence).not.toContain('is not there')
+  })
+
   it('S1.77 says the specific reason', () => {
     expect(traefikNotRunning(node, 'the container traefik is exited', []).sentence).toContain('is exited')
     expect(traefikNotRunning(node, 'Is the docker daemon running?', []).sentence).toContain('daemon running. Start it')

@@ -26,6 +26,13 @@ export function deliveryRefused(
   file: DeliveredFile,
   { code, evidence }: { readonly code: ErrorCode; readonly evidence: readonly string[] },
 ): Diagnosis {
+  if (code === 'REMOTE_PATH_INVALID' && evidence[0]?.includes('a link of another user') === true)
+    return runCause(code, {
+      sentence: `On the way to ${file.path} on ${node.name} lies a link that another user could have put there, which could lead root to any file. Name the file by where it really is, or give the link to root.`,
+      short: 'link of another',
+      evidence,
+      nextAction: editPlan,
+    })
   const words = refusals[code]
   if (words === undefined)
     return runCause(code, {

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { NodeChannels, NodeOrder } from '../../../src/engine/ports.ts'
@@ -181,6 +181,19 @@ describe.skipIf(reasonAll !== null)('exchanges where the file system or the user
       ])
       expect((await stat(path)).mode & 0o777).toBe(0o600)
       expect(await readFile(join(home, 'roots'), 'utf8')).toBe('by root')
+      // Its own links lead root where it could go itself; those of somebody else do not.
+      await symlink(place, join(home, 'own link'))
+      run('chown', '-h', user, join(home, 'own link'))
+      await mkdir(join(place, 'other'))
+      await symlink(place, join(place, 'other/link'))
+      run('chown', '-h', '65534:65534', join(place, 'other/link'), join(place, 'other'))
+      expect(await order(channels, asUser, write('~/own link/hosts', 'newer', { sudo: true }))).toMatchObject({
+        kind: 'replaced',
+      })
+      const trap = join(place, 'other/link/hosts')
+      for (const wanted of [write(trap, 'trapped', { sudo: true }), { kind: 'read', path: trap, sudo: true } as const])
+        expect(await order(channels, asUser, wanted)).toMatchObject(refused('REMOTE_PATH_INVALID'))
+      expect(await readFile(path, 'utf8')).toBe('newer')
       await rm(rule)
     })
   })

@@ -7,7 +7,8 @@
  * - Numbers of errors are those that Linux and the BSDs share; EDQUOT is listed twice.
  * - Any user of the node may lock a directory that it can read, so nobody waits for a lock without end; and what waits can
  *   still be stopped.
- * - As root it follows no link of another user at the place of a file: that one could lead to any file of the node.
+ * - As root it follows no link of another user: that one could lead to any file of the node. On the way to the file a link is
+ *   followed that lies where only root can put one.
  * - `$sh` holds the shell's worker: orders through sudo are given to one that runs as root and answers by itself.
  */
 export const perlWorker = String.raw`
@@ -70,15 +71,35 @@ sub resolve {
   for (my $links = 0; ; $links++) {
     ($dir, $name) = $file =~ m{^(.*)/([^/]*)\z}s;
     $dir = '/' if $dir eq '';
+    return 0 if !$> && !way();
     return 1 unless -l $file;
     my @link = lstat $file;
-    return refuse('REMOTE_PATH_INVALID', "$file: a link of another user, which root does not follow")
-      if !$> && @link && $link[4];
+    return strange($file) if !$> && @link && $link[4];
     return refuse('REMOTE_PATH_INVALID', "$file: too many levels of symbolic links") if $links > 40;
     my $to = readlink $file;
     return fail($file) unless defined $to;
     $file = substr($to, 0, 1) eq '/' ? $to : "$dir/$to";
   }
+}
+sub strange { return refuse('REMOTE_PATH_INVALID', "$_[0]: a link of another user, which root does not follow") }
+sub way {
+  my @todo = split m{/}, $dir;
+  my ($at, $links) = ('', 0);
+  while (@todo) {
+    my $part = shift @todo;
+    next if $part eq '' || $part eq '.';
+    if ($part eq '..') { $at =~ s{/[^/]*\z}{}s; next }
+    my @link = lstat "$at/$part" or return 1;
+    if (!-l _) { $at .= "/$part"; next }
+    my @above = stat(length $at ? $at : '/');
+    return strange("$at/$part") if $link[4] && (!@above || $above[4] || $above[2] & 022);
+    return refuse('REMOTE_PATH_INVALID', "$dir: too many levels of symbolic links") if ++$links > 40;
+    my $to = readlink "$at/$part";
+    return fail("$at/$part") unless defined $to;
+    $at = '' if substr($to, 0, 1) eq '/';
+    unshift @todo, split m{/}, $to;
+  }
+  return 1;
 }
 sub look {
   ($state, $content, $size) = ('missing', undef, 0);

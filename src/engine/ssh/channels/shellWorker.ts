@@ -8,6 +8,8 @@
  *   before it writes, and says so (`1+0`): what was cut never gets a place.
  * - What a script gets on standard input, and the script itself, is complete before it runs; scripts end in a mark for that.
  * - A payload is read whole whatever becomes of its order, or the next order would begin in the middle of it.
+ * - As root it follows no link of another user at the place of a file, and on the way to it only those that lie where nobody
+ *   but root and the login user can put one: a link of somebody else could lead to any file of the node.
  * - It ends by calling `l_main`: a program that was cut on its way here does nothing.
  */
 export const shellWorker = String.raw`
@@ -69,23 +71,66 @@ l_take() {
   exit 1
 }
 l_drain() { [ "$l_left" -eq 0 ] || l_take "$l_left" /dev/null; }
-l_strange() {
-  l_owner=$(ls -ldn "$l_path")
+l_facts() {
+  l_owner=$(ls -ldn "$1")
+  l_mode=\${l_owner%% *}
   l_owner=\${l_owner#* }
   while [ "$l_owner" != "\${l_owner# }" ]; do l_owner=\${l_owner# }; done
   l_owner=\${l_owner#* }
   while [ "$l_owner" != "\${l_owner# }" ]; do l_owner=\${l_owner# }; done
-  [ "\${l_owner%% *}" != 0 ]
+  l_owner=\${l_owner%% *}
+}
+l_ours() { [ "$l_owner" = 0 ] || { [ "$l_nested" = 1 ] && [ "$l_owner" = "$SUDO_UID" ]; }; }
+l_safe() {
+  l_facts "$1"
+  case $l_mode in ?????w*|????????w*) return 1 ;; esac
+  l_ours
+}
+l_strange() { l_refuse REMOTE_PATH_INVALID "$1: a link of another user, which root does not follow"; }
+l_target() {
+  l_to=$(readlink "$1" && echo .) || { l_dir=/; l_fail "$1: Too many levels of symbolic links"; return 1; }
+  l_to=\${l_to%"$l_newline."}
+}
+l_way() {
+  l_todo=\${l_path%/*}/
+  l_at=
+  while [ -n "$l_todo" ]; do
+    l_part=\${l_todo%%/*}
+    l_todo=\${l_todo#*/}
+    case $l_part in
+      ''|.) ;;
+      ..) l_at=\${l_at%/*} ;;
+      *) if [ -L "$l_at/$l_part" ]; then l_follow || return; else l_at=$l_at/$l_part; fi ;;
+    esac
+  done
+}
+l_follow() {
+  l_part=$l_at/$l_part
+  l_facts "$l_part"
+  l_ours || l_safe "\${l_at:-/}" || { l_strange "$l_part"; return; }
+  l_links=$((l_links + 1))
+  [ "$l_links" -le 40 ] || { l_refuse REMOTE_PATH_INVALID "$l_part: Too many levels of symbolic links"; return; }
+  l_target "$l_part" || return
+  case $l_to in /*) l_at= ;; esac
+  l_todo=$l_to/$l_todo
 }
 l_resolve() {
   l_path=$1
   case $l_path in *\\*) l_path=$(printf '%b.' "$l_path"); l_path=\${l_path%.} ;; esac
   case $l_path in "~/"*) l_path=\${l_home%/}/\${l_path#??} ;; esac
-  if [ -L "$l_path" ]; then
-    if l_root && l_strange; then
-      l_refuse REMOTE_PATH_INVALID "$l_path: a link of another user, which root does not follow"
-      return 1
-    fi
+  if l_root; then
+    l_links=0
+    l_way || return
+    while [ -L "$l_path" ]; do
+      l_facts "$l_path"
+      [ "$l_owner" = 0 ] || { l_strange "$l_path"; return; }
+      l_links=$((l_links + 1))
+      [ "$l_links" -le 40 ] || { l_refuse REMOTE_PATH_INVALID "$l_path: Too many levels of symbolic links"; return; }
+      l_target "$l_path" || return
+      case $l_to in /*) l_path=$l_to ;; *) l_path=\${l_path%/*}/$l_to ;; esac
+      l_way || return
+    done
+  elif [ -L "$l_path" ]; then
     l_link=$(readlink -f "$l_path" && echo .) || { l_dir=/; l_fail "$l_path: Too many levels of symbolic links"; return 1; }
     l_path=\${l_link%"$l_newline."}
   fi
