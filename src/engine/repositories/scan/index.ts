@@ -22,7 +22,8 @@ const searchesAtOnce = 2
 const usualFileLimitMs = 60_000
 const copyPrefix = 'scan-'
 
-const require = createRequire(import.meta.url)
+/** Not called `require`: the bundles may have one of that name. */
+const load = createRequire(import.meta.url)
 
 /** See {@link SecretScanner}. Nothing is loaded or started before the first scan. */
 export function createSecretScanner(dependencies: SecretScannerDependencies): SecretScanner {
@@ -57,7 +58,7 @@ async function describe({ tool, configPath }: ScanRequest['settings'], signal?: 
 }
 
 function libraryVersion(): string {
-  const { version } = require('@secretlint/core/package.json') as { readonly version: string }
+  const { version } = load('@secretlint/core/package.json') as { readonly version: string }
   return version
 }
 

@@ -1,7 +1,7 @@
 import { lintSource } from '@secretlint/core'
 import { secretLintProfiler } from '@secretlint/profiler'
 import { creator } from '@secretlint/secretlint-rule-preset-recommend'
-import type { SecretMatch } from '../../../core/scan/rule.ts'
+import { distinctCharacters, isVaried, type SecretMatch } from '../../../core/scan/rule.ts'
 
 /** Searches a text with the rules of somebody else. */
 export type Library = (text: string, file: string) => Promise<SecretMatch[]>
@@ -41,6 +41,7 @@ export const searchWithSecretlint: Library = async (text, file) => {
     })
     for (const { ruleId, messageId, range } of messages) {
       const match = matchOf(ruleId, messageId, start + range[0], start + range[1])
+      if (isPlaceholder(match.rule, text.slice(match.start, match.end))) continue
       found.set(`${match.rule} ${match.start} ${match.end}`, match)
     }
   }
@@ -50,6 +51,15 @@ export const searchWithSecretlint: Library = async (text, file) => {
 function matchOf(ruleId: string, messageId: string, start: number, end: number): SecretMatch {
   const kind = ruleId.replace('@secretlint/secretlint-rule-', '')
   return { rule: `secretlint/${kind}`, words: `what secretlint calls ${kind} (${messageId})`, start, end }
+}
+
+const kindsWithPlaceholders = new Set(['secretlint/github', 'secretlint/gitlab', 'secretlint/slack'])
+
+/** `ghp_xxxx...` in a guide has the form of a token, and no server would take it. */
+function isPlaceholder(rule: string, value: string): boolean {
+  if (!kindsWithPlaceholders.has(rule)) return false
+  const last = value.split(/[^A-Za-z0-9]/).at(-1) ?? ''
+  return !isVaried(value) || (last.length >= 16 && distinctCharacters(last) < 6)
 }
 
 /** Where each piece begins; at the start of a line where one is near, so that no token looks like the end of a word. */

@@ -193,6 +193,20 @@ describe('the scanner of this process', () => {
     expect(findings[0]?.message).not.toContain(randomText(22, 'mail'))
   })
 
+  it('U40 takes no placeholder for a token', async () => {
+    const lines = [
+      `gh${'p_'}${'x'.repeat(36)}`,
+      `glpat${'-'}your-own-token-goes-here`,
+      `xoxb${'-'}1234-${'x'.repeat(24)}`,
+    ]
+    const hook = `https://hooks.slack${'.com'}/services/T00000000/B00000000/${'X'.repeat(24)}`
+    await put(
+      'guide.md',
+      [...lines, hook, `_auth${'Token'}=<token>`, 'npm_config_electron_use_remote_checksums'].join('\n'),
+    )
+    expect((await scan()).findings).toEqual([])
+  })
+
   it('S2.17 searches long lines and large files to their end', async () => {
     const slack = `https://hooks.slack${'.com'}/services/T0AB1CD2E/B0AB1CD2E/${randomText(24, 'hook')}`
     const mail = `SG${'.'}${randomText(22, 'mail')}.${randomText(43, 'mail')}`
