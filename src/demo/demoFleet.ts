@@ -9,6 +9,7 @@ import type { SshdControl } from '../shared/model/node.ts'
 import { type FreeEndpoint, findFreeEndpoint } from './addresses.ts'
 import { catalogue } from './catalogue.ts'
 import { type DemoAgentOrder, demoAgentNames, enrollDemoAgent } from './demoAgent.ts'
+import { type DemoRepository, ensureDemoRepository } from './demoRepository.ts'
 import { assertFaultPossible, proveFault } from './faults.ts'
 import { type NodeRecord, readFleetFile, writeFleetFile } from './fleetFile.ts'
 import { readPublicKeyLine } from './hostKey.ts'
@@ -91,6 +92,11 @@ export class DemoFleet {
 
   agentNames(): Promise<string[]> {
     return this.#exclusively((fleet) => demoAgentNames(fleet.directory))
+  }
+
+  /** @throws AppError PROGRAM_MISSING */
+  ensureRepository(): Promise<DemoRepository> {
+    return this.#exclusively((fleet) => ensureDemoRepository(fleet.directory))
   }
 
   describeForRegistration(): Promise<DemoRegistration> {

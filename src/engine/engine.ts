@@ -338,6 +338,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     agents: agentSide.agents,
     gateway: agentSide.gateway,
     registry: registrySide.registry,
+    repositories: repositorySide.repositories,
     cancelRun: (runId: RunId, operator) => runs.cancel(runId, operator),
     waitUntilFinal: (runId) => waitUntilFinal(store, runId),
   })

@@ -18,6 +18,7 @@ export function addDemoCommands(program: Command, run: Runner): void {
     .description('starts the servers, registers them and makes a plan')
     .option('--nodes <n>', 'how many there should be at least', integerBetween(1, 1000), defaultNodes)
     .option('--registry', 'also services, with plans that bring them to VPS nodes, laptops and workers', false)
+    .option('--repository', 'also a small git repository, with a plan that brings it to three nodes', false)
     .action((order: UpOrder) => run((context) => up(context, order)))
   demo
     .command('down')
@@ -53,6 +54,7 @@ export function addDemoCommands(program: Command, run: Runner): void {
 interface UpOrder {
   readonly nodes: number
   readonly registry: boolean
+  readonly repository: boolean
 }
 
 async function up({ home, passphrase, withEngine, output }: CliContext, order: UpOrder): Promise<void> {

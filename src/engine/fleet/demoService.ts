@@ -13,6 +13,7 @@ import type { CertificateAuthority, DemoFleetControl, Gateway, RegistryStore, St
 import type { AgentService } from './agentService.ts'
 import { enrollDemoAgent, removeDemoAgents } from './demoAgents.ts'
 import { removeDemoRegistry, seedDemoRegistry } from './demoRegistry.ts'
+import { type DemoRepositories, removeDemoRepository, seedDemoRepository } from './demoRepository.ts'
 import type { NewNode, NodeService } from './nodeService.ts'
 import type { PlanService } from './planService.ts'
 
@@ -25,14 +26,24 @@ export interface DemoServiceDependencies {
   readonly agents: AgentService
   readonly gateway: Gateway
   readonly registry: Pick<RegistryStore, 'get' | 'save'>
+  readonly repositories: DemoRepositories
   readonly cancelRun: (runId: RunId, operator: string) => Promise<unknown>
   readonly waitUntilFinal: (runId: RunId) => Promise<unknown>
 }
 
+interface DemoOrder {
+  readonly nodes: number
+  readonly registry: boolean
+  readonly repository: boolean
+}
+
 export interface DemoService {
   status(): Promise<DemoStatus>
-  /** @param order `registry`: with services, and plans that bring them to VPS nodes, laptops and workers */
-  up(order: { readonly nodes: number; readonly registry: boolean }, operator: string): Promise<DemoStatus>
+  /**
+   * @param order `registry`: with services, and plans that bring them to VPS nodes, laptops and workers; `repository`: with a
+   *   repository, and a plan that brings it to three nodes
+   */
+  up(order: DemoOrder, operator: string): Promise<DemoStatus>
   down(operator: string): Promise<DemoStatus>
   fault(node: string, fault: DemoFault, operator: string): Promise<DemoStatus>
   heal(node: string, operator: string): Promise<DemoStatus>
@@ -107,7 +118,7 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
     }
   }
 
-  const up: DemoService['up'] = async ({ nodes: count, registry }, operator) => {
+  const up: DemoService['up'] = async ({ nodes: count, registry, repository }, operator) => {
     const { publicKey } = await authority.describe()
     const status = await control().up({ nodes: count, trustedUserCa: publicKey })
     await register(status, operator)
@@ -115,6 +126,7 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
       const description = await control().describeForRegistration()
       await seedDemoRegistry(dependencies, { description, demoNodes, operator })
     }
+    if (repository) await seedDemoRepository(dependencies, control(), { nodes: status.nodes, operator })
     return status
   }
 
@@ -130,6 +142,7 @@ export function createDemoService(dependencies: DemoServiceDependencies): DemoSe
     for (const node of registered) await nodes.remove(node.id, operator)
     if ((await store.findPlanByName(demoPlanName)) !== null) await plans.remove(demoPlanName, operator)
     await removeDemoRegistry(dependencies, operator)
+    await removeDemoRepository(dependencies, operator)
     return control().down()
   }
 

@@ -22,6 +22,8 @@ export interface DemoFleetControl {
     }
   }): Promise<DemoAgent>
   agentNames(): Promise<string[]>
+  /** A bare repository with a few commits, and a clone of it; made where there is none. @throws PROGRAM_MISSING */
+  ensureRepository(): Promise<{ readonly remoteUrl: string; readonly checkoutDirectory: string }>
   /** Host public key line, login user, principal and a source tree for the seeded plan. */
   describeForRegistration(): Promise<{
     readonly user: string

@@ -8,10 +8,17 @@ export const demoContract = {
   status: procedure.output(DemoStatus),
   /**
    * Starts the servers, registers the nodes and seeds a plan; what is already up stays. With `registry` also a service
-   * registry, where there is none, and plans that bring it to VPS nodes, laptops and workers.
+   * registry, where there is none, and plans that bring it to VPS nodes, laptops and workers. With `repository` also a
+   * small repository, and a plan that brings it to three nodes.
    */
   up: procedure
-    .input(z.object({ nodes: z.number().int().min(1).max(1000).default(12), registry: z.boolean().default(false) }))
+    .input(
+      z.object({
+        nodes: z.number().int().min(1).max(1000).default(12),
+        registry: z.boolean().default(false),
+        repository: z.boolean().default(false),
+      }),
+    )
     .output(DemoStatus),
   /** Stops the servers, removes their files and registrations. */
   down: procedure.output(DemoStatus),
