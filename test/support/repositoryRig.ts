@@ -35,8 +35,6 @@ export interface FakeRepository {
   held(): number
   /** How often a tree was asked for. */
   prepared(): number
-  /** Called before a tree is handed out. */
-  beforePrepare: () => Promise<void>
   /** The new head; what did not change is the file of the head before, under another name. */
   commit(files: Readonly<Record<string, FakeFile>>): Promise<CommitHash>
   directoryOf(commit: CommitHash): string
@@ -53,7 +51,6 @@ export function createFakeRepository(directory: string): FakeRepository {
     scan: {},
     held: () => held,
     prepared: () => prepared,
-    beforePrepare: () => Promise.resolve(),
     directoryOf,
     commit: async (files) => {
       stamp += 1
@@ -77,7 +74,7 @@ export function createFakeRepository(directory: string): FakeRepository {
         await chmod(path, 0o755)
         await utimes(path, stamp, stamp)
       }
-      before = { commit, files }
+      before = { commit, files: { ...files } }
       repository.head = commit
       return commit
     },
@@ -86,7 +83,6 @@ export function createFakeRepository(directory: string): FakeRepository {
       prepare: async (): Promise<PreparedTree> => {
         prepared += 1
         const commit = repository.head
-        await repository.beforePrepare()
         held += 1
         let released = false
         return {

@@ -14,6 +14,8 @@ export interface TcpProxy {
   /** Bytes that went through, both ways. */
   readonly bytes: number
   set(mode: ProxyMode): Promise<void>
+  /** Lets so many bytes more through, both ways together, and refuses from then on: until the next `set`. */
+  cutAfter(bytes: number): void
   /** Each piece of data waits this long, in order. */
   setDelayMs(delayMs: number): void
   /** Every connection loses its other side without a word: half-open, as after a router forgot them. */
@@ -37,6 +39,7 @@ export async function startTcpProxy(
   let mode: ProxyMode = 'pass'
   let delayMs = 0
   let bytes = 0
+  let cutAt = Number.POSITIVE_INFINITY
   let server = await listen(0)
   const { port } = server.address() as { readonly port: number }
 
@@ -66,7 +69,12 @@ export async function startTcpProxy(
     from.setNoDelay(true)
     from.on('data', (chunk) => {
       bytes += chunk.length
-      later(() => pair.forgotten || to.write(chunk))
+      if (bytes >= cutAt) {
+        if (mode !== 'refuse') to.write(chunk.subarray(0, Math.max(0, chunk.length - (bytes - cutAt))))
+        mode = 'refuse'
+        void close()
+        resetAll()
+      } else later(() => pair.forgotten || to.write(chunk))
     })
     const end = (): void => {
       pairs.delete(pair)
@@ -107,7 +115,11 @@ export async function startTcpProxy(
     get bytes() {
       return bytes
     },
+    cutAfter: (more) => {
+      cutAt = bytes + more
+    },
     set: async (next) => {
+      cutAt = Number.POSITIVE_INFINITY
       if (next === 'refuse') {
         const closed = close()
         resetAll()

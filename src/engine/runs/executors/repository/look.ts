@@ -14,7 +14,7 @@ export type ListingState = 'same' | 'differs' | 'empty' | 'unknown'
 export interface ReleasesThere {
   /** The one that `current` points at; null: none. */
   readonly inUse: string | null
-  /** Whole ones, by commit, with the second in which each was used last. */
+  /** Whole ones, by commit; the number grows with the time at which each came into use. */
   readonly have: ReadonlyMap<string, number>
   /** Commits that were begun and not finished, or are being removed. */
   readonly unfinished: readonly string[]
@@ -111,8 +111,15 @@ for l_each in releases/*; do
   case \${l_name%.partial} in *[!0-9a-f]*|'') continue ;; esac
   if [ ! -d "$l_each" ] || [ -L "$l_each" ]; then continue; fi
   if [ "$l_name" != "\${l_name%.partial}" ]; then say "unfinished.\${l_name%.partial}" yes; continue; fi
-  l_time=$(stat -c %Y "$l_each/${sentinel}" 2>/dev/null || stat -f %m "$l_each/${sentinel}" 2>/dev/null)
-  say "have.$l_name" "\${l_time:-0}"
+  say "have.$l_name" 0
+done
+l_rank=1000000
+for l_each in $(ls -td releases/*/${sentinel} 2>/dev/null); do
+  l_name=\${l_each#releases/}
+  l_name=\${l_name%/${sentinel}}
+  case $l_name in *[!0-9a-f]*|'') continue ;; esac
+  l_rank=$((l_rank - 1))
+  say "have.$l_name" $l_rank
 done
 if [ -e releases/${commit} ] || [ -L releases/${commit} ]; then
   if [ ! -d releases/${commit} ] || [ -L releases/${commit} ]; then say foreign releases/${commit}; exit 0; fi
