@@ -3,7 +3,8 @@ import { directoryOn } from '../../core/repository/places.ts'
 import { overwrittenBy } from '../../core/run/causes.ts'
 import { type RunEvent, type Transition, transition } from '../../core/run/machine.ts'
 import { severityOf } from '../../core/run/severity.ts'
-import { normalizedRemoteDirectory, overlaps } from '../../core/transfer/paths.ts'
+import { overlapsFor } from '../../core/transfer/nodePaths.ts'
+import { normalizedRemoteDirectory } from '../../core/transfer/paths.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Diagnosis } from '../../shared/model/diagnosis.ts'
 import type { PlanId, RunId } from '../../shared/model/ids.ts'
@@ -133,7 +134,7 @@ async function plansOverwrittenBy(run: Run, node: FleetNode, transaction: StoreT
 
 /** Whether the proof of another plan, of what has this digest, cannot hold any more; null when the run changes nothing. */
 function overwriting(run: Run, node: FleetNode, plan: Plan | null): ((other: Plan, digest: string) => boolean) | null {
-  if (plan?.kind === 'routes' || plan?.kind === 'hosts') return overwritingFile(run, plan)
+  if (plan?.kind === 'routes' || plan?.kind === 'hosts') return overwritingFile(run, node, plan)
   const { filesTransferred, filesDeleted } = run.summary ?? { filesTransferred: 1, filesDeleted: 0 }
   const written = writtenDirectory(plan, node)
   if (written === undefined || !wrote(run)) return null
@@ -142,18 +143,18 @@ function overwriting(run: Run, node: FleetNode, plan: Plan | null): ((other: Pla
   const target = normalizedRemoteDirectory(written)
   return (other) =>
     provenPaths(other, node).some(
-      (directory) => directory !== undefined && overlaps(target, normalizedRemoteDirectory(directory)),
+      (directory) => directory !== undefined && overlapsFor(node.user, target, normalizedRemoteDirectory(directory)),
     )
 }
 
 /** Of two plans for one file the later one is right: what it read back there is not what the other one wants. */
-function overwritingFile(run: Run, { spec }: PlanOf<'routes'> | PlanOf<'hosts'>) {
+function overwritingFile(run: Run, { user }: FleetNode, { spec }: PlanOf<'routes'> | PlanOf<'hosts'>) {
   const proven = run.status === 'succeeded' ? (run.proof?.digest ?? null) : null
   if (proven === null && !wrote(run)) return null
   const file = normalizedRemoteDirectory(spec.file)
   return (other: Plan, digest: string): boolean =>
     (other.kind === 'routes' || other.kind === 'hosts') &&
-    normalizedRemoteDirectory(other.spec.file) === file &&
+    overlapsFor(user, normalizedRemoteDirectory(other.spec.file), file) &&
     digest !== proven
 }
 

@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../core/run/machine.ts'
 import { diagnosisOf } from '../../core/run/thrown.ts'
+import { overlapsFor } from '../../core/transfer/nodePaths.ts'
 import { overlaps } from '../../core/transfer/paths.ts'
 import { assertNever } from '../../shared/errors.ts'
 import { NodeId } from '../../shared/model/ids.ts'
@@ -176,10 +177,13 @@ export async function takeLocks(
     target: directory,
   }))
   const locks = await locksAt(transaction, new Set(wanted.map(({ nodeId }) => nodeId)))
+  // One directory may be spelled in two ways, below the home of the login user and absolute.
+  const user = locks.length === 0 ? '' : ((await transaction.getNode(run.nodeId))?.user ?? '')
+  const isSamePlace = (lock: HeldLock, target: string): boolean =>
+    lock.nodeId === hereId ? overlaps(target, lock.target) : overlapsFor(user, target, lock.target)
   const inTheWay = locks.find(
     (lock) =>
-      lock.runId !== run.id &&
-      wanted.some(({ nodeId, target }) => nodeId === lock.nodeId && overlaps(target, lock.target)),
+      lock.runId !== run.id && wanted.some(({ nodeId, target }) => nodeId === lock.nodeId && isSamePlace(lock, target)),
   )
   if (inTheWay !== undefined) {
     log(

@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { computeTile } from '../../../src/core/fleet/health.ts'
+import type { PlanExecutor } from '../../../src/engine/runs/executor.ts'
 import { createRunRig, type RunRig, writeTree } from '../../support/runRig.ts'
 import { sshdMissing } from '../../support/sshd.ts'
 
@@ -149,5 +150,82 @@ describe.skipIf(sshdMissing !== null)(
       expect(await rig.log(waited.id)).toContain('waiting: ')
       expect(await rig.store.listLocks()).toEqual([])
     })
+
+    it('S0.46 a directory that two plans spell in two ways is locked once', async () => {
+      const { user, name } = rig.node
+      const home = user === 'root' ? '/root' : `/home/${user}`
+      const from = join(rig.remote, 'home', 'spelled')
+      await writeTree(from, { big: 'x'.repeat(128 * 1024) })
+      await rig.plan(
+        { pull: { source: '~/spelled', target: join(rig.local, 'spelled/{node}') }, bandwidthKiBps: 64 },
+        'below home',
+      )
+      await rig.plan({ pull: { source: `${home}/spelled`, target: join(rig.local, 'absolute/{node}') } }, 'absolute')
+      const first = await rig.push({ plan: 'below home', node: name })
+      await rig.until(first.id, (run) => run.state === 'PULL_SYNC')
+      const second = await rig.push({ plan: 'absolute', node: name })
+      const [ended, waited] = await Promise.all([rig.until(first.id), rig.until(second.id)])
+      expect(ended.status).toBe('succeeded')
+      const locked = waited.visits.find((visit) => visit.state === 'ACQUIRE_LOCK')
+      expect(locked?.leftAt).toBeGreaterThanOrEqual(ended.finishedAt ?? Number.POSITIVE_INFINITY)
+      expect(await rig.log(waited.id)).toContain('waiting: ~/spelled is locked')
+      expect(await rig.store.listLocks()).toEqual([])
+    })
+
+    it('S1.77 a proof is void when another plan has written there, also where it spells the place another way', async () => {
+      const home = rig.node.user === 'root' ? '/root' : `/home/${rig.node.user}`
+      const source = join(rig.local, 'two ways')
+      await writeTree(source, { a: '1' })
+      await rig.plan({ push: { source, target: '~/two-ways' } }, 'below home')
+      await rig.plan({ push: { source, target: `${home}/two-ways/inner` } }, 'absolute')
+      await rig.plan({ push: { source, target: `${home}/two-ways2` } }, 'beside')
+      await rig.service.stop()
+      const service = rig.makeService(rig.store, { executors: { tree: pretendingExecutor } })
+      await service.start()
+      const reasonOf = async (planName: string) =>
+        (await rig.freshNode()).plans.find((each) => each.planName === planName)?.driftReason?.short ?? null
+      for (const plan of ['below home', 'beside'])
+        expect(await rig.run({ plan }, service)).toMatchObject({ status: 'succeeded' })
+      expect(await reasonOf('below home')).toBeNull()
+      expect(await rig.run({ plan: 'absolute' }, service)).toMatchObject({ status: 'succeeded' })
+      expect(await reasonOf('below home')).toBe('overwritten by plan')
+      expect(await reasonOf('beside')).toBeNull()
+      await service.stop()
+    })
   },
 )
+
+/** Says that it has sent a file and read it back, and touches nothing: for places that a test must not write to. */
+const pretendingExecutor: PlanExecutor<unknown> = {
+  createMemory: () => null,
+  lockTargets: async () => [],
+  preflight: async () => ({ kind: 'done' }),
+  push: async () => ({
+    kind: 'done',
+    patch: {
+      summary: {
+        filesTotal: 1,
+        filesTransferred: 1,
+        filesDeleted: 0,
+        bytesTotal: 1,
+        bytesTransferred: 1,
+        durationMs: 0,
+      },
+    },
+  }),
+  pull: async () => ({ kind: 'skipped' }),
+  verify: async ({ run }) => ({
+    kind: 'done',
+    patch: {
+      proof: {
+        digest: 'a'.repeat(64),
+        filesVerified: 1,
+        verify: { mode: 'full' },
+        verifiedAt: Date.now(),
+        certificateSerial: run.certificateSerial,
+      },
+    },
+  }),
+  cleanUp: async () => undefined,
+  stop: async () => null,
+}
