@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { assignerOf } from '../src/core/fleet/assignment.ts'
+import { needsSync } from '../src/engine/scheduler/reconcile.ts'
 import { startSimulatedFleet } from './engineFleet.ts'
 import { numberAfter } from './fleet.ts'
 import { thisMachine } from './machine.ts'
@@ -34,6 +36,12 @@ async function measure(nodes: number, idleSeconds: number): Promise<BenchRow[]> 
       await engine.settled()
       const decidedAgain = await timed(() => engine.client.system.reconcile())
       await engine.settled()
+      const known = await engine.client.nodes.list({ filter: '' })
+      const plans = await engine.client.plans.list()
+      const decision = await timed(async () => {
+        const assign = assignerOf(plans)
+        return known.map(assign).filter(needsSync)
+      })
       globalThis.gc?.()
       await pause(2_000)
       const before = process.cpuUsage()
@@ -42,6 +50,7 @@ async function measure(nodes: number, idleSeconds: number): Promise<BenchRow[]> 
       return [
         row('saved to verified on every node', 'ms', change.wallMs),
         row('the same, CPU', 'ms', change.cpuMs),
+        row('reconcile: what each node should have, and who lacks it', 'ms', decision),
         row('reconcile: decided and registered', 'ms', Math.min(decided, decidedAgain)),
         row('idle CPU', '%', (idle.user + idle.system) / 10_000 / idleSeconds),
         row('resident memory', 'MB', process.memoryUsage().rss / megabyte),
