@@ -141,6 +141,8 @@ describe('lockstep registry', () => {
     await rename(`${file}.new`, file)
     expect(await call('{}', secret)).toBe(202)
     await waitFor('the new services', async () => (await say(['get', 'services'])).stdout.includes('called'))
+    const guide = await readFile(join(import.meta.dirname, '../../../docs/guide/registry.md'), 'utf8')
+    expect(guide).toContain(webhookExample('http://127.0.0.1:PORT/hooks/registry'))
     expect(await runExample(url, secret)).toEqual({ exitCode: 0, sawSecret: false })
     expect((await runExample(url, 'another')).exitCode).toBe(22)
     await cli(z.unknown(), ['webhook', 'disable'])
