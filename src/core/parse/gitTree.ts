@@ -46,16 +46,20 @@ const ignoredByHfs = /\u00e2\u0080[\u008c-\u008f\u00aa-\u00ae]|\u00e2\u0081[\u00
 
 /** Would some file system take this name for `.git`? */
 export function looksLikeDotGit(name: string): boolean {
+  // Nearly all names: one that begins otherwise is like it to no file system.
+  if (!/^[.gG\u00e2\u00ef]/.test(name)) return false
   const plain = name.replace(ignoredByHfs, '').toLowerCase()
   // NTFS leaves out dots and spaces at the end, and a colon begins the name of a stream.
   const ntfs = (plain.split(':')[0] ?? '').replace(/[. ]+$/, '')
   return ntfs === '.git' || ntfs === 'git~1'
 }
 
-/** Why an entry must not be delivered; null when it may be. */
-function nameProblem(path: string): string | null {
+/** Why an entry must not be delivered; null when it may be. A directory that was looked at is not looked at again. */
+function nameProblem(path: string, directories: ReadonlySet<string>): string | null {
   if (path === '' || path.startsWith('/')) return 'is an absolute path'
-  for (const name of path.split('/')) {
+  const slash = path.lastIndexOf('/')
+  const unknown = slash < 0 || directories.has(path.slice(0, slash)) ? path.slice(slash + 1) : path
+  for (const name of unknown.split('/')) {
     if (name === '..' || name === '.' || name === '') return 'climbs out of the tree'
     if (looksLikeDotGit(name)) return 'is a name that git keeps for itself'
   }
@@ -108,12 +112,14 @@ export function unsafeEntries(
 ): UnsafeEntry[] {
   const unsafe: UnsafeEntry[] = unknown.map((path) => ({ path, reason: 'is of a kind that git does not know' }))
   const seen = new Set<string>()
+  const directories = new Set<string>()
   for (const { path, kind } of entries) {
     const reason =
-      nameProblem(path) ??
+      nameProblem(path, directories) ??
       (seen.has(path) ? 'is there twice' : null) ??
       (kind === 'symlink' ? linkProblem(path, links) : null)
     seen.add(path)
+    if (kind === 'directory' && reason === null) directories.add(path)
     if (reason !== null) unsafe.push({ path, reason })
   }
   return unsafe

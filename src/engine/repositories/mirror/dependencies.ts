@@ -11,6 +11,8 @@ export interface MirrorLimits {
   readonly localMs: number
   /** A call over a network that says nothing for this long is given up. */
   readonly silenceMs: number
+  /** More packs than these are joined into one, so that a mirror which is asked often stays fast. */
+  readonly mostPacks: number
   /** Snapshots that stay, besides those in use. */
   readonly keptSnapshots: number
 }
@@ -19,6 +21,7 @@ export const defaultLimits: MirrorLimits = {
   networkMs: 6 * 3_600_000,
   localMs: 1_800_000,
   silenceMs: 600_000,
+  mostPacks: 40,
   keptSnapshots: 3,
 }
 

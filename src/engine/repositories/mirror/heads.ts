@@ -100,7 +100,8 @@ export async function keptHeads(
       : [
           `The history of ${shortList(rewritten)} was rewritten: what was fetched before stays, until a sync with force takes the new one.`,
         ]
-  return { heads: Object.fromEntries(heads), warnings }
+  const byName = [...heads].sort(([left], [right]) => (left < right ? -1 : 1))
+  return { heads: Object.fromEntries(byName), warnings }
 }
 
 const short = (commit: string | undefined): string => (commit ?? '').slice(0, 12)

@@ -21,9 +21,6 @@ interface FetchWish {
 
 type Call = Omit<GitRequest, 'directory' | 'gitDirectory' | 'timeoutMs' | 'idleMs'>
 
-/** Packs that are joined into one now and then, so that a mirror which is asked often stays fast. */
-const mostPacks = 40
-
 /** A bare repository of ours, and the calls of git on it. */
 export class MirrorGit {
   readonly directory: string
@@ -132,7 +129,7 @@ export class MirrorGit {
 
   /** Joins packs when there are many. Unreachable objects stay: a commit that was rewritten may still be rolled back to. */
   async tidy(options: WorkOptions): Promise<void> {
-    if ((await this.#packs()).length <= mostPacks) return
+    if ((await this.#packs()).length <= this.#limits.mostPacks) return
     const { signal } = options
     await this.must({ args: ['repack', '-a', '-d', '-k', '--quiet'], ...(signal === undefined ? {} : { signal }) })
   }

@@ -119,8 +119,8 @@ export function nodeRunner(pool: Pick<SshPool, 'exec'>, node: FleetNode, limits:
       }
       const settings = settingArguments([...(call.access?.settings ?? []), ...(call.settings ?? [])])
       const text = [
-        // Nothing of the login user's own git variables.
-        `for v in $(env | sed -n 's/^\\(GIT_[A-Z0-9_]*\\)=.*/\\1/p'); do unset "$v"; done`,
+        // Nothing of the login user's own git variables; authorities for TLS are the machine's.
+        `for v in $(env | sed -n '/^GIT_SSL_CA/d; s/^\\(GIT_[A-Z0-9_]*\\)=.*/\\1/p'); do unset "$v"; done`,
         ...Object.entries(environment).map(([name, value]) => `${name}=${shellQuote(value)}; export ${name}`),
         call.access?.prologue ?? '',
         'command -v git >/dev/null 2>&1 || exit 127',

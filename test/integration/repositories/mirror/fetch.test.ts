@@ -1,5 +1,6 @@
-import { existsSync, renameSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { commitFiles, createMirrorRig, failureOf, git, type MirrorRig, newRepository } from './mirrorRig.ts'
@@ -175,6 +176,47 @@ describe('fetching from a remote without a checkout', () => {
       rig.mirrors.fetch(rig.repository(), { force: false, signal: AbortSignal.abort(new Error('no')) }),
     )
     expect(canceled.code).toBe('CANCELED')
+  })
+
+  it('S2.10 a server that takes the call and says nothing is given up, or left when nobody waits any more', async () => {
+    const sockets = new Set<Socket>()
+    const silent = createServer((socket) => void sockets.add(socket))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    try {
+      const address = silent.address()
+      const port = address !== null && typeof address === 'object' ? address.port : 0
+      const repository = rig.repository({ remote: `https://127.0.0.1:${port}/x.git` })
+      const impatient = rig.again({ limits: { silenceMs: 200 } })
+      expect((await failureOf(impatient.fetch(repository, fetchOptions))).code).toBe('TIMED_OUT')
+      const abort = new AbortController()
+      const before = sockets.size
+      const waiting = failureOf(rig.mirrors.fetch(repository, { force: false, signal: abort.signal }))
+      await expect.poll(() => sockets.size).toBeGreaterThan(before)
+      abort.abort()
+      expect((await waiting).code).toBe('CANCELED')
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => silent.close(resolve))
+    }
+  })
+
+  it('S2.10 fetches of one repository come one after the other, and all of them succeed', async () => {
+    const fetched = await Promise.all([1, 2, 3, 4].map(() => rig.mirrors.fetch(rig.repository(), fetchOptions)))
+    expect(new Set(fetched.map(({ heads }) => heads.main))).toEqual(new Set([git(rig.origin, ['rev-parse', 'main'])]))
+  })
+
+  it('S2.10 a mirror that was asked very often keeps few packs and every commit', async () => {
+    const often = rig.again({ limits: { mostPacks: 3 } })
+    const commits: string[] = []
+    for (let number = 0; number < 6; number += 1) {
+      commits.push(commitFiles(rig.origin, { 'a.txt': `${number}` }))
+      await often.fetch(rig.repository(), { force: true })
+      // What was fetched is in no history any more.
+      if (number === 1) git(rig.origin, ['commit', '--quiet', '--amend', '-m', 'rewritten'])
+    }
+    const packs = join(rig.home, rig.repository().id, 'mirror.git', 'objects', 'pack')
+    expect(readdirSync(packs).filter((name) => name.endsWith('.pack')).length).toBeLessThan(4)
+    for (const commit of commits) expect(await rig.mirrors.has(rig.repository().id, commit)).toBe(true)
   })
 
   it('S2.10 what is removed is gone, and a checkout stays', async () => {

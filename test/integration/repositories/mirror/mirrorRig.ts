@@ -152,11 +152,15 @@ export async function failureOf(promise: Promise<unknown>): Promise<AppError> {
   throw new Error('it did not fail')
 }
 
-/** Names of all that lies below, `.git` left out; directories end with a slash. */
+/** Names of all that lies below, `.git` left out; directories end with a slash. Links are not followed. */
 export function listing(directory: string): string[] {
   if (!existsSync(directory)) return []
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1) + (entry.isDirectory() ? '/' : ''))
-    .filter((name) => name !== '.git/' && !name.startsWith('.git/'))
+  return readdirSync(directory, { withFileTypes: true })
+    .filter(({ name }) => name !== '.git')
+    .flatMap((entry) => {
+      if (!entry.isDirectory()) return [entry.name]
+      const inner = listing(join(directory, entry.name)).map((name) => `${entry.name}/${name}`)
+      return [`${entry.name}/`, ...inner]
+    })
     .sort()
 }
