@@ -1,6 +1,7 @@
 import { diagnoseConnection } from '../../core/diagnose/connection.ts'
 import { assignPlans } from '../../core/fleet/assignment.ts'
 import { type LoginCertificate, withLogin, withoutLogin } from '../../core/fleet/observe.ts'
+import { plansMovedByName, withoutProofsOf } from '../../core/repository/renamed.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { IdSource } from '../../platform/ids.ts'
 import { AppError, toAppError } from '../../shared/errors.ts'
@@ -247,8 +248,11 @@ export function createNodeService(dependencies: NodeServiceDependencies): NodeSe
       refuseStaticKeyOfAgent(patched)
       if (changesTheLogin(before, patched)) await refuseWhileOpen(transaction, before)
       const elsewhere = meansAnotherPlace(before, patched)
-      if (elsewhere) await refuseWhileWorking(transaction, before)
-      const after = assignPlans(elsewhere ? withoutObservations(patched) : patched, plans)
+      const moved = plansMovedByName(before, patched, plans)
+      if (elsewhere || before.plans.some(({ planId }) => moved.has(planId)))
+        await refuseWhileWorking(transaction, before)
+      const proven = elsewhere ? withoutObservations(patched) : withoutProofsOf(patched, moved)
+      const after = assignPlans(proven, plans)
       await transaction.saveNode(after)
       await transaction.appendAudit([
         {

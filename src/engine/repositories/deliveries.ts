@@ -4,11 +4,11 @@ import { refWords, resolveRef, shortCommit } from '../../core/repository/resolve
 import { commitBefore } from '../../core/repository/rollback.ts'
 import type { PushTargets } from '../../shared/contract/runs.ts'
 import { AppError } from '../../shared/errors.ts'
-import { type BatchId, type IdempotencyKey, PlanId, type RepositoryId } from '../../shared/model/ids.ts'
+import { type BatchId, type IdempotencyKey, NodeId, PlanId, type RepositoryId } from '../../shared/model/ids.ts'
 import type { Plan } from '../../shared/model/plan.ts'
 import { CommitHash, type Repository, type WantedRef } from '../../shared/model/repository.ts'
 import type { Run } from '../../shared/model/run.ts'
-import { resolvePlan } from '../fleet/resolve.ts'
+import { resolveNode, resolvePlan } from '../fleet/resolve.ts'
 import type { StoreReader, StoreTransaction } from '../ports.ts'
 import { removeDue } from './due.ts'
 import type { Fetching } from './fetching.ts'
@@ -61,6 +61,8 @@ const Decision = z.object({
   asked: z.string(),
   /** Each plan with the commit it wanted then. */
   commits: z.record(PlanId, CommitHash),
+  /** Of a sync of named nodes, each with those of the plans that select it. */
+  nodeIds: z.array(NodeId).optional(),
 })
 type Decision = z.infer<typeof Decision>
 
@@ -88,13 +90,13 @@ export function createDeliveries(dependencies: DeliveriesDependencies): Deliveri
   async function decide(
     key: IdempotencyKey,
     asked: string,
-    body: (transaction: StoreTransaction) => Promise<Decision['commits']>,
+    body: (transaction: StoreTransaction) => Promise<Omit<Decision, 'asked'>>,
   ): Promise<Decision> {
     return store.transact(async (transaction) => {
       // Another call with this key may have been faster.
       const known = await decided(transaction, key, asked)
       if (known !== null) return known
-      const decision = { asked, commits: await body(transaction) }
+      const decision = { asked, ...(await body(transaction)) }
       await transaction.setSetting(decisionSetting(key), JSON.stringify(decision))
       return decision
     })
@@ -105,17 +107,17 @@ export function createDeliveries(dependencies: DeliveriesDependencies): Deliveri
     const { id } = await resolveRepository(store, order.repository)
     const asked = JSON.stringify(['sync', id, order.plans, targets, force])
     const decision = (await decided(store, key, asked)) ?? (await fetchAndDecide(order, { id, asked }, operator))
-    const planIds = Object.keys(decision.commits)
+    const { nodeIds, commits } = decision
     const { batchId, runs } = await beginRuns({
       idempotencyKey: key,
-      plans: planIds,
-      targets,
+      plans: Object.keys(commits),
+      targets: nodeIds === undefined ? targets : { kind: 'ready', nodeIds },
       ...(force ? { force } : {}),
       trigger: 'operator',
       requestedBy: operator,
     })
     if (targets.kind === 'all') await forgetDue(id, runs)
-    return { batchId, commits: decision.commits, runs }
+    return { batchId, commits, runs }
   }
 
   async function fetchAndDecide(
@@ -133,7 +135,8 @@ export function createDeliveries(dependencies: DeliveriesDependencies): Deliveri
       await transaction.appendAudit([
         { at: clock.nowMs(), actor: operator, action: 'repository.sync', subject: repository.settings.name, detail },
       ])
-      return commits
+      const nodeIds = wanted.length === 0 ? await namedNodes(transaction, plans, targets) : null
+      return nodeIds === null ? { commits } : { commits, nodeIds }
     })
   }
 
@@ -198,7 +201,7 @@ export function createDeliveries(dependencies: DeliveriesDependencies): Deliveri
           detail,
         },
       ])
-      return { [now.id]: commit }
+      return { commits: { [now.id]: commit } }
     })
     return decision
   }
@@ -243,6 +246,29 @@ export function createDeliveries(dependencies: DeliveriesDependencies): Deliveri
   }
 
   return { sync, deploy, rollback }
+}
+
+/**
+ * Nodes that are named, where no plan is: each gets those of the plans that select it. Null: none are named.
+ * @throws NOT_FOUND; PRECONDITION_FAILED for one that nothing can be brought to, which is not left out silently
+ */
+async function namedNodes(
+  reader: StoreReader,
+  plans: readonly RepositoryPlan[],
+  targets: PushTargets,
+): Promise<NodeId[] | null> {
+  if (targets.kind !== 'nodes') return null
+  const nodes = await Promise.all(targets.nodes.map((reference) => resolveNode(reader, reference)))
+  for (const { name, maintenance, plans: states } of nodes) {
+    const why = maintenance
+      ? 'It is in maintenance. End the maintenance first.'
+      : 'No plan of this repository selects it.'
+    if (!maintenance && states.some(({ planId }) => plans.some(({ id }) => id === planId))) continue
+    throw new AppError('PRECONDITION_FAILED', `Nothing can be brought to node "${name}". ${why}`, {
+      data: { node: name },
+    })
+  }
+  return nodes.map(({ id }) => id)
 }
 
 /** @throws UNSUPPORTED for plans that deliver something else */

@@ -3,7 +3,7 @@ import type { IdSource } from '../../platform/ids.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { PushTargets } from '../../shared/contract/runs.ts'
 import { AppError } from '../../shared/errors.ts'
-import { type BatchId, type IdempotencyKey, RepositoryId } from '../../shared/model/ids.ts'
+import { type BatchId, type IdempotencyKey, type NodeId, RepositoryId } from '../../shared/model/ids.ts'
 import type { Plan, PlanInput, PlanOf } from '../../shared/model/plan.ts'
 import type { Repository } from '../../shared/model/repository.ts'
 import type { Run } from '../../shared/model/run.ts'
@@ -31,7 +31,8 @@ export type ApplyPlan = (transaction: StoreTransaction, input: PlanInput, operat
 export type BeginRuns = (request: {
   readonly idempotencyKey: IdempotencyKey
   readonly plans: readonly string[]
-  readonly targets: PushTargets
+  /** `ready`: those of these nodes that can be pushed to, with those of the plans that select them. */
+  readonly targets: PushTargets | { readonly kind: 'ready'; readonly nodeIds: readonly NodeId[] }
   readonly force?: true
   readonly trigger: 'operator' | 'repository'
   readonly requestedBy: string

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ciSnippet } from '../../../../src/core/repository/ciSnippet.ts'
+import { scanSnippets } from '../../../../src/core/scan/snippets.ts'
 import { readSentinel } from '../../../../src/engine/repositories/sentinels.ts'
 import { createRepositoryRig, type RepositoryRig } from '../../../support/repositoryRig.ts'
 import { sshdMissing } from '../../../support/sshd.ts'
@@ -60,6 +60,6 @@ describe('the main branch', () => {
     for (const rule of ['pull request', 'two reviews', 'tests', 'no direct push'])
       expect(guide.toLowerCase()).toContain(rule)
     expect(await readFile('README.md', 'utf8')).toContain('docs/guide/branch-protection.md')
-    expect(guide).toContain(ciSnippet('github', 'main').trim())
+    expect(guide).toContain(scanSnippets({ tool: 'lockstep', branch: 'main' }).githubActions.trim())
   })
 })

@@ -102,6 +102,25 @@ describe('sync', () => {
     expect(await rig.read(nameOf(0), 'tree/lib/a.txt')).toBe('a\n')
   })
 
+  it('S2.12 a named node gets those plans of the repository that select it; one that no plan selects is refused', async () => {
+    await rig.addPlan({ target: '~/second' }, { name: 'second', selector: `name:${nameOf(1)}` })
+    const one = await rig.sync({ targets: { kind: 'nodes', nodes: [nameOf(0)] } })
+    expect(one.runs.map(({ planName: name }) => name)).toEqual([planName])
+    const both = await rig.sync({ targets: { kind: 'nodes', nodes: [nameOf(1)] } })
+    expect(both.runs.map(({ planName: name }) => name).sort()).toEqual([planName, 'second'].sort())
+    await rig.ended([...one.runs, ...both.runs])
+    await expect(rig.sync({ plans: ['second'], targets: { kind: 'nodes', nodes: [nameOf(0)] } })).rejects.toMatchObject(
+      { code: 'PRECONDITION_FAILED' },
+    )
+    await client().nodes.update({ node: nameOf(0), patch: { maintenance: true } })
+    await expect(rig.sync({ targets: { kind: 'nodes', nodes: [nameOf(0)] } })).rejects.toMatchObject({
+      code: 'PRECONDITION_FAILED',
+      message: expect.stringContaining('maintenance'),
+    })
+    await client().nodes.update({ node: nameOf(0), patch: { maintenance: false } })
+    await client().plans.remove({ plan: 'second' })
+  })
+
   it('a plan of somebody else is refused, and nothing was fetched for it', async () => {
     await expect(rig.sync({ plans: ['nobody'] })).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
