@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import type { Command } from 'commander'
-import { ciSnippet, type Forge, forges } from '../../core/repository/ciSnippet.ts'
+import { type ScanSnippets, scanSnippets } from '../../core/scan/snippets.ts'
 import type { CommitHash } from '../../shared/model/repository.ts'
 import type { CliContext, Runner } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
@@ -22,7 +22,11 @@ import { addFindingCommands } from './repositoryFindings.ts'
 import { addRepositoryRunCommands } from './repositoryRuns.ts'
 
 export function addRepositoryCommands(program: Command, run: Runner): void {
-  const repos = program.command('repos').alias('repo').description('repositories whose commits go to nodes')
+  const repos = program
+    .command('repos')
+    .alias('repo')
+    .alias('repositories')
+    .description('repositories whose commits go to nodes')
   addRegistration(repos, run)
   addLooking(repos, run)
   addRepositoryRunCommands(repos, run)
@@ -99,16 +103,24 @@ function addLooking(repos: Command, run: Runner): void {
     )
   repos
     .command('snippet <repository>')
-    .description('a CI job for the forge that searches every push for secrets')
-    .option('--for <forge>', forges.join(' or '), oneOf(forges), 'github')
-    .action((repository: string, { for: forge }: { readonly for: Forge }) =>
-      run(({ withEngine, output }) =>
-        withEngine({}, async (client) => {
-          const { settings } = await client.repositories.get({ repository })
-          output.value({ forge, text: ciSnippet(forge, settings.defaultBranch) }, ({ text }) => text)
-        }),
-      ),
-    )
+    .description('a text for the git server or its CI that refuses pushes with secrets')
+    .option('--for <place>', Object.keys(places).join(', '), oneOf(['github', 'gitlab', 'hook']), 'github')
+    .option('--tool <tool>', 'what searches there: lockstep or gitleaks', oneOf(['lockstep', 'gitleaks']), 'lockstep')
+    .action((repository: string, options: SnippetChoice) => run((context) => snippet(context, repository, options)))
+}
+
+/** Where each text belongs. */
+const places: Readonly<
+  Record<'github' | 'gitlab' | 'hook', { readonly text: keyof ScanSnippets; readonly file: string }>
+> = {
+  github: { text: 'githubActions', file: '.github/workflows/secrets.yml' },
+  gitlab: { text: 'gitlabCi', file: '.gitlab-ci.yml' },
+  hook: { text: 'preReceive', file: 'hooks/pre-receive of the bare repository, executable' },
+}
+
+interface SnippetChoice {
+  readonly for: keyof typeof places
+  readonly tool: 'lockstep' | 'gitleaks'
 }
 
 interface ChangeOptions {
@@ -177,5 +189,18 @@ async function commits(
     output.value(found, renderCommits)
     const last = found.at(-1)
     if (found.length === limit && last !== undefined) output.note(`There may be older ones: --after ${last.commit}`)
+  })
+}
+
+async function snippet(
+  { withEngine, output }: CliContext,
+  repository: string,
+  { for: place, tool }: SnippetChoice,
+): Promise<void> {
+  await withEngine({}, async (client) => {
+    const { settings } = await client.repositories.get({ repository })
+    const { text, file } = places[place]
+    output.note(`This belongs into ${file}`)
+    output.value({ file, text: scanSnippets({ tool, branch: settings.defaultBranch })[text] }, (value) => value.text)
   })
 }

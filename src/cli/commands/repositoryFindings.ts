@@ -1,16 +1,23 @@
+import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { AppError } from '../../shared/errors.ts'
-import { type AllowedFinding, FindingHash, type ScanReport } from '../../shared/model/repository.ts'
+import { type AllowedFinding, FindingHash, type ScanReport, ScanSettings } from '../../shared/model/repository.ts'
 import type { CliContext, Runner } from '../context.ts'
 import { type ExitCode, exitCodes } from '../exitCodes.ts'
-import { lifetimeSeconds } from '../input/options.ts'
+import { lifetimeSeconds, oneOf } from '../input/options.ts'
 import { findCommit } from '../input/repositories.ts'
-import { renderAllowed, renderReport } from '../output/findings.ts'
+import { renderAllowed, renderDirectoryScan, renderReport } from '../output/findings.ts'
 import { isoTimeOr } from '../output/words.ts'
 
 interface AllowOptions {
   readonly reason: string
   readonly expires?: number
+}
+
+interface ScanOptions {
+  readonly commit?: string
+  readonly directory?: string
+  readonly tool?: 'builtin' | 'gitleaks' | 'both'
 }
 
 const tenYears = 10 * 365 * 86_400
@@ -24,11 +31,20 @@ export function addFindingCommands(repos: Command, run: Runner): void {
       run((context) => (allowed ? listAllowed(context, repository) : findings(context, repository))),
     )
   repos
-    .command('scan <repository>')
+    .command('scan [repository]')
     .description('searches for secrets now; 6 when syncs are held back')
     .option('--commit <commit>', 'this commit (default: what the default branch has)')
-    .action((repository: string, { commit }: { readonly commit?: string }) =>
-      run((context) => scan(context, repository, commit)),
+    .option(
+      '--directory <directory>',
+      'a directory of this machine instead, without any engine; 1 when there are findings',
+    )
+    .option(
+      '--tool <tool>',
+      'with --directory: builtin, gitleaks or both (default: builtin)',
+      oneOf(['builtin', 'gitleaks', 'both']),
+    )
+    .action((repository: string | undefined, options: ScanOptions) =>
+      run((context) => scanOf(context, repository, options)),
     )
   repos
     .command('allow <repository> <hash>')
@@ -67,12 +83,42 @@ async function listAllowed({ withEngine, output }: CliContext, repository: strin
   await withEngine({}, async (client) => output.value(await client.repositories.allowed({ repository }), renderAllowed))
 }
 
+function scanOf(context: CliContext, repository: string | undefined, options: ScanOptions): Promise<ExitCode> {
+  const { directory, commit, tool } = options
+  if ((repository === undefined) === (directory === undefined))
+    throw new AppError('INVALID_INPUT', 'Name a repository, or a directory with --directory.')
+  if (directory !== undefined && commit !== undefined)
+    throw new AppError('INVALID_INPUT', 'A directory is searched as it is; --commit goes with a repository.')
+  if (repository !== undefined && tool !== undefined)
+    throw new AppError(
+      'INVALID_INPUT',
+      'The settings of the repository say what searches; --tool goes with --directory.',
+    )
+  return repository === undefined
+    ? scanHere(context, directory ?? '.', tool ?? 'builtin')
+    : scan(context, repository, commit)
+}
+
 function scan(context: CliContext, repository: string, commit: string | undefined): Promise<ExitCode> {
   return context.withEngine({}, async (client) => {
     const wanted = commit === undefined ? null : await findCommit(client, repository, commit)
     const report = await client.repositories.scan({ repository, commit: wanted })
     return show(context, report, await client.repositories.allowed({ repository }))
   })
+}
+
+/** As a hook of a git server or a job of CI asks: nothing is kept, and nobody has allowed anything. */
+async function scanHere(
+  { output, signal }: CliContext,
+  directory: string,
+  tool: NonNullable<ScanOptions['tool']>,
+): Promise<ExitCode> {
+  const settings = ScanSettings.parse({ tool })
+  // Loaded only here: a search brings a whole library with it.
+  const { scanDirectory } = await import('../../daemon/scanDirectory.ts')
+  const found = await scanDirectory(resolve(directory), settings, signal)
+  output.value(found, renderDirectoryScan)
+  return found.findings.length === 0 ? exitCodes.ok : exitCodes.failed
 }
 
 async function allow(

@@ -1,4 +1,6 @@
+import type { DirectoryScan } from '../../daemon/scanDirectory.ts'
 import type { AllowedFinding, ScanReport } from '../../shared/model/repository.ts'
+import { printableLine } from './printable.ts'
 import { bad, faint, good, type Paint, waiting } from './style.ts'
 import { renderFacts, renderTable } from './table.ts'
 import { durationWords, isoTime, isoTimeOr, plural } from './words.ts'
@@ -81,4 +83,12 @@ export function renderAllowed(allowed: readonly AllowedFinding[]): string {
       hash,
     ]),
   )
+}
+
+/** `file:line rule: what it looks like`, one line each, as compilers say it; never a value. */
+export function renderDirectoryScan({ findings, filesScanned, tool }: DirectoryScan): string {
+  const lines = findings.map(
+    ({ file, line, rule, message }) => `${printableLine(`${file}:${line} ${rule}: ${message}`)}\n`,
+  )
+  return `${lines.join('')}${plural(findings.length, 'finding')} in ${plural(filesScanned, 'file')}, with ${tool}.\n`
 }

@@ -14,7 +14,7 @@ import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { engineNowMs } from '../../stores/clock.ts'
 import { useReplica, useRevision, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, repositoryHash } from '../../stores/route.ts'
-import { openFindings, placeWords, scanWords, shortHash } from './repositoryWords.ts'
+import { openFindings, placeWords, remedyOf, scanWords, shortHash } from './repositoryWords.ts'
 import { type RepositoryStanding, standingOf, standingRank, standingWords } from './standing.ts'
 import { noTargets, type TargetTally, tallyTargets } from './tally.ts'
 
@@ -202,20 +202,18 @@ function StandingMark({ standing }: { readonly standing: RepositoryStanding }) {
 /** The one thing that matters, with the one next step; where nothing does, where it comes from. */
 function Why({ row: { repository, standing, report } }: { readonly row: Row }) {
   const { diagnosis, warnings } = repository.state
-  if (standing === 'failing' && diagnosis !== null)
+  if (standing === 'failing' && diagnosis !== null) {
+    const { kind, label } = remedyOf(diagnosis)
     return (
       <NextStep
         words={diagnosis.short}
         sentence={diagnosis.sentence}
         colour="text-error"
-        label={
-          diagnosis.nextAction.kind === 'none' && diagnosis.nextAction.label === ''
-            ? 'Look'
-            : diagnosis.nextAction.label
-        }
-        href={repositoryHash(repository.id)}
+        label={label}
+        href={kind === 'settings' ? repositoryHash(repository.id, kind) : repositoryHash(repository.id)}
       />
     )
+  }
   if (standing === 'blocked' && report != null)
     return (
       <NextStep

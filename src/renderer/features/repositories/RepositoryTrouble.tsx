@@ -1,5 +1,4 @@
 import { useState } from 'react'
-import type { ErrorCode } from '../../../shared/errors.ts'
 import type { Repository, ScanReport } from '../../../shared/model/repository.ts'
 import { useLink } from '../../api/LinkContext.tsx'
 import { useCall } from '../../api/useCall.ts'
@@ -9,7 +8,7 @@ import { FillMark } from '../../components/StatusMark.tsx'
 import { useStale } from '../../stores/ReplicaContext.tsx'
 import { repositoryHash } from '../../stores/route.ts'
 import { FetchDialog } from './FetchDialog.tsx'
-import { scanWords } from './repositoryWords.ts'
+import { remedyOf, scanWords } from './repositoryWords.ts'
 
 interface TroubleProps {
   readonly repository: Repository
@@ -44,9 +43,6 @@ export function RepositoryTrouble({ repository, report, page }: TroubleProps) {
   )
 }
 
-/** What is mended in the settings: where the repository is, and how we prove who we are. */
-const mendedInSettings: readonly ErrorCode[] = ['REPOSITORY_REFUSED', 'REF_NOT_FOUND', 'LARGE_FILE_POINTERS']
-
 function Failure({ repository }: { readonly repository: Repository }) {
   const { client } = useLink()
   const stale = useStale()
@@ -54,6 +50,7 @@ function Failure({ repository }: { readonly repository: Repository }) {
   const [forcing, setForcing] = useState(false)
   const { diagnosis } = repository.state
   if (diagnosis === null) return null
+  const { kind, label } = remedyOf(diagnosis)
   return (
     <section aria-label="Why it could not be fetched" className="flex flex-col gap-1.5">
       <div className="flex items-start gap-2">
@@ -65,16 +62,16 @@ function Failure({ repository }: { readonly repository: Repository }) {
             {repository.state.fetchedAt !== null && ' · what was fetched before stays in force'}
           </p>
         </div>
-        {diagnosis.code === 'REPOSITORY_DIVERGED' ? (
+        {kind === 'force' ? (
           <Button size="small" disabled={stale} onClick={() => setForcing(true)}>
-            Take the new history…
+            {label}…
           </Button>
-        ) : mendedInSettings.includes(diagnosis.code) ? (
+        ) : kind === 'settings' ? (
           <a
             className="inline-flex h-6 shrink-0 items-center rounded-md border border-line-strong px-2 text-12 font-medium"
             href={repositoryHash(repository.id, 'settings')}
           >
-            Change the settings
+            {label}
           </a>
         ) : (
           <Button
@@ -85,7 +82,7 @@ function Failure({ repository }: { readonly repository: Repository }) {
               void call.run(() => client.repositories.refresh({ repository: repository.id, force: false }))
             }
           >
-            Fetch again
+            {label}
           </Button>
         )}
       </div>

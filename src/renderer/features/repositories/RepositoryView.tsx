@@ -74,9 +74,11 @@ export function RepositoryView({ repository, page, route }: RepositoryViewProps)
               {settings.defaultBranch}{' '}
               {head === undefined ? 'not fetched yet' : <code className="text-12">{shortHash(head)}</code>}
             </span>
-            <span>
-              fetched <Time at={state.fetchedAt} />
-            </span>
+            {state.fetchedAt !== null && (
+              <span>
+                fetched <Time at={state.fetchedAt} />
+              </span>
+            )}
             <span className="min-w-0 truncate text-faint" title={placeWords(settings)}>
               {placeWords(settings)}
             </span>

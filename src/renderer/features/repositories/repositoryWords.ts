@@ -1,4 +1,5 @@
-import { assertNever } from '../../../shared/errors.ts'
+import { assertNever, type ErrorCode } from '../../../shared/errors.ts'
+import type { Diagnosis } from '../../../shared/model/diagnosis.ts'
 import type { CheckoutPlace, CommitHash, Repository, ScanReport, WantedRef } from '../../../shared/model/repository.ts'
 import { shellQuote } from '../../components/CliEquivalent.tsx'
 import { plural } from '../../components/format.ts'
@@ -25,6 +26,19 @@ export const checkoutWords: Readonly<Record<CheckoutPlace['kind'], string>> = {
   none: 'nowhere: only the mirror that the engine keeps',
   here: 'on the machine of the engine',
   node: 'on a node of the fleet',
+}
+
+/** What is mended in the settings: where the repository is, and how we prove who we are. */
+const mendedInSettings: readonly ErrorCode[] = ['REPOSITORY_REFUSED', 'REF_NOT_FOUND', 'LARGE_FILE_POINTERS']
+
+/** The one thing to do about a repository that cannot be fetched. */
+export function remedyOf({ code }: Pick<Diagnosis, 'code'>): {
+  readonly kind: 'force' | 'settings' | 'again'
+  readonly label: string
+} {
+  if (code === 'REPOSITORY_DIVERGED') return { kind: 'force', label: 'Take the new history' }
+  if (mendedInSettings.includes(code)) return { kind: 'settings', label: 'Change the settings' }
+  return { kind: 'again', label: 'Fetch again' }
 }
 
 /** What a scan came to. */

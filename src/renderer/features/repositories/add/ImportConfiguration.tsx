@@ -64,7 +64,7 @@ export function ImportConfiguration() {
             type="file"
             aria-label="File with the configuration"
             accept=".yml,.yaml,.json"
-            className="mb-1 max-w-64 text-12 text-muted"
+            className="max-w-72 text-12 text-muted file:mr-2 file:h-8 file:cursor-pointer file:rounded-md file:border file:border-solid file:border-line-strong file:bg-raised file:px-3 file:font-medium file:text-text"
             onChange={async (event) => {
               const [chosen] = event.target.files ?? []
               if (chosen === undefined) return

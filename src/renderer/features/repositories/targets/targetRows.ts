@@ -62,7 +62,7 @@ function standingOf(target: RepositoryTarget, node: FleetNode | undefined, world
   if (node.maintenance) return { fill: 'maintenance', words: 'in maintenance', run }
   const { fill } = computeTile(node, world.nowMs)
   if (fill === 'unreachable') return { fill, words: 'does not answer', run }
-  if (fill === 'error') return { fill, words: 'node keeps failing', run }
+  if (fill === 'error') return { fill, words: 'node is failing', run }
   return { fill: 'in-step', words: 'at the commit', run }
 }
 
