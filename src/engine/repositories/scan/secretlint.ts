@@ -1,6 +1,6 @@
 import { lintSource } from '@secretlint/core'
 import { secretLintProfiler } from '@secretlint/profiler'
-import { creator } from '@secretlint/secretlint-rule-preset-recommend'
+import { rules } from '@secretlint/secretlint-rule-preset-recommend'
 import { distinctCharacters, isVaried, type SecretMatch } from '../../../core/scan/rule.ts'
 
 /** Searches a text with the rules of somebody else. */
@@ -13,19 +13,15 @@ export type Library = (text: string, file: string) => Promise<SecretMatch[]>
 const pieceCharacters = 512 * 1024
 const overlapCharacters = 16 * 1024
 
+/** They take `npm_config_...` of 40 characters and any word behind `_authToken=`; our rule `npm-token` is exact. */
+const inexact = ['NPM_ACCESS_TOKEN', 'Npmrc_authToken']
+
+/** A preset runs all of its rules, also those that are switched off in it: so they are given one by one. */
 const config = {
-  rules: [
-    {
-      id: creator.meta.id,
-      rule: creator,
-      rules: [
-        // Comments in a searched file do not decide what is found in it.
-        { id: '@secretlint/secretlint-rule-filter-comments', disabled: true },
-        // Takes `npm_config_...` of 40 characters and any word behind `_authToken=`; our rule `npm-token` is exact.
-        { id: '@secretlint/secretlint-rule-npm', allowMessageIds: ['NPM_ACCESS_TOKEN', 'Npmrc_authToken'] },
-      ],
-    },
-  ],
+  rules: rules
+    // Comments in a searched file do not decide what is found in it.
+    .filter(({ meta }) => meta.id !== '@secretlint/secretlint-rule-filter-comments')
+    .map((rule) => ({ id: rule.meta.id, rule, allowMessageIds: inexact })),
 }
 
 /** Its messages quote what they found: only rule, kind and place are taken over. */
