@@ -106,6 +106,13 @@ const patterns: readonly FailurePattern[] = [
       `${place} does not have this branch, tag or commit, or does not hand it out. Choose another one, or have it pushed again.`,
   },
   {
+    code: 'PROGRAM_FAILED',
+    pattern:
+      /object (?:file )?\S+ is (?:empty|corrupt)|object corrupt or missing|inflate: data stream error|packfile \S+ (?:cannot be accessed|is far too short|does not match)|index file \S+ is (?:too small|corrupt)|unable to read (?:tree|sha1|object)/i,
+    sentence: ({ place }) =>
+      `Objects of ${place} are damaged, as after a loss of power. Remove a mirror of ours, and the next fetch makes it anew; look at a checkout with git fsck.`,
+  },
+  {
     code: 'REF_NOT_FOUND',
     pattern:
       /unknown revision|bad revision|bad object|Not a valid (?:object|commit) name|not a valid object|Needed a single revision|not a tree object/i,

@@ -8,6 +8,7 @@ export type GitProtocol = 'https' | 'ssh' | 'file'
 export const hardenedSettings: readonly string[] = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
+  'core.alternateRefsCommand=true',
   'core.attributesFile=/dev/null',
   'core.quotePath=false',
   'core.symlinks=true',

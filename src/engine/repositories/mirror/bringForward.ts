@@ -1,11 +1,8 @@
 import { untrackedInTheWay } from '../../../core/parse/gitCheckout.ts'
 import { utf8 } from '../../../core/parse/gitTree.ts'
 import { AppError } from '../../../shared/errors.ts'
-import type { Repository } from '../../../shared/model/repository.ts'
 import { type Checkout, type CheckoutOptions, tip } from './checkout.ts'
 import { shortList } from './failure.ts'
-import { largeFileSettings } from './largeFileSettings.ts'
-import type { RemoteAccess } from './remoteAccess.ts'
 
 interface Branch {
   readonly branch: string
@@ -13,8 +10,6 @@ interface Branch {
   readonly upstream: string | null
   /** It was there before the fetch. */
   readonly hadUpstream: boolean
-  readonly access: RemoteAccess
-  readonly settings: Pick<Repository['settings'], 'largeFiles'>
 }
 
 interface Moved {
@@ -37,9 +32,8 @@ export async function bringForward(checkout: Checkout, wanted: Branch, { force }
     return { warnings: [warning], gone: false }
   }
   if (ours !== null && !(await isOlder(checkout, ours, theirs))) throw diverged(checkout, branch, { ours, theirs })
-  const settings = await largeFileSettings(checkout, wanted.settings)
   const merge = ['merge', '--ff-only', '--no-stat', '--no-autostash', '--quiet', theirs]
-  const result = await checkout.run(merge, settings.length === 0 ? {} : { access: wanted.access, settings })
+  const result = await checkout.run(merge)
   if (result.exitCode !== 0) throw checkout.error(result)
   return { warnings: [], gone: false }
 }
@@ -73,7 +67,7 @@ function diverged(
 /** `reset --hard` takes back changes of tracked files, as asked, but must not write over what git never knew. */
 async function reset(
   checkout: Checkout,
-  { branch, access, settings: wanted }: Branch,
+  { branch }: Branch,
   { ours, theirs }: { readonly ours: string | null; readonly theirs: string },
 ): Promise<Moved> {
   const untracked = await checkout.bytes(['ls-files', '-z', '--others'])
@@ -85,11 +79,7 @@ async function reset(
       `Files in ${checkout.shown} that git does not know would be written over: ${shortList(inTheWay)}. Move them away; force takes back changes of tracked files only.`,
       { data: { files: inTheWay.slice(0, 20) } },
     )
-  const settings = await largeFileSettings(checkout, wanted)
-  const result = await checkout.run(
-    ['reset', '--hard', '--quiet', theirs, '--'],
-    settings.length === 0 ? {} : { access, settings },
-  )
+  const result = await checkout.run(['reset', '--hard', '--quiet', theirs, '--'])
   if (result.exitCode !== 0) throw checkout.error(result)
   const left = ours !== null && ours !== theirs && !(await isOlder(checkout, ours, theirs))
   const warning = `${branch} of ${checkout.shown} was at ${ours}, which the remote does not have; it was reset to ${theirs.slice(0, 12)}.`

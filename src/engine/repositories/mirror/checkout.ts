@@ -26,7 +26,7 @@ export class Checkout {
     this.#options = options
   }
 
-  run(args: readonly string[], more: { access?: RemoteAccess; settings?: readonly string[] } = {}): Promise<GitResult> {
+  run(args: readonly string[], more: { readonly access?: RemoteAccess } = {}): Promise<GitResult> {
     return this.runner.git({ ...this.#options, ...more, args, directory: this.directory })
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { checkedRef } from '../../../platform/git/git.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { Repository } from '../../../shared/model/repository.ts'
 import type { AccessFor, Checkout } from './checkout.ts'
@@ -35,7 +36,7 @@ export async function cloneCheckout(
         '--origin=origin',
         '--no-local',
         '--no-recurse-submodules',
-        `--branch=${defaultBranch}`,
+        `--branch=${checkedRef(defaultBranch)}`,
         ...(depth === null ? [] : [`--depth=${depth}`, '--no-single-branch']),
         '--end-of-options',
         access.url,

@@ -69,6 +69,8 @@ export class OneMirror {
   fetch(repository: Repository, options: WorkOptions & { readonly force: boolean }): Promise<Fetched> {
     return this.alone(async () => {
       await this.open()
+      // Somebody may have removed it, damaged as it was.
+      await this.git.ensure()
       const { settings, state } = repository
       const source = await this.#source(repository, options)
       const depth = Object.keys(state.heads).length === 0 ? settings.depth : null

@@ -38,12 +38,7 @@ export interface CheckoutSource {
 export async function pullCheckout(place: CheckoutPlace, options: CheckoutOptions): Promise<CheckoutSource> {
   const { settings, accessFor } = place
   const checkout = await findCheckout(place, options)
-  await checkout.must(['rev-parse', '--git-dir'])
-  if ((await checkout.must(['rev-parse', '--is-bare-repository'])) === 'true')
-    throw new AppError(
-      'SOURCE_MISSING',
-      `${checkout.shown} is a bare repository, not a checkout. Name a checkout, or enter it as the remote.`,
-    )
+  await assertWorkTree(checkout)
   await keepSentinelOut(checkout, options)
 
   const origin = await checkout.maybe(['remote', 'get-url', 'origin'])
@@ -63,8 +58,7 @@ export async function pullCheckout(place: CheckoutPlace, options: CheckoutOption
   const upstream = branch === null ? null : await upstreamOf(checkout, branch, tracking)
   const hadUpstream = upstream !== null && (await tip(checkout, upstream)) !== null
   await fetchInto(checkout, access, tracking)
-  const moved =
-    branch === null ? null : await bringForward(checkout, { branch, upstream, hadUpstream, access, settings }, options)
+  const moved = branch === null ? null : await bringForward(checkout, { branch, upstream, hadUpstream }, options)
   warnings.push(...(moved?.warnings ?? []))
   const ofBranch =
     branch !== null && moved?.gone !== true ? [`+refs/heads/${branch}:${incoming.checkout}${branch}`] : []
@@ -102,6 +96,17 @@ export async function findCheckout(
         { data: { directory: checkout.directory } },
       )
   }
+}
+
+/** A `.git` whose files lie elsewhere (`core.worktree`), or nowhere, is not what was named. */
+async function assertWorkTree(checkout: Checkout): Promise<void> {
+  const inside = await checkout.must(['rev-parse', '--is-inside-work-tree', '--show-prefix'])
+  if (inside.trim() === 'true') return
+  throw new AppError(
+    'SOURCE_MISSING',
+    `The files that git keeps for ${checkout.shown} do not lie there (bare, or core.worktree). Name a plain checkout, or enter it as the remote.`,
+    { data: { directory: checkout.directory } },
+  )
 }
 
 /** Has one commit fetched by its hash, under a name of its own, unless it is there. @returns the directory */

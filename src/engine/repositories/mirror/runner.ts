@@ -16,8 +16,6 @@ interface Call extends WorkOptions {
   readonly directory: string
   /** For calls that reach a remote. */
   readonly access?: RemoteAccess
-  readonly settings?: readonly string[]
-  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** The machine on which a checkout lies: its git and its `sh`, here or on a node. Every exit code is a result. */
@@ -47,8 +45,8 @@ export function localRunner(limits: MirrorLimits): Runner {
         args: call.args,
         directory: call.directory,
         protocols: call.access?.protocols ?? [],
-        settings: [...(call.access?.settings ?? []), ...(call.settings ?? [])],
-        environment: { ...ceiling(call.directory), ...call.access?.environment, ...call.environment },
+        settings: call.access?.settings ?? [],
+        environment: { ...ceiling(call.directory), ...call.access?.environment },
         timeoutMs: call.access === undefined ? limits.localMs : limits.networkMs,
         ...(call.access === undefined ? {} : { idleMs: limits.silenceMs }),
         ...(call.signal === undefined ? {} : { signal: call.signal }),
@@ -115,9 +113,8 @@ export function nodeRunner(pool: Pick<SshPool, 'exec'>, node: FleetNode, limits:
         ...fixedGitEnvironment(call.access?.protocols ?? []),
         ...ceiling(call.directory),
         ...call.access?.environment,
-        ...call.environment,
       }
-      const settings = settingArguments([...(call.access?.settings ?? []), ...(call.settings ?? [])])
+      const settings = settingArguments(call.access?.settings)
       const text = [
         // Nothing of the login user's own git variables; authorities for TLS are the machine's.
         `for v in $(env | sed -n '/^GIT_SSL_CA/d; s/^\\(GIT_[A-Z0-9_]*\\)=.*/\\1/p'); do unset "$v"; done`,

@@ -3,7 +3,16 @@ import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Repository } from '../../../../src/shared/model/repository.ts'
-import { commitFiles, createMirrorRig, failureOf, git, listing, type MirrorRig, newRepository } from './mirrorRig.ts'
+import {
+  commitFiles,
+  createMirrorRig,
+  failureOf,
+  git,
+  listing,
+  type MirrorRig,
+  newRepository,
+  type SomeSettings,
+} from './mirrorRig.ts'
 
 let rig: MirrorRig
 let checkout: string
@@ -14,9 +23,9 @@ beforeEach(async () => {
 afterEach(() => rig.dispose())
 
 type Heads = Repository['state']['heads']
-const here = (heads: Heads = {}, settings: object = {}): Repository =>
+const here = (heads: Heads = {}, settings: SomeSettings = {}): Repository =>
   rig.repository({ checkout: { kind: 'here', directory: checkout }, ...settings }, heads)
-const fetch = (heads: Heads = {}, { force = false, ...settings }: { force?: boolean } & object = {}) =>
+const fetch = (heads: Heads = {}, { force = false, ...settings }: SomeSettings & { readonly force?: boolean } = {}) =>
   rig.mirrors.fetch(here(heads, settings), { force })
 
 describe('a checkout on the machine of the engine', () => {
@@ -71,6 +80,24 @@ describe('a checkout on the machine of the engine', () => {
     await rm(checkout)
     git(rig.directory, ['clone', '--quiet', '--bare', rig.origin, checkout])
     expect((await failureOf(fetch())).code).toBe('SOURCE_MISSING')
+  })
+
+  it('D18 a checkout whose files lie elsewhere is refused, and nothing is written there', async () => {
+    await fetch()
+    const elsewhere = join(rig.directory, 'elsewhere')
+    await mkdir(elsewhere)
+    commitFiles(rig.origin, { 'b.txt': 'b' })
+    for (const [name, value] of [
+      ['core.worktree', elsewhere],
+      ['core.worktree', join(rig.directory, 'work')],
+      ['core.bare', 'true'],
+    ] as const) {
+      git(join(checkout, '.git'), ['config', '--file', 'config', name, value])
+      const failure = await failureOf(fetch({}, { force: true }))
+      expect([name, failure.code]).toEqual([name, 'SOURCE_MISSING'])
+      git(join(checkout, '.git'), ['config', '--file', 'config', '--unset', name])
+    }
+    expect([listing(elsewhere), await readdir(join(rig.directory, 'work'))]).toEqual([[], ['checkout']])
   })
 
   it('S2.10 a missing checkout without a remote says so', async () => {

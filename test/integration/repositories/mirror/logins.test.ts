@@ -10,7 +10,7 @@ import { createLogging } from '../../../../src/platform/logger.ts'
 import { freePort, sshdMissing, startSshd, type TestSshd } from '../../../support/sshd.ts'
 import { createTrust, type TestTrust } from '../../../support/trust.ts'
 import { type GitHttpsServer, startGitHttps } from './gitHttpsServer.ts'
-import { commitFiles, createMirrorRig, failureOf, git, type MirrorRig } from './mirrorRig.ts'
+import { commitFiles, createMirrorRig, failureOf, git, type MirrorRig, type SomeSettings } from './mirrorRig.ts'
 
 const canary = 'glpat-canary-7e55fa11'
 
@@ -71,7 +71,7 @@ describe('a token over https', () => {
     await rig.dispose()
   })
 
-  const overHttps = (settings: object = {}) =>
+  const overHttps = (settings: SomeSettings = {}) =>
     rig.repository({ remote: `${server.url}/origin/.git`, login: { kind: 'token' }, ...settings })
 
   it('S2.11 fetches with it, and it is in no command line, no file, no output and no log', async () => {
@@ -198,7 +198,7 @@ describe.skipIf(sshdMissing !== null)('logins over ssh', () => {
 
   const url = (): string => `ssh://${sshd.user}@${sshd.address}:${sshd.port}${rig.origin}`
   const hostKeys = (): string[] => sshd.hostKeys.map((line) => line.split(' ').slice(0, 2).join(' '))
-  const overSsh = (settings: object = {}) => rig.repository({ remote: url(), hostKeys: hostKeys(), ...settings })
+  const overSsh = (settings: SomeSettings = {}) => rig.repository({ remote: url(), hostKeys: hostKeys(), ...settings })
   const key = (file = keyFile) => ({ login: { kind: 'key', file } }) as const
   const certificate = { login: { kind: 'certificate' } } as const
 

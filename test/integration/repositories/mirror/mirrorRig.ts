@@ -86,6 +86,9 @@ export function commitTree(directory: string, tree: string): string {
   return commit
 }
 
+/** What a test says differently. */
+export type SomeSettings = Partial<z.input<typeof RepositoryInput>>
+
 export interface MirrorRig {
   readonly directory: string
   /** A repository with one commit on `main`, the remote of {@link MirrorRig.repository}. */
@@ -93,7 +96,7 @@ export interface MirrorRig {
   readonly home: string
   readonly mirrors: RepositoryMirrors
   /** As of the service: what a fetch brought is kept in it. */
-  repository(settings?: Partial<z.input<typeof RepositoryInput>>, heads?: Repository['state']['heads']): Repository
+  repository(settings?: SomeSettings, heads?: Repository['state']['heads']): Repository
   /** Another engine on the same files. */
   again(changes?: Partial<RepositoryMirrorDependencies>): RepositoryMirrors
   dispose(): Promise<void>

@@ -10,7 +10,15 @@ import type { FleetNode } from '../../../../src/shared/model/node.ts'
 import { sshdMissing, startSshd, type TestSshd } from '../../../support/sshd.ts'
 import { createTrust, nodeFor, type TestTrust } from '../../../support/trust.ts'
 import { startGitHttps } from './gitHttpsServer.ts'
-import { commitFiles, createMirrorRig, failureOf, git, listing, type MirrorRig } from './mirrorRig.ts'
+import {
+  commitFiles,
+  createMirrorRig,
+  failureOf,
+  git,
+  listing,
+  type MirrorRig,
+  type SomeSettings,
+} from './mirrorRig.ts'
 
 const canary = 'glpat-node-canary-91c0'
 
@@ -54,7 +62,7 @@ describe.skipIf(sshdMissing !== null)('a checkout on a node', () => {
     await rig.dispose()
   })
 
-  const onNode = (heads = {}, settings: object = {}) =>
+  const onNode = (heads = {}, settings: SomeSettings = {}) =>
     rig.repository({ checkout: { kind: 'node', node: 'VM04', directory: '~/proj ect' }, ...settings }, heads)
   const checkout = (): string => join(nodeHome, 'proj ect')
 

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, lstatSync, readFileSync, readlinkSync, statSync,
 import { chmod, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { TreeSnapshot } from '../../../../src/engine/ports/repositories.ts'
+import type { RepositoryMirrors, TreeSnapshot } from '../../../../src/engine/ports/repositories.ts'
 import { createManualClock } from '../../../fakes/manualClock.ts'
 import {
   blob,
@@ -14,6 +14,7 @@ import {
   listing,
   type MirrorRig,
   rawTree,
+  type SomeSettings,
 } from './mirrorRig.ts'
 
 let rig: MirrorRig
@@ -22,12 +23,13 @@ beforeEach(async () => {
 })
 afterEach(() => rig.dispose())
 
-const take = async (
-  commit: string,
-  { dotGit = false, mirrors = rig.mirrors, ...settings } = {},
-): Promise<TreeSnapshot> => {
-  const repository = rig.repository(settings)
-  return mirrors.snapshot(repository, commit, { dotGit })
+interface TakeOptions extends SomeSettings {
+  readonly dotGit?: boolean
+  readonly mirrors?: RepositoryMirrors
+}
+const take = async (commit: string, options: TakeOptions = {}): Promise<TreeSnapshot> => {
+  const { dotGit = false, mirrors = rig.mirrors, ...settings } = options
+  return mirrors.snapshot(rig.repository(settings), commit, { dotGit })
 }
 const inodeOf = (snapshot: TreeSnapshot, name: string): number => lstatSync(join(snapshot.directory, name)).ino
 const timeOf = (snapshot: TreeSnapshot, name: string): number => lstatSync(join(snapshot.directory, name)).mtimeMs

@@ -13,6 +13,7 @@ import {
   type MirrorRig,
   newRepository,
   rawTree,
+  type SomeSettings,
 } from './mirrorRig.ts'
 
 let rig: MirrorRig
@@ -35,7 +36,7 @@ function addLibrary(url: string, path = 'vendor/lib'): string {
   git(rig.origin, ['config', '-f', '.gitmodules', `submodule.${path}.url`, url])
   return commitFiles(rig.origin, {})
 }
-const take = (commit: string, settings: object = { submodules: true }) =>
+const take = (commit: string, settings: SomeSettings = { submodules: true }) =>
   rig.mirrors.snapshot(rig.repository(settings), commit, { dotGit: false })
 
 describe('submodules', () => {
