@@ -44,8 +44,9 @@ describe('openDatabase', () => {
     const tables = database.pragma('table_list') as readonly { name: string; strict: number; schema: string }[]
     const ours = tables.filter(({ name }) => !name.startsWith('sqlite_') && !name.startsWith('kysely_'))
     expect(ours.map(({ name }) => name).sort()).toEqual([
-      ...['agent_runs', 'agents', 'audit', 'certificates', 'counters', 'events', 'join_tokens', 'locks', 'nodes'],
-      ...['operations', 'plans', 'registry_revisions', 'registry_sources', 'rollouts', 'runs', 'settings'],
+      ...['agent_runs', 'agents', 'allowed_findings', 'audit', 'certificates', 'counters', 'events', 'join_tokens'],
+      ...['locks', 'nodes', 'operations', 'plans', 'registry_revisions', 'registry_sources', 'repositories'],
+      ...['rollouts', 'runs', 'scan_reports', 'settings'],
     ])
     expect(ours.every(({ strict }) => strict === 1)).toBe(true)
     expect(readdirSync(directory)).not.toContain('backups')

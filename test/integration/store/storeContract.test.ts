@@ -3,7 +3,8 @@ import type { CertificateQuery } from '../../../src/engine/ports.ts'
 import type { SqliteStore } from '../../../src/engine/store/index.ts'
 import type { IssuedCertificate } from '../../../src/shared/model/certificate.ts'
 import type { EngineEvent } from '../../../src/shared/model/event.ts'
-import { IdempotencyKey, NodeId, PlanId, RunId } from '../../../src/shared/model/ids.ts'
+import { IdempotencyKey, NodeId, PlanId, RepositoryId, RunId } from '../../../src/shared/model/ids.ts'
+import { type Repository, RepositoryInput, type ScanReport } from '../../../src/shared/model/repository.ts'
 import { aNode } from '../../fakes/aNode.ts'
 import { aCertificate, aJoinToken, anAgent, anAuditEntry, aPlan, aRun, clock, newId, StoreFixture } from './fixtures.ts'
 
@@ -239,6 +240,69 @@ describe.each([
     expect(await store.listAgents()).toEqual([])
     const kinds = (await store.eventsAfter(0, 99)).map(({ change }) => change.kind)
     expect(kinds).toEqual(['agent.saved', 'agent.saved', 'joinTokens.changed', 'agent.removed'])
+  })
+
+  it('S2.2 S2.17 keeps repositories by id and name, with reports and allowed findings that go with them', async () => {
+    const id = RepositoryId.parse(newId())
+    const other = RepositoryId.parse(newId())
+    const repository = (of: RepositoryId, name: string): Repository => ({
+      id: of,
+      settings: RepositoryInput.parse({ name, remote: 'https://git.example/p.git' }),
+      hasToken: false,
+      state: { heads: { main: '1'.repeat(40) }, fetchedAt: 5, diagnosis: null, warnings: [] },
+      createdAt: 1,
+      updatedAt: 1,
+    })
+    const report = (of: RepositoryId, commit: string, scannedAt: number): ScanReport => ({
+      repositoryId: of,
+      commit: commit.repeat(40),
+      status: 'clean',
+      scannedAt,
+      durationMs: 1,
+      tool: 'search 1',
+      scope: { kind: 'full' },
+      filesScanned: 1,
+      findings: [],
+      findingsTotal: 0,
+      ignoredDirectives: [],
+      skipped: [],
+      diagnosis: null,
+    })
+    const allowed = (of: RepositoryId) => ({
+      repositoryId: of,
+      hash: 'a'.repeat(64),
+      rule: 'private-key',
+      file: 'keys/id',
+      reason: 'a test',
+      owner: 'tester',
+      createdAt: 1,
+      expiresAt: null,
+    })
+    const before = await store.headSeq()
+    await store.transact(async (transaction) => {
+      await transaction.saveRepository(repository(id, 'b'))
+      await transaction.saveRepository(repository(other, 'a'))
+      for (const each of [id, other]) {
+        await transaction.saveScanReport(report(each, '2', 20))
+        await transaction.saveScanReport(report(each, '3', 10))
+        await transaction.saveAllowedFinding(allowed(each))
+      }
+    })
+    const changes = (await store.eventsAfter(before, 100)).map(({ change }) => change.kind)
+    expect(changes).toEqual(Array.from({ length: 8 }, () => 'repositories.changed'))
+    expect((await store.listRepositories()).map(({ settings }) => settings.name)).toEqual(['a', 'b'])
+    expect(await store.getRepository(id)).toEqual(repository(id, 'b'))
+    expect((await store.findRepositoryByName('a'))?.id).toBe(other)
+    expect((await store.getScanReport(id))?.commit).toBe('2'.repeat(40))
+    expect(await store.getScanReport(id, '3'.repeat(40))).toEqual(report(id, '3', 10))
+    const twice = store.transact((transaction) => transaction.saveRepository(repository(other, 'b')))
+    await expect(twice).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('"b"') })
+
+    await store.transact((transaction) => transaction.removeAllowedFinding(other, 'a'.repeat(64)))
+    await store.transact((transaction) => transaction.removeRepository(id))
+    expect([await store.getRepository(id), await store.getScanReport(id)]).toEqual([null, null])
+    expect([await store.listAllowedFindings(id), await store.listAllowedFindings(other)]).toEqual([[], []])
+    expect(await store.getScanReport(other)).toEqual(report(other, '2', 20))
   })
 
   it('U9 gives each version of the revocation list once, also after a rolled-back one', async () => {
