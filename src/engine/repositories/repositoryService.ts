@@ -1,16 +1,18 @@
+import { resolveRef } from '../../core/repository/resolveRef.ts'
 import { AppError } from '../../shared/errors.ts'
 import { RepositoryId } from '../../shared/model/ids.ts'
 import type {
   AllowedFinding,
   Commit,
   CommitHash,
+  Finding,
   FindingHash,
   Repository,
   RepositoryInput,
   ScanReport,
   WantedRef,
 } from '../../shared/model/repository.ts'
-import type { NewAuditEntry, StoreTransaction } from '../ports.ts'
+import type { NewAuditEntry, StoreReader, StoreTransaction } from '../ports.ts'
 import type { Fetching } from './fetching.ts'
 import { plansOf, type RepositoryParts, resolveRepository } from './parts.ts'
 import type { Scans } from './scans.ts'
@@ -176,11 +178,11 @@ export function createRepositoryService(dependencies: RepositoryServiceDependenc
         data: { field: 'expiresAt' },
       })
     return store.transact(async (transaction) => {
-      const { settings } = await resolveRepository(transaction, id)
-      const report = await transaction.getScanReport(id)
-      const finding = report?.findings.find((candidate) => candidate.hash === hash)
+      const repository = await resolveRepository(transaction, id)
+      const { settings } = repository
+      const finding = (await currentFindings(transaction, repository)).find((candidate) => candidate.hash === hash)
       if (finding === undefined)
-        throw new AppError('NOT_FOUND', `The newest scan of "${settings.name}" has no such finding. Scan again.`, {
+        throw new AppError('NOT_FOUND', `No current scan of "${settings.name}" has such a finding. Scan again.`, {
           data: { hash },
         })
       const { rule, file } = finding
@@ -222,6 +224,15 @@ export function createRepositoryService(dependencies: RepositoryServiceDependenc
     allow,
     disallow,
   }
+}
+
+/** Of the newest report and of what plans want: two branches have a report each. */
+async function currentFindings(reader: StoreReader, repository: Repository): Promise<Finding[]> {
+  const plans = await plansOf(reader, repository)
+  const commits = new Set(plans.map(({ spec }) => resolveRef(repository, spec.ref)).filter((commit) => commit !== null))
+  const newest = await reader.getScanReport(repository.id)
+  const others = await Promise.all([...commits].map((commit) => reader.getScanReport(repository.id, commit)))
+  return [newest, ...others].flatMap((report) => report?.findings ?? [])
 }
 
 /** Plans name a repository: another one of that name, or none, would be something else than what they meant. */

@@ -33,6 +33,8 @@ type Dependencies = Pick<RepositoryParts, 'store' | 'clock' | 'logger' | 'mirror
 export function createScans(dependencies: Dependencies): Scans {
   const { store, clock } = dependencies
   const shared = new SharedWork<ScanReport>()
+  /** A thousand runs of one commit ask the scanner once who it is. */
+  const looks = new SharedWork<ScanReport | null>()
 
   async function judgedNow(repository: Repository, report: ScanReport): Promise<ScanReport> {
     const allowed = await store.listAllowedFindings(repository.id)
@@ -49,9 +51,9 @@ export function createScans(dependencies: Dependencies): Scans {
     of: async (repository, commit, { signal, anew = false }) => {
       const { scan } = repository.settings
       if (!scan.enabled && !anew) return notAskedFor(repository.id, commit, clock.nowMs())
-      const known = anew ? null : await kept(repository, commit).catch(() => null)
-      if (known !== null) return judgedNow(repository, known)
       const key = JSON.stringify([repository.id, commit, repository.settings, anew])
+      const known = anew ? null : await looks.join(key, signal, () => kept(repository, commit).catch(() => null))
+      if (known !== null) return judgedNow(repository, known)
       const report = await shared.join(key, signal, (working) =>
         new Search(dependencies, { repository, commit, anew, signal: working }).run(),
       )
