@@ -13,7 +13,7 @@ export class RepositoriesPage {
     this.targets = page.getByRole('grid', { name: 'Targets' })
     this.commits = page.getByRole('grid', { name: 'Commits' })
     this.findings = page.getByRole('grid', { name: 'Findings' })
-    this.begun = page.getByRole('status').filter({ hasText: /runs? began/ })
+    this.begun = page.getByRole('status').filter({ hasText: /^Sync of / })
   }
 
   /** `''` is the list; else `<name>/targets` and so on. */

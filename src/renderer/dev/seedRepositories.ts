@@ -59,10 +59,12 @@ export function seedRepositories({ engine, repositories }: FakeLink, count: numb
         authors[(each * 7 + index) % authors.length],
         engine.now() - each * 5_400_000,
       )
-    if (index > 3) continue
+    // Many repositories are for measuring: then each of them goes to every node.
+    const isMany = count > 10
+    if (index > 3 && !isMany) continue
     repositories.fetch(id)
     const strategy = index === 1 ? { kind: 'release', keep: 5 } : { kind: 'in-place' }
-    const selector = index === 0 ? 'kind:vm or kind:worker' : index === 1 ? 'kind:vps' : 'kind:vm'
+    const selector = isMany ? '*' : index === 0 ? 'kind:vm or kind:worker' : index === 1 ? 'kind:vps' : 'kind:vm'
     const plan = planOf(index, `${name} tree`, { repository: name, strategy }, selector)
     engine.savePlan(plan)
     repositories.seedDelivered(plan.id, (node) => (node % 9 === 4 ? null : node % 5 === 2 ? 3 : 0))

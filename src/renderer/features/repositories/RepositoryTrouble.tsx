@@ -19,12 +19,13 @@ interface TroubleProps {
 /** What is wrong, or worth knowing, each with its one next step. Nothing while nothing is. */
 export function RepositoryTrouble({ repository, report, page }: TroubleProps) {
   const { diagnosis, warnings } = repository.state
-  const isHeld = report?.status === 'blocked' || report?.status === 'failed'
+  // The page of the findings says it itself.
+  const isHeld = page !== 'findings' && (report?.status === 'blocked' || report?.status === 'failed')
   if (diagnosis === null && warnings.length === 0 && !isHeld) return null
   return (
     <div className="flex shrink-0 flex-col gap-1.5 border-b bg-surface px-4 py-2">
       {diagnosis !== null && <Failure repository={repository} />}
-      {isHeld && page !== 'findings' && (
+      {isHeld && (
         <p className="flex items-center gap-2">
           <FillMark fill="halted" />
           {scanWords(report)}.

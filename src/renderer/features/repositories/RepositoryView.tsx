@@ -1,12 +1,14 @@
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import type { BatchId } from '../../../shared/model/ids.ts'
 import type { Repository, ScanReport } from '../../../shared/model/repository.ts'
+import type { RunStatus } from '../../../shared/model/run.ts'
 import { Button } from '../../components/Button.tsx'
 import { classNames } from '../../components/classNames.ts'
-import { plural } from '../../components/format.ts'
+import { formatCount, plural } from '../../components/format.ts'
+import { RunMark, runStatusWords } from '../../components/StatusMark.tsx'
 import { Time } from '../../components/Time.tsx'
 import { ViewHeader } from '../../components/ViewHeader.tsx'
-import { useStale } from '../../stores/ReplicaContext.tsx'
+import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route, repositoryHash } from '../../stores/route.ts'
 import { useShortcuts } from '../../stores/shortcuts.ts'
 import { Commits } from './commits/Commits.tsx'
@@ -130,7 +132,13 @@ function PageTabs({ repository, current, report }: PageTabsProps) {
   )
 }
 
+/** Follows the runs to their end: what began a while ago is not said to begin. */
 function BegunNote({ begun, onClose }: { readonly begun: Begun; readonly onClose: () => void }) {
+  const runs = useReplica((state) => state.runs)
+  const own = useMemo(() => [...runs.values()].filter(({ batchId }) => batchId === begun.batchId), [runs, begun])
+  const parts = shownStatuses
+    .map((status) => [status, own.filter((run) => run.status === status).length] as const)
+    .filter(([, count]) => count > 0)
   return (
     <p role="status" className="flex shrink-0 items-center gap-3 border-b bg-surface px-4 py-1.5">
       {begun.runs === 0 ? (
@@ -138,8 +146,16 @@ function BegunNote({ begun, onClose }: { readonly begun: Begun; readonly onClose
       ) : (
         <>
           <span>
-            {begun.words}: {plural(begun.runs, 'run')} began.
+            {begun.words}: {plural(begun.runs, 'run')}
           </span>
+          {parts.map(([status, count]) => (
+            <span key={status} className="flex items-center gap-1.5">
+              <span aria-hidden className="inline-flex">
+                <RunMark status={status} />
+              </span>
+              {formatCount(count)} {status === 'succeeded' ? 'verified' : runStatusWords[status]}
+            </span>
+          ))}
           <a className="text-accent underline" href={formatHash({ view: 'runs', path: ['batch', begun.batchId] })}>
             Watch them
           </a>
@@ -151,3 +167,5 @@ function BegunNote({ begun, onClose }: { readonly begun: Begun; readonly onClose
     </p>
   )
 }
+
+const shownStatuses: readonly RunStatus[] = ['failed', 'halted', 'canceled', 'running', 'queued', 'succeeded']

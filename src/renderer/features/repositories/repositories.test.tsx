@@ -74,7 +74,7 @@ describe('targets', () => {
     expect(asked.textContent).toContain(`lockstep repos sync playbooks ${node?.name} --plan 'playbooks tree' --wait`)
     expect(asked.textContent).toContain('1 of 120 nodes')
     press('Sync', asked)
-    await waitFor(() => expect(screen.getByText(/1 run began/)).toBeTruthy())
+    await waitFor(() => expect(screen.getByText(/^Sync of playbooks: 1 run/)).toBeTruthy())
     expect([...link.engine.runs.values()].map(({ nodeName, planName }) => [nodeName, planName])).toEqual([
       [node?.name, 'playbooks tree'],
     ])

@@ -6,7 +6,7 @@ import type { RepositoryTarget } from '../../../../shared/model/repository.ts'
 import type { Run, RunStatus } from '../../../../shared/model/run.ts'
 import { plural } from '../../../components/format.ts'
 
-/** How one target stands. `run`: one of this plan works on the node, or is held back. */
+/** How one target stands. `run`: one of this plan works on the node, is held back, or did not succeed as the last one. */
 export interface TargetStanding {
   readonly fill: TileFill
   readonly words: string
@@ -67,9 +67,10 @@ function standingOf(target: RepositoryTarget, node: FleetNode | undefined, world
 }
 
 function runOf({ planId }: RepositoryTarget, node: FleetNode, { runs }: World): TargetStanding['run'] {
-  for (const id of [node.activeRunId, node.haltedRunId]) {
+  const last = node.plans.find((state) => state.planId === planId)?.lastRunId ?? null
+  for (const id of [node.activeRunId, node.haltedRunId, last]) {
     const run = id === null ? undefined : runs.get(id)
-    if (run?.planId === planId) return { id: run.id, status: run.status }
+    if (run?.planId === planId && run.status !== 'succeeded') return { id: run.id, status: run.status }
   }
   return null
 }
