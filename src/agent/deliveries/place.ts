@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { type FileHandle, lstat, open, readFile, readlink, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { readHostsBlock, withHostsBlock } from '../../core/registry/hostsBlock.ts'
 import { writtenByUs } from '../../core/registry/routes.ts'
 import { createFileAtomic, writeFileAtomic } from '../../platform/atomicFile.ts'
@@ -67,18 +67,60 @@ async function placeOnce(
 
 const mostLinks = 40
 
-/** As root we follow no link that somebody else has made: it could lead to any file of this machine. */
+/**
+ * As root we follow no link that somebody else has made: it could lead to any file of this machine. On the way to the file
+ * those are followed that lie where only root can put one.
+ */
 async function behindLinks(path: string): Promise<string> {
+  const isRoot = process.geteuid?.() === 0
   let file = path
   for (let links = 0; links < mostLinks; links += 1) {
+    if (isRoot) await refuseStrangeWay(dirname(file))
     const found = await lstat(file).catch(() => null)
     if (found === null || !found.isSymbolicLink()) return file
-    if (process.geteuid?.() === 0 && found.uid !== 0)
-      throw new AppError('INVALID_INPUT', `${file} is a link of another user. Name the file itself in agent.yaml.`)
-    file = resolve(dirname(file), await readlink(file))
+    if (isRoot && found.uid !== 0) throw strangeLink(file)
+    const target = await readlink(file)
+    // As it is: a step back counts from where a link before it leads, which only the system knows.
+    file = target.startsWith('/') ? target : `${dirname(file)}/${target}`
   }
-  throw new AppError('INVALID_INPUT', `${path} leads through more than ${mostLinks} links. Name the file itself.`)
+  throw tooManyLinks(path)
 }
+
+async function refuseStrangeWay(directory: string): Promise<void> {
+  const steps = directory.split('/')
+  let at = ''
+  for (let links = 0; steps.length > 0; ) {
+    const step = steps.shift() ?? ''
+    if (step === '' || step === '.') continue
+    if (step === '..') {
+      at = at.slice(0, Math.max(0, at.lastIndexOf('/')))
+      continue
+    }
+    const found = await lstat(`${at}/${step}`).catch(() => null)
+    if (found === null) return
+    if (!found.isSymbolicLink()) {
+      at = `${at}/${step}`
+      continue
+    }
+    if (found.uid !== 0 && !(await onlyRootWrites(at === '' ? '/' : at))) throw strangeLink(`${at}/${step}`)
+    links += 1
+    if (links > mostLinks) throw tooManyLinks(directory)
+    const target = await readlink(`${at}/${step}`)
+    if (target.startsWith('/')) at = ''
+    steps.unshift(...target.split('/'))
+  }
+}
+
+async function onlyRootWrites(directory: string): Promise<boolean> {
+  const { uid, mode } = await stat(directory)
+  return uid === 0 && (mode & 0o022) === 0
+}
+
+const strangeLink = (link: string): AppError =>
+  new AppError('INVALID_INPUT', `${link} is a link of another user. Name the file itself in agent.yaml.`)
+
+const tooManyLinks = (path: string): AppError =>
+  new AppError('INVALID_INPUT', `${path} leads through more than ${mostLinks} links. Name the file itself.`)
 
 /** Under a name that Traefik does not read, and that the same content has again. */
 async function setAside(file: string, before: Buffer): Promise<void> {

@@ -235,6 +235,32 @@ describe('a delivery put into its place', () => {
     expect(await readFile(precious, 'utf8')).toBe('root:x:0:0')
   })
 
+  it.runIf(isRoot)('as root: no link on the way is followed that another user could have put there', async () => {
+    const at = (...parts: string[]): string => join(directory, ...parts)
+    await mkdir(at('private/etc'), { recursive: true })
+    await mkdir(at('eve'))
+    await writeFile(at('private/etc/routes.yml'), 'precious')
+    await symlink('../private/etc', at('eve/conf'))
+    await lchown(at('eve/conf'), 65_534, 65_534)
+    await chown(at('eve'), 65_534, 65_534)
+    await symlink('eve', at('to-eve'))
+    await symlink('eve/conf/routes.yml', at('file-through-eve'))
+    for (const trap of ['eve/conf/routes.yml', 'to-eve/conf/routes.yml', 'file-through-eve'])
+      await expect(placeDelivery({ kind: 'routes', text: 'http: {}\n' }, at(trap)), trap).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+      })
+    expect(await readFile(at('private/etc/routes.yml'), 'utf8')).toBe('precious')
+    await mkdir(at('private/deep/down'), { recursive: true })
+    await symlink('private/deep/down', at('down'))
+    await symlink('../up.yml', at('private/deep/down/link.yml'))
+    await placeDelivery({ kind: 'routes', text: 'http: {}\n' }, at('down/link.yml'))
+    expect(await readFile(at('private/deep/up.yml'), 'utf8')).toBe('http: {}\n')
+    // As /etc that leads to private/etc.
+    await symlink('private/etc', at('etc'))
+    await placeDelivery({ kind: 'routes', text: renderRoutes([], routes) }, at('etc/routes.yml'))
+    expect(await readFile(at('private/etc/routes.yml'), 'utf8')).toBe(renderRoutes([], routes))
+  })
+
   it.runIf(isRoot)(
     'a bind mount is written in place; without room for the new text the old one stays whole',
     async () => {
