@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { computeTile, tileFills } from '../../core/fleet/health.ts'
 import type { EngineEvent } from '../../shared/model/event.ts'
 import { type FleetNode, NodeKind, NodeStatus } from '../../shared/model/node.ts'
+import type { Repository } from '../../shared/model/repository.ts'
 import { RolloutStatus } from '../../shared/model/rollout.ts'
 import { isFinal, type Run } from '../../shared/model/run.ts'
 import { type StoreCommit, storeCommitChannel } from '../store/commitChannel.ts'
@@ -117,6 +118,11 @@ function countEvents(registry: Registry): (events: readonly EngineEvent[]) => vo
   }
 }
 
+const fetchStatus = ({ fetchedAt, diagnosis }: Repository['state']): 'never' | 'fetched' | 'failing' => {
+  if (diagnosis !== null) return 'failing'
+  return fetchedAt === null ? 'never' : 'fetched'
+}
+
 type Gauges = ReturnType<typeof createGauges>
 
 function createGauges(registry: Registry) {
@@ -137,6 +143,7 @@ function createGauges(registry: Registry) {
     connections: gauge('lockstep_ssh_connections', 'Open SSH connections.'),
     channels: gauge('lockstep_node_channels', 'Open shells of nodes that take orders.'),
     sources: gauge('lockstep_registry_sources', 'Sources of registries.', 'registry', 'place', 'status'),
+    repositories: gauge('lockstep_repositories', 'Repositories by how the last fetch ended.', 'status'),
     vault: gauge('lockstep_vault_unlocked', '1 when the key vault is open.'),
     reconcileAge: gauge('lockstep_reconcile_age_seconds', 'Since the last reconcile began; NaN when there was none.'),
     reconcileInterval: gauge('lockstep_reconcile_interval_seconds', 'How often the whole fleet is reconciled.'),
@@ -153,10 +160,11 @@ function createGauges(registry: Registry) {
 }
 
 async function look({ store, clock, status, connections, channels, sources }: EngineMeasures, gauges: Gauges) {
-  const [nodes, runs, rollouts, followed, engine] = await Promise.all([
+  const [nodes, runs, rollouts, repositories, followed, engine] = await Promise.all([
     store.listNodes(),
     store.listOpenRuns(),
     store.listRollouts({ limit: 1000, open: true }),
+    store.listRepositories(),
     // Figures of everything else must not hang on one part.
     sources.list().catch(() => []),
     status(),
@@ -169,6 +177,8 @@ async function look({ store, clock, status, connections, channels, sources }: En
   gauges.sources.reset()
   for (const { registry, place, state } of followed)
     gauges.sources.inc({ registry, place: place.kind, status: state.status })
+  for (const status of ['never', 'fetched', 'failing'] as const) gauges.repositories.set({ status }, 0)
+  for (const { state } of repositories) gauges.repositories.inc({ status: fetchStatus(state) })
   gauges.connections.set(connections())
   gauges.channels.set(channels())
   gauges.vault.set(engine.vault.unlocked ? 1 : 0)

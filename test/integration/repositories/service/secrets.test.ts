@@ -114,7 +114,6 @@ describe('S2.17 S2.33 secrets', () => {
     })
     const expiresAt = Date.now() + 400
     await client().repositories.allow({ ...order, expiresAt })
-    expect((await findings())?.status).toBe('findings')
     await expect.poll(async () => (await findings())?.status, { timeout: 10_000 }).toBe('blocked')
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAt)
     const [run] = await rig.ended((await rig.sync()).runs)
@@ -129,6 +128,28 @@ describe('S2.17 S2.33 secrets', () => {
     const [run] = await rig.ended((await rig.sync()).runs)
     expect(run?.status).toBe('succeeded')
     expect(await findings()).toMatchObject({ status: 'clean', findingsTotal: 0 })
+  })
+
+  it('S2.33 a finding of a branch that a plan wants can be allowed although another was scanned since', async () => {
+    await rig.remote.git('checkout', '--quiet', '-b', 'topic')
+    await rig.remote.commit({ 'topic.env': `AWS_ACCESS_KEY_ID=${secret}\n` })
+    await rig.remote.git('checkout', '--quiet', 'main')
+    await rig.addPlan(
+      { ref: { kind: 'branch', name: 'topic' }, target: '~/topic' },
+      { name: 'topic', selector: `name:${rig.nodeNames[0]}` },
+    )
+    const [halted] = await rig.ended((await rig.sync({ plans: ['topic'] })).runs)
+    expect(halted?.status).toBe('halted')
+    const hash = (await findings())?.findings[0]?.hash ?? ''
+    await rig.remote.commit({ 'other.txt': 'of the main branch\n' })
+    await rig.ended((await rig.sync({ plans: [planName] })).runs)
+    expect(await findings()).toMatchObject({ status: 'clean', findingsTotal: 0 })
+    await client().repositories.allow({ repository: repositoryName, hash, reason: 'a branch of tests' })
+    await client().runs.approve({ runId: halted?.id ?? '', reason: 'secrets-found' })
+    const [run] = await rig.ended(halted === undefined ? [] : [halted])
+    expect(run?.status).toBe('succeeded')
+    await client().repositories.disallow({ repository: repositoryName, hash })
+    await client().plans.remove({ plan: 'topic' })
   })
 
   it('S2.24 another form of the tree is searched anew; a scan that is asked for looks at everything', async () => {
