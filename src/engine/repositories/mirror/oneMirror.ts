@@ -38,7 +38,7 @@ export class OneMirror {
     this.#limits = limits
     this.home = repositoryHome(join(dependencies.directory, id))
     this.git = new MirrorGit(this.home.mirror, limits)
-    this.snapshots = new Snapshots(this.home, { clock: dependencies.clock, kept: limits.keptSnapshots })
+    this.snapshots = new Snapshots(this.home, { ...dependencies, kept: limits.keptSnapshots })
   }
 
   /** Directories, a mirror, and nothing that a killed engine left. */

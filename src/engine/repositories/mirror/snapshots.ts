@@ -61,6 +61,11 @@ export interface MadeTree {
 /** Fills the directory. */
 export type MakeTree = (order: SnapshotOrder, options: WorkOptions) => Promise<MadeTree>
 
+interface SnapshotDependencies extends Pick<RepositoryMirrorDependencies, 'clock' | 'logger'> {
+  /** How many stay besides those in use. */
+  readonly kept: number
+}
+
 interface Held {
   leases: number
 }
@@ -71,16 +76,13 @@ interface Held {
  */
 export class Snapshots {
   readonly #home: RepositoryHome
-  readonly #dependencies: Pick<RepositoryMirrorDependencies, 'clock'> & { readonly kept: number }
+  readonly #dependencies: SnapshotDependencies
   readonly #held = new Map<string, Held>()
   readonly #making = new SharedWork<SnapshotRecord>()
   /** Stamps must differ, so one is made at a time. */
   #queue: Promise<unknown> = Promise.resolve()
 
-  constructor(
-    home: RepositoryHome,
-    dependencies: Pick<RepositoryMirrorDependencies, 'clock'> & { readonly kept: number },
-  ) {
+  constructor(home: RepositoryHome, dependencies: SnapshotDependencies) {
     this.#home = home
     this.#dependencies = dependencies
   }
@@ -111,7 +113,12 @@ export class Snapshots {
       release()
       throw thrown
     } finally {
-      void this.#inTurn(() => this.#prune()).catch(() => undefined)
+      void this.#inTurn(() => this.#prune()).catch((error: unknown) =>
+        this.#dependencies.logger.warn(
+          { err: error, directory: this.#home.trees },
+          'old snapshots could not be removed',
+        ),
+      )
     }
   }
 
@@ -163,6 +170,8 @@ export class Snapshots {
       await writeFile(join(unfinished, 'snapshot.json'), JSON.stringify(record), { mode: 0o600, flush: true })
       await settle(directory, fresh)
       await rename(unfinished, join(this.#home.trees, nameOf(form)))
+      const { logger } = this.#dependencies
+      logger.info({ snapshot: nameOf(form), filesWritten: fresh.length, directory: this.#home.trees }, 'snapshot made')
       return record
     } catch (thrown) {
       throw explainFileError(thrown, this.#home.trees)

@@ -1,10 +1,11 @@
 import { chmodSync, linkSync, lstatSync, lutimesSync, mkdirSync, utimesSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseTree, type TreeEntry, unsafeEntries, utf8 } from '../../../core/parse/gitTree.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { CommitHash } from '../../../shared/model/repository.ts'
 import { bytePath } from './bytePath.ts'
-import { shortList } from './failure.ts'
+import { gitError, shortList } from './failure.ts'
 import type { MirrorGit, WorkOptions } from './mirrorGit.ts'
 import { inTurns } from './turns.ts'
 
@@ -36,6 +37,9 @@ interface Order {
   /** A file that does not exist, for git's own use. */
   readonly indexFile: string
 }
+
+/** Less is left than a file of any use takes. */
+const fullBytes = 256 * 1024
 
 const fileModes: Readonly<Record<string, number>> = { file: 0o644, executable: 0o755 }
 
@@ -159,8 +163,23 @@ async function checkOut(order: Order, write: readonly TreeEntry[], { signal }: W
   const call = { environment: { GIT_INDEX_FILE: indexFile }, ...(signal === undefined ? {} : { signal }) }
   await mirror.must({ args: ['read-tree', commit], ...call })
   const stdin = Buffer.from(write.map(({ path }) => `${path}\0`).join(''), 'latin1')
-  const workTree = Buffer.from(directory, 'latin1').toString('utf8')
-  await mirror.must({ args: ['checkout-index', '--quiet', '-z', '--stdin'], workTree, stdin, ...call })
+  const written = await mirror.run({
+    args: ['checkout-index', '--quiet', '-z', '--stdin'],
+    workTree: directory,
+    stdin,
+    ...call,
+  })
+  // Some versions tell of a file that could not be written in words only.
+  if (written.exitCode === 0 && !/^(?:error|fatal): /m.test(written.stderr)) return
+  if (await isFull(directory))
+    throw new AppError('LOCAL_DISK_FULL', `no space left to write ${directory}: free some space and try again`)
+  throw gitError(written, { place: `the snapshot of ${commit.slice(0, 12)}`, login: 'none', machine: 'this machine' })
+}
+
+/** git does not say why it could not write a file; half of it still lies there. */
+async function isFull(directory: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(directory)
+  return bavail * bsize < fullBytes
 }
 
 function stampEntry(

@@ -108,7 +108,7 @@ const nobody = async (): Promise<never> => {
 
 export async function createMirrorRig(changes: Partial<RepositoryMirrorDependencies> = {}): Promise<MirrorRig> {
   const directory = await mkdtemp(join(tmpdir(), 'ls-mirror-'))
-  const home = join(directory, 'home', 'repositories')
+  const home = join(directory, 'hömé dir', 'repositories')
   const origin = join(directory, 'origin')
   newRepository(origin)
   const quiet = () => undefined
