@@ -4,7 +4,10 @@ import type { RegistrySources, Store } from '../ports.ts'
 
 /** What an engine shows of itself to metrics, probes and its log; nothing here changes anything. */
 export interface EngineMeasures {
-  readonly store: Pick<Store, 'listNodes' | 'listOpenRuns' | 'listRollouts' | 'onCommitted' | 'headSeq'>
+  readonly store: Pick<
+    Store,
+    'listNodes' | 'listOpenRuns' | 'listRepositories' | 'listRollouts' | 'onCommitted' | 'headSeq'
+  >
   readonly clock: Clock
   status(): Promise<EngineStatus>
   /** Open SSH connections. */

@@ -10,7 +10,7 @@ import type { FleetNode } from '../../shared/model/node.ts'
 import type { SyncPreview } from '../../shared/model/repository.ts'
 import { resolveNode, resolvePlan } from '../fleet/resolve.ts'
 import type { DiagnoseFailure, OpenSshAccess, SshPool, TreeSnapshot } from '../ports.ts'
-import { repositoryPlan } from './deliveries.ts'
+import { repositoryPlan } from './chosen.ts'
 import { type RepositoryParts, type RepositoryPlan, resolveRepository } from './parts.ts'
 import { fetchedCommit } from './trees.ts'
 

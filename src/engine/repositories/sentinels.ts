@@ -13,7 +13,7 @@ import type { CommitHash, SentinelReading } from '../../shared/model/repository.
 import { recordRefutation } from '../fleet/refutation.ts'
 import { resolveNode } from '../fleet/resolve.ts'
 import type { SshPool, Store } from '../ports.ts'
-import { chosenPlans } from './deliveries.ts'
+import { chosenPlans } from './chosen.ts'
 import { type RepositoryParts, type RepositoryPlan, resolveRepository } from './parts.ts'
 
 /** Reads sentinels back from nodes (S2.7, S2.15, S2.16, S2.27). */
