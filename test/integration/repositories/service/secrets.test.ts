@@ -200,6 +200,16 @@ describe('S2.17 S2.33 secrets', () => {
 
 describe('S2.11 the token', () => {
   it('S2.11 lies sealed in the database alone: no file, log, event or answer holds it', async () => {
+    const before = await settingsOf()
+    const login = { kind: 'token' as const, user: 'git' }
+    const changed = { ...before, remote: 'https://127.0.0.1:9/nobody.git', login }
+    await client().repositories.change({ repository: repositoryName, settings: changed })
+    const refused = await client()
+      .repositories.refresh({ repository: repositoryName })
+      .catch((error: unknown) => error)
+    expect(refused).toMatchObject({ code: 'REPOSITORY_UNREACHABLE' })
+    expect(JSON.stringify([refused, String(refused)])).not.toContain(token)
+    await client().repositories.change({ repository: repositoryName, settings: before })
     const encodings = [token, Buffer.from(token).toString('base64').replace(/=+$/, ''), encodeURIComponent(token)]
     for (const text of new Set(encodings)) {
       expect(await holding(text)).toEqual([])
