@@ -221,7 +221,7 @@ describe.skipIf(sshdMissing !== null)('logins over ssh', () => {
 
   it('S2.11 a clone over ssh keeps the URL that was entered, and pulls again', async () => {
     const checkout = join(rig.directory, 'checkout')
-    const settings = { ...certificate, checkout: { kind: 'here', directory: checkout } }
+    const settings: SomeSettings = { ...certificate, checkout: { kind: 'here', directory: checkout } }
     await rig.mirrors.fetch(overSsh(settings), { force: false })
     expect(git(checkout, ['remote', 'get-url', 'origin'])).toBe(url())
     const next = commitFiles(rig.origin, { 'b.txt': 'b' })

@@ -144,7 +144,7 @@ describe.skipIf(sshdMissing !== null)('a checkout on a node', () => {
   })
 
   it('S2.11 certificates of the engine do not go to a node', async () => {
-    const settings = {
+    const settings: SomeSettings = {
       remote: `ssh://${sshd.user}@${sshd.address}:${sshd.port}${rig.origin}`,
       login: { kind: 'certificate' },
     }
@@ -158,7 +158,7 @@ describe.skipIf(sshdMissing !== null)('a checkout on a node', () => {
     try {
       const hostKeys = server.hostKeys.map((line) => line.split(' ').slice(0, 2).join(' '))
       const remote = `ssh://${server.user}@${server.address}:${server.port}${rig.origin}`
-      const settings = { remote, hostKeys, login: { kind: 'key', file: keyFile } }
+      const settings: SomeSettings = { remote, hostKeys, login: { kind: 'key', file: keyFile } }
       expect(Object.keys((await rig.mirrors.fetch(onNode({}, settings), { force: false })).heads)).toEqual(['main'])
       const strange = onNode(
         {},
