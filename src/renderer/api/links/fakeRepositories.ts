@@ -1,6 +1,6 @@
 import { judged } from '../../../core/repository/findings.ts'
 import { AppError } from '../../../shared/errors.ts'
-import type { NodeId, PlanId, RepositoryId, RunId } from '../../../shared/model/ids.ts'
+import type { PlanId, RepositoryId, RunId } from '../../../shared/model/ids.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
 import type { PlanOf } from '../../../shared/model/plan.ts'
 import type {
@@ -346,11 +346,5 @@ export class FakeRepositories {
       )
       this.#engine.saveNode({ ...node, plans })
     }
-  }
-
-  nodeIdsOf(plan: PlanOf<'repository'>): NodeId[] {
-    return [...this.#engine.nodes.values()]
-      .filter((node) => node.plans.some(({ planId }) => planId === plan.id))
-      .map(({ id }) => id)
   }
 }

@@ -1,6 +1,6 @@
 import { assertNever, type ErrorCode } from '../../../shared/errors.ts'
 import type { Diagnosis } from '../../../shared/model/diagnosis.ts'
-import type { CheckoutPlace, CommitHash, Repository, ScanReport, WantedRef } from '../../../shared/model/repository.ts'
+import type { CheckoutPlace, Repository, ScanReport, WantedRef } from '../../../shared/model/repository.ts'
 import { shellQuote } from '../../components/CliEquivalent.tsx'
 import { plural } from '../../components/format.ts'
 
@@ -123,7 +123,3 @@ export const cli = {
   remove: (repository: string): string => `lockstep repos remove ${shellQuote(repository)}`,
   importFile: (name: string): string => `lockstep repos import config.yml --name ${shellQuote(name)} --apply`,
 } as const
-
-/** A commit in so many words: `a1b2c3d4e5 Fix the thing`, or its digits alone. */
-export const commitWords = (commit: CommitHash, subject: string | undefined): string =>
-  subject === undefined ? shortHash(commit) : `${shortHash(commit)} ${subject}`

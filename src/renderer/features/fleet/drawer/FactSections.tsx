@@ -132,8 +132,13 @@ function PlanRow({ plan, green }: { readonly plan: PlanState; readonly green: bo
             </a>
             ,
           </span>
-          <code className="truncate">{observed.digest.slice(0, 16)}</code>
-          <CopyButton text={observed.digest} what="digest" className="size-5" />
+          {observed.commit !== undefined && 'commit '}
+          <code className="truncate">{(observed.commit ?? observed.digest).slice(0, 16)}</code>
+          <CopyButton
+            text={observed.commit ?? observed.digest}
+            what={observed.commit === undefined ? 'digest' : 'commit'}
+            className="size-5"
+          />
         </p>
       )}
       {plan.driftSince !== null && (
