@@ -7,7 +7,7 @@ import { hostName } from '../../core/registry/routes.ts'
 import { composeRestartScript } from '../../core/registry/traefikProbe.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { exec } from '../../platform/exec.ts'
-import { AppError, assertNever } from '../../shared/errors.ts'
+import { AppError, assertNever, toAppError } from '../../shared/errors.ts'
 import type { GuideFix, GuideName, GuideReport } from '../../shared/model/guide.ts'
 import type { RolloutId } from '../../shared/model/ids.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
@@ -148,7 +148,7 @@ export function createGuideService(dependencies: GuideServiceDependencies): Guid
       case 'restart-traefik':
         await restartTraefik(dependencies, node, fix.planId)
         // Only a run proves that it serves the routes again.
-        return `Traefik was restarted on ${node.name}. ${await acts.resync(node, operator)}`
+        return `Traefik was restarted on ${node.name}. ${await acts.resync(node, operator).catch(toWords)}`
       default:
         return assertNever(fix)
     }
@@ -180,6 +180,9 @@ export function createGuideService(dependencies: GuideServiceDependencies): Guid
 
   return { examine, fix }
 }
+
+/** What was done stays done, whatever comes after it. */
+const toWords = (error: unknown): string => toAppError(error).message
 
 /** Asked on the node when it lets us in, else on this machine (S1.106). */
 async function networkOf(

@@ -42,6 +42,16 @@ async function fileOf(path: string): Promise<string> {
   const directory = nodes.find(({ name }) => name === vps)?.directory ?? ''
   return join(directory, 'home', path.slice(2))
 }
+/** And nobody works on it: a run that is cut by the next fault would leave it in doubt. */
+const untilInStep = () =>
+  waitFor(
+    'the node in step and at rest',
+    async () => {
+      const { runs } = await engine.client.runs.list({ node: vps, statuses: ['queued', 'running'], limit: 1 })
+      return runs.length === 0 && (await tileOf()).fill === 'in-step'
+    },
+    { timeoutMs: 60_000 },
+  )
 const failedSteps = ({ steps }: GuideReport): string[] =>
   steps.filter(({ status }) => status === 'failed').map(({ question }) => question)
 
@@ -106,7 +116,7 @@ describe('a guide that reads on a node what is not as it was proven', () => {
       plans: [],
       targets: { kind: 'all' },
     })
-    await waitFor('routes on the VPS', async () => (await tileOf()).fill === 'in-step', { timeoutMs: 60_000 })
+    await untilInStep()
     expect((await engine.node(vps)).plans.map(({ planName }) => planName)).toContain('demo-routes')
   })
 
@@ -125,7 +135,7 @@ describe('a guide that reads on a node what is not as it was proven', () => {
     expect((await engine.node(vps)).updatedAt).toBe(before.updatedAt)
     await writeFile(pidFile, pid)
     await engine.client.guides.fix({ fix: { kind: 'resync', nodeId: before.id } })
-    await waitFor('proven again', async () => (await tileOf()).fill === 'in-step', { timeoutMs: 30_000 })
+    await untilInStep()
     expect((await engine.node(vps)).plans.every(({ driftReason }) => driftReason == null)).toBe(true)
   })
 
@@ -138,9 +148,7 @@ describe('a guide that reads on a node what is not as it was proven', () => {
     expect(report.diagnosis?.code).toBe('VERIFY_MISMATCH')
     expect(await tileOf()).toMatchObject({ fill: 'pending', drift: true, short: 'routes differ' })
     await engine.client.guides.fix({ fix: { kind: 'resync', nodeId: (await engine.node(vps)).id } })
-    await waitFor('proven again', async () => (await tileOf()).fill === 'in-step', {
-      timeoutMs: 30_000,
-    })
+    await untilInStep()
   })
 
   it('S1.107 a node that does not answer has said nothing: its proof stays as it was', async () => {
