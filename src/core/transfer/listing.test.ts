@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compareListing, type DescribedEntry, type EntryFacts, factsOf, findTestOf, listingLine } from './listing.ts'
+import {
+  compareFacts,
+  compareListing,
+  type DescribedEntry,
+  type EntryFacts,
+  factsOf,
+  findTestOf,
+  listingLine,
+} from './listing.ts'
 
 /** Any bytes but NUL; a slash only inside. */
 const aName = fc
@@ -61,6 +69,8 @@ describe('the listing of a tree', () => {
         const rest = entries.filter((entry) => entry !== chosen)
         expect(compareListing(wanted, linesOf(rest))).toEqual({ changed: [chosen.name], holdsOther: false })
         expect(compareListing(factsOfAll(rest), linesOf(entries))).toEqual({ changed: [], holdsOther: true })
+        expect(compareFacts(wanted, factsOfAll(rest))).toEqual({ changed: [chosen.name], holdsOther: false })
+        expect(compareFacts(factsOfAll(rest), wanted)).toEqual({ changed: [], holdsOther: true })
         const other = {
           ...chosen,
           mode: chosen.mode ^ 1,

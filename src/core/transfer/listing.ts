@@ -53,7 +53,7 @@ function parseLine(line: string): { readonly name: ByteName; readonly facts: Ent
   return other === null ? null : { name: line.slice(other[0].length + 1), facts: other[0] }
 }
 
-/** What has to be done to the tree that was listed. */
+/** What has to be done to a tree to make it the wanted one, as far as listings tell. */
 export interface ListingDifference {
   /** Missing or other: to be looked at by rsync. */
   readonly changed: readonly ByteName[]
@@ -82,6 +82,22 @@ export function compareListing(
   return { changed, holdsOther }
 }
 
+/** The same of two trees whose entries are known here. */
+export function compareFacts(
+  wanted: ReadonlyMap<ByteName, EntryFacts>,
+  there: ReadonlyMap<ByteName, EntryFacts>,
+): ListingDifference {
+  const changed: ByteName[] = []
+  let holdsOther = false
+  for (const [name, facts] of wanted) {
+    const found = there.get(name)
+    if (found !== facts) changed.push(name)
+    if (found !== undefined && found[0] !== facts[0]) holdsOther = true
+  }
+  for (const name of there.keys()) if (!wanted.has(name)) holdsOther = true
+  return { changed, holdsOther }
+}
+
 /**
  * The test of `find` that means the same as an exclude of rsync; null for the patterns that only rsync understands. Then
  * what they protect shows in the listing as something that we do not have, and rsync is asked.
@@ -94,12 +110,12 @@ export function findTestOf(pattern: string): string | null {
   return isSimple ? `${isDirectory}-name ${shellQuote(body)}` : null
 }
 
-/** SHA-256 of nothing. */
-const digestOfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+/** Of a directory with nothing in it: SHA-256 of nothing. */
+export const emptyListing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
 /**
- * Functions of `sh` about the current directory: `l_list` writes one line for each entry, ended by NUL; `l_state DIGEST`
- * says `same`, `differs`, `empty`, or `unknown` where the programs for it are not there. Excluded entries are left out.
+ * Functions of `sh` about the current directory: `l_list` writes one line for each entry, ended by NUL; `l_digest` says
+ * the SHA-256 of all sorted lines, or `unknown` where the programs for it are not there. Excluded entries are left out.
  */
 export function listingScript(excludes: readonly string[]): string {
   const tests = [`${partialDirectory}/`, ...excludes].flatMap((pattern) => findTestOf(pattern) ?? [])
@@ -108,14 +124,10 @@ export function listingScript(excludes: readonly string[]): string {
 l_list() {
   find . -mindepth 1 \\( ${skipped} \\) -prune -o \\( -type f -printf 'f %m %s %T@ %P\\0' -o -type d -printf 'd %m %P\\0' -o -type l -printf 'l %s %P/%l\\0' -o -printf 'o %P\\0' \\) || printf 'e\\0'
 }
-l_state() {
+l_digest() {
   { find . -maxdepth 0 -printf x && printf 'b\\0a\\0' | sort -z && command -v sha256sum; } >/dev/null 2>&1 || { echo unknown; return; }
-  l_digest=$(l_list 2>/dev/null | LC_ALL=C sort -z | sha256sum)
-  case "\${l_digest%% *}" in
-    "$1") echo same ;;
-    ${digestOfNothing}) echo empty ;;
-    *) echo differs ;;
-  esac
+  l_all=$(l_list 2>/dev/null | LC_ALL=C sort -z | sha256sum)
+  echo "\${l_all%% *}"
 }
 `
 }

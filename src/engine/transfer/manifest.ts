@@ -31,10 +31,14 @@ export interface Manifest {
 const batchSize = 500
 const mostChanges = 20
 
+const isAscii = /^[\u0001-\u007f]*$/
+
 const bytesOf = (name: ByteName): Buffer => Buffer.from(name, 'latin1')
 
 /** Where an entry of a tree lies, byte for byte. */
-export function pathOf(directory: string, name: ByteName): Buffer {
+export function pathOf(directory: string, name: ByteName): Buffer | string {
+  // The same bytes, and cheaper.
+  if (name !== '.' && isAscii.test(name)) return `${directory}/${name}`
   return name === '.' ? Buffer.from(directory) : Buffer.concat([Buffer.from(`${directory}/`), bytesOf(name)])
 }
 
@@ -137,16 +141,30 @@ export async function changedSince(
   const changed: ByteName[] = []
   for (const [index, entry] of manifest.entries.entries()) {
     if (index % batchSize === batchSize - 1) await setImmediate()
-    const stats = look(manifest.directory, entry.name)
     const same =
-      stats !== undefined &&
-      stats.mtimeNs === entry.modifiedNs &&
-      (options.mayGainLinks === true || stats.ctimeNs === entry.changedNs) &&
-      Number(stats.size) === entry.sizeBytes
+      options.mayGainLinks === true ? looksSame(manifest.directory, entry) : isUntouched(manifest.directory, entry)
     if (!same) changed.push(entry.name)
     if (changed.length >= mostChanges) break
   }
   return changed
+}
+
+function isUntouched(directory: string, { name, modifiedNs, changedNs, sizeBytes }: ManifestEntry): boolean {
+  const stats = look(directory, name)
+  return (
+    stats !== undefined &&
+    stats.mtimeNs === modifiedNs &&
+    stats.ctimeNs === changedNs &&
+    Number(stats.size) === sizeBytes
+  )
+}
+
+/** To the microsecond: half the price of nanoseconds. */
+function looksSame(directory: string, { name, modifiedNs, sizeBytes }: ManifestEntry): boolean {
+  const stats = lstatSync(pathOf(directory, name), { throwIfNoEntry: false })
+  return (
+    stats !== undefined && stats.size === sizeBytes && Math.abs(stats.mtimeMs - Number(modifiedNs) / 1_000_000) < 0.001
+  )
 }
 
 /** What stands for a file when trees are compared: the hash of its content, or what a link points to. */
@@ -175,8 +193,8 @@ export class FingerprintCache {
   readonly #known = new Map<string, Remembered>()
 
   /** SHA-256 of the file. Rejects when it cannot be read. */
-  async hash(path: Buffer): Promise<string> {
-    const key = path.toString('latin1')
+  async hash(path: Buffer | string): Promise<string> {
+    const key = Buffer.from(path).toString('latin1')
     const stats = await lstat(path, { bigint: true })
     const known = this.#known.get(key)
     if (known !== undefined && isSame(known, stats)) return known.hash
@@ -223,7 +241,7 @@ async function fingerprintLocal(
 /** Somebody may put a link or a pipe where a file was: the link is not followed, the pipe not waited for. */
 const readOnlyAsItIs = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-async function hashFile(path: Buffer): Promise<string> {
+async function hashFile(path: Buffer | string): Promise<string> {
   const file = await open(path, readOnlyAsItIs)
   try {
     const stats = await file.stat()

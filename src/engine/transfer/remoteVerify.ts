@@ -14,14 +14,23 @@ const linksMark = 'lockstep-links-begin'
 const hashesMark = 'lockstep-hashes-begin'
 const endMark = 'lockstep-hashes-end'
 
+interface HashRequest {
+  readonly directory: string
+  readonly counts: boolean
+  readonly linksBytes: number
+  readonly filesBytes: number
+}
+
+const countEntries = `$(find . -type d -name ${partialDirectory} -prune -o \\( -type f -o -type l \\) -print0 2>/dev/null |
+  tr -dc '\\000' | wc -c)`
+
 /*
  * Names come NUL-separated on standard input, links first, and with `./` in front, so that none is read as an option.
  * Works with GNU, busybox (sha256sum) and BSD/macOS (shasum) tools. Missing files leave a hole in the output.
  */
-const hashScript = (directory: string, linksBytes: number, filesBytes: number): string => `
+const hashScript = ({ directory, counts, linksBytes, filesBytes }: HashRequest): string => `
 cd ${shellRemoteDirectory(directory)} || exit 3
-echo ${entriesMark} $(find . -type d -name ${partialDirectory} -prune -o \\( -type f -o -type l \\) -print0 2>/dev/null |
-  tr -dc '\\000' | wc -c)
+echo ${entriesMark} ${counts ? countEntries : 0}
 if command -v sha256sum >/dev/null 2>&1; then h=sha256sum; else h="shasum -a 256"; fi
 echo ${linksMark}
 if [ ${linksBytes} -gt 0 ]; then
@@ -54,6 +63,8 @@ export async function fingerprintRemote(
   request: {
     readonly directory: string
     readonly entries: readonly SampledEntry[]
+    /** Off: `entries` of the answer is 0. */
+    readonly counts?: boolean
     readonly timeoutMs: number
     readonly signal?: AbortSignal
   },
@@ -63,7 +74,12 @@ export async function fingerprintRemote(
   const filesData = namesData(files)
   const linksData = namesData(links)
   const script = remoteScript(
-    hashScript(request.directory, linksData.length, filesData.length),
+    hashScript({
+      directory: request.directory,
+      counts: request.counts !== false,
+      linksBytes: linksData.length,
+      filesBytes: filesData.length,
+    }),
     Buffer.concat([linksData, filesData]),
   )
   const result = await pool.exec(node, script.command, {

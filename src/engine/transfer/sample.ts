@@ -26,8 +26,14 @@ export function chooseSample<Entry extends SampledEntry>(
 function drawn<Entry extends SampledEntry>(entries: readonly Entry[], seed: string, count: number): Entry[] {
   if (count <= 0) return []
   if (entries.length <= count) return [...entries]
-  const ranked = entries.map((entry) => ({ entry, rank: rank(seed, entry.name) }))
-  return ranked
+  const ranks = Uint32Array.from(entries, ({ name }) => rank(seed, name))
+  const largest = ranks.toSorted()[count - 1] ?? 0
+  const chosen: { readonly entry: Entry; readonly rank: number }[] = []
+  for (const [index, entry] of entries.entries()) {
+    const ranked = ranks[index] ?? 0
+    if (ranked <= largest) chosen.push({ entry, rank: ranked })
+  }
+  return chosen
     .sort((left, right) => left.rank - right.rank)
     .slice(0, count)
     .map(({ entry }) => entry)

@@ -3,7 +3,7 @@ import { chmod, link, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { listingScript } from '../../core/transfer/listing.ts'
+import { emptyListing, listingScript } from '../../core/transfer/listing.ts'
 import { Sources } from './source.ts'
 
 const excludes = ['/.sync_rev', '.git', '*.log', '/data/']
@@ -35,32 +35,31 @@ describe('a source that many nodes get', () => {
   })
   afterEach(() => rm(directory, { recursive: true, force: true }))
 
-  const stateOf = (digest: string, shell = ['sh']): string => {
+  const digestOf = (shell = ['sh']): string => {
     const [program = 'sh', ...args] = shell
-    const script = `cd "$0" && ${listingScript(excludes).trim()}\nl_state "$1"`
-    return execFileSync(program, [...args, '-c', script, directory, digest], { encoding: 'utf8' }).trim()
+    const script = `cd "$0" && ${listingScript(excludes).trim()}\nl_digest`
+    return execFileSync(program, [...args, '-c', script, directory], { encoding: 'utf8' }).trim()
   }
 
   it('has the digest that a node computes of the same tree, and another one after each change', async () => {
     const { digest } = await new Sources().of(directory, excludes)
-    expect(stateOf(digest)).toBe('same')
+    expect(digestOf()).toBe(digest)
     await writeFile(join(directory, 'another.log'), 'excluded')
     await writeFile(join(directory, '.sync_rev'), 'excluded too')
-    expect(stateOf(digest)).toBe('same')
+    expect(digestOf()).toBe(digest)
     await chmod(join(directory, 'sub', 'empty'), 0o700)
-    expect(stateOf(digest)).toBe('differs')
+    expect(digestOf()).not.toBe(digest)
     await chmod(join(directory, 'sub', 'empty'), 0o755)
-    expect(stateOf(digest)).toBe('same')
+    expect(digestOf()).toBe(digest)
     await utimes(join(directory, 'a'), 1_700_000_000, 1_700_000_000.5)
-    expect(stateOf(digest)).toBe('differs')
+    expect(digestOf()).not.toBe(digest)
   })
 
   it('where find cannot print, the node says that it does not know', async () => {
-    const { digest } = await new Sources().of(directory, excludes)
     const tools = await mkdtemp(join(tmpdir(), 'ls-tools-'))
     try {
       await symlink('/bin/busybox', join(tools, 'find'))
-      expect(stateOf(digest, ['env', `PATH=${tools}:${process.env.PATH}`, 'sh'])).toBe('unknown')
+      expect(digestOf(['env', `PATH=${tools}:${process.env.PATH}`, 'sh'])).toBe('unknown')
     } finally {
       await rm(tools, { recursive: true })
     }
@@ -83,6 +82,22 @@ describe('a source that many nodes get', () => {
     const anew = await sources.of(directory, excludes)
     expect(anew.digest).not.toBe(first.digest)
     expect(await sources.changes(anew)).toEqual([])
+  })
+
+  it('what a later tree changes is known from the listing of the one before', async () => {
+    const sources = new Sources()
+    const before = await sources.of(directory, excludes)
+    const there = digestOf()
+    await writeFile(join(directory, 'a'), 'longer than before')
+    await writeFile(join(directory, 'sub', 'new'), '')
+    expect(await sources.changes(before)).not.toEqual([])
+    const wanted = await sources.of(directory, excludes)
+    expect(sources.differenceFrom(there, wanted)).toEqual({ changed: ['a', 'sub/new'], holdsOther: false })
+    expect(sources.differenceFrom(wanted.digest, before)?.holdsOther).toBe(true)
+    expect(sources.differenceFrom('0'.repeat(64), wanted)).toBeNull()
+    const empty = await mkdtemp(join(tmpdir(), 'ls-empty-'))
+    expect((await sources.of(empty, [])).digest).toBe(emptyListing)
+    await rm(empty, { recursive: true })
   })
 
   it('a directory that cannot be read is no source, and is tried again', async () => {

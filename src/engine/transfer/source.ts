@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import { readlink } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import type { ByteName } from '../../core/parse/rsync.ts'
-import { type EntryFacts, factsOf, listingLine } from '../../core/transfer/listing.ts'
+import {
+  compareFacts,
+  type EntryFacts,
+  factsOf,
+  type ListingDifference,
+  listingLine,
+} from '../../core/transfer/listing.ts'
 import { changedSince, type Manifest, type ManifestEntry, pathOf, readManifest } from './manifest.ts'
 
 /** A tree that many nodes get, as it was listed once for all of them. */
@@ -13,12 +19,15 @@ export interface Source {
   readonly digest: string
 }
 
-const mostKept = 4
+const mostKept = 8
 const batchSize = 1_000
 
 /** Manifests of trees that do not change: each is read once, and looked at again now and then. */
 export class Sources {
   readonly #kept = new Map<string, { readonly source: Promise<Source>; readonly check: SharedCheck }>()
+  /** Those of them that have been read. */
+  readonly #byDigest = new Map<string, WeakRef<Source>>()
+  readonly #differences = new WeakMap<Source, WeakMap<Source, ListingDifference>>()
 
   /**
    * @param directory absolute; nobody writes there any more
@@ -32,12 +41,27 @@ export class Sources {
     const source = known?.source ?? readSource(directory, excludes)
     const entry = known ?? { source, check: new SharedCheck(async () => changedSinceListed(await source)) }
     this.#kept.set(key, entry)
-    source.catch(() => this.#kept.delete(key))
+    source.then(
+      (read) => void this.#byDigest.set(read.digest, new WeakRef(read)),
+      () => void this.#kept.delete(key),
+    )
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= mostKept) break
       this.#kept.delete(oldest)
     }
+    for (const [digest, read] of this.#byDigest) if (read.deref() === undefined) this.#byDigest.delete(digest)
     return source
+  }
+
+  /** What has to be done where a listing has this digest; null when it is none of a tree that is remembered here. */
+  differenceFrom(digest: string, wanted: Source): ListingDifference | null {
+    const there = this.#byDigest.get(digest)?.deref()
+    if (there === undefined) return null
+    const known = this.#differences.get(wanted) ?? new WeakMap<Source, ListingDifference>()
+    this.#differences.set(wanted, known)
+    const difference = known.get(there) ?? compareFacts(wanted.facts, there.facts)
+    known.set(there, difference)
+    return difference
   }
 
   /** Names that are not as they were listed, by a look that begins after the call; then it is listed anew for the next. */

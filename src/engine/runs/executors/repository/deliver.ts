@@ -55,7 +55,7 @@ export async function deliver(delivery: Delivery, place: Place): Promise<StepOut
   const { context, memory, commit } = delivery
   memory.nothingToDo = false
   const isSame = place.sentinel === commit && !memory.compareContent && context.run.force !== true
-  if (isSame && place.listing === 'same') return nothingToDo(delivery, 'every file is there as it should be')
+  if (isSame && place.listing.status === 'same') return nothingToDo(delivery, 'every file is there as it should be')
   const chosen = await chooseTransfer(delivery, place)
   if ('outcome' in chosen) return chosen.outcome
   if (isSame && chosen.unchanged) return nothingToDo(delivery, 'nothing to send and nothing to delete')
@@ -96,7 +96,7 @@ async function chooseTransfer(delivery: Delivery, place: Place): Promise<Chosen>
   const { context } = delivery
   const transfer = await describeTransfer(delivery, place)
   // Nothing lies there, so nothing can be lost and nothing be half old, half new.
-  if (place.listing === 'empty') return { transfer: { ...transfer, replaceTogether: false }, unchanged: false }
+  if (place.listing.status === 'empty') return { transfer: { ...transfer, replaceTogether: false }, unchanged: false }
   const named = await onlyWhatDiffers(delivery, place, transfer)
   if (named !== null) return named
   if (place.deletes === 'none') return { transfer, unchanged: false }
@@ -116,15 +116,17 @@ const mostEntries = 200_000
 
 /**
  * Where the node can list its tree, a commit that changes a few files costs a few files: rsync is told which, and judges
- * those by content. Null when something of others lies there, which may have to be
+ * those by content. A listing that we know, mostly that of the commit before, need not come over. Null when something of others lies there, which may have to be
  * deleted, or when the listing does not tell enough.
  */
 async function onlyWhatDiffers(delivery: Delivery, place: Place, transfer: RsyncTransfer): Promise<Chosen | null> {
   const { context, source } = delivery
-  const isWorthIt = place.listing === 'differs' && !transfer.checksum && source.facts.size <= mostEntries
-  if (!isWorthIt || place.linkDestination !== undefined) return null
-  const lines = await listThere(delivery, place.directory)
-  const difference = compareListing(source.facts, lines)
+  const { listing, linkDestination } = place
+  if (listing.status !== 'differs' || transfer.checksum || linkDestination !== undefined) return null
+  if (source.facts.size > mostEntries) return null
+  const difference =
+    delivery.shared.sources.differenceFrom(listing.digest, source) ??
+    compareListing(source.facts, await listThere(delivery, place.directory))
   if (difference === null || difference.holdsOther) return null
   if (difference.changed.length > source.facts.size * largestShare) return null
   context.log(`${difference.changed.length} of ${source.facts.size} entries differ by listing: rsync looks at these`)

@@ -1,14 +1,17 @@
 import { targetHoldsForeign, targetIsMountPoint } from '../../../../core/run/repositoryCauses.ts'
-import { listingScript } from '../../../../core/transfer/listing.ts'
+import { emptyListing, listingScript } from '../../../../core/transfer/listing.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import { type RemoteDirectoryFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
+import type { Source } from '../../../transfer/source.ts'
 import { checkPrograms, checkTarget, refuse } from '../transfer/checks.ts'
 import { commandTimeoutMs } from '../transfer/step.ts'
 import { type Delivery, excludesOf } from './memory.ts'
 import { newSentinel } from './sentinel.ts'
 
 /** How a directory compares with the source: by names, kinds, sizes, times, permissions and link targets. */
-export type ListingState = 'same' | 'differs' | 'empty' | 'unknown'
+export type ListingState =
+  | { readonly status: 'same' | 'empty' | 'unknown' }
+  | { readonly status: 'differs'; readonly digest: string }
 
 /** Releases of a target, as they lie there. */
 export interface ReleasesThere {
@@ -55,14 +58,18 @@ export async function lookAtNode(delivery: Delivery): Promise<Look> {
   if (foreign !== undefined) refuse(targetHoldsForeign(node.name, foreign))
   return {
     directory: facts.target,
-    listing: listingStateOf(facts.more.get('listing')),
+    listing: listingStateOf(facts.more.get('listing'), delivery.source),
     sentinel: facts.more.get('sentinel') ?? null,
     releases: releasesOf(delivery, facts.more),
   }
 }
 
-export const listingStateOf = (text: string | undefined): ListingState =>
-  text === 'same' || text === 'differs' || text === 'empty' ? text : 'unknown'
+/** @param text what `l_digest` said */
+export function listingStateOf(text: string | undefined, source: Source): ListingState {
+  if (text === undefined || !/^[0-9a-f]{64}$/.test(text)) return { status: 'unknown' }
+  if (text === source.digest) return { status: 'same' }
+  return text === emptyListing ? { status: 'empty' } : { status: 'differs', digest: text }
+}
 
 function releasesOf({ context: { node } }: Delivery, facts: ReadonlyMap<string, string>): ReleasesThere {
   const have = new Map<string, number>()
@@ -83,7 +90,7 @@ export const releaseOf = (link: string): string | null =>
   /^releases\/([0-9a-f]{40}|[0-9a-f]{64})$/.exec(link)?.[1] ?? null
 
 /** `more` of the facts: goes no further in a directory that will be refused, which may be a whole disk. */
-function moreScript({ context: { plan }, commit, source, target }: Delivery): string {
+function moreScript({ context: { plan }, commit, target }: Delivery): string {
   const isRelease = plan.spec.strategy.kind === 'release'
   return `
 cd ${shellRemoteDirectory(target)} 2>/dev/null || exit 0
@@ -100,7 +107,7 @@ l_sentinel() {
 ${listingScript(unlisted(plan))}
 ${isRelease ? releasesScript(plan.spec.sentinel, commit) : ''}
 l_sentinel
-say listing "$(l_state ${source.digest})"`
+say listing "$(l_digest)"`
 }
 
 const releasesScript = (sentinel: string, commit: string): string => `

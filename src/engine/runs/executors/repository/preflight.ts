@@ -90,7 +90,7 @@ function checkScan({ plan }: RepositoryContext, memory: RepositoryMemory, { comm
 
 async function checkSpace(delivery: Delivery, look: Look): Promise<void> {
   const { source, target, commit } = delivery
-  if (look.listing === 'same') return
+  if (look.listing.status === 'same') return
   const { totalBytes } = source.manifest
   const isRelease = delivery.context.plan.spec.strategy.kind === 'release'
   const { inUse } = look.releases

@@ -28,7 +28,7 @@ export async function pushRelease(delivery: Delivery): Promise<StepOutcome> {
   if (!isThere) await runOnNode(dependencies, context, makeRoom(target, `${commit}.partial`))
   const delivered = await deliver(delivery, {
     directory,
-    listing: isThere || isBegun ? look.listing : 'empty',
+    listing: isThere || isBegun ? look.listing : { status: 'empty' },
     sentinel: look.sentinel,
     deletes: 'free',
     inUse: releases.inUse === commit,

@@ -47,14 +47,14 @@ async function readState(
   { dependencies, context, memory, source, target }: Delivery,
   { directory, isRelease }: { readonly directory: string; readonly isRelease: boolean },
 ): Promise<ReadBack> {
-  if (memory.nothingToDo && !isRelease) return { listing: 'same', link: null }
+  if (memory.nothingToDo && !isRelease) return { listing: { status: 'same' }, link: null }
   const script = `
 ${listingScript(unlisted(context.plan))}
 ${isRelease ? `cd ${shellRemoteDirectory(target)} || exit 3\nreadlink current || echo` : 'echo'}
 cd ${shellRemoteDirectory(directory)} || exit 3
-l_state ${source.digest}`
+l_digest`
   const [link = '', listing] = (await runOnNode(dependencies, context, script)).split('\n')
-  return { listing: listingStateOf(listing), link: link === '' ? null : link }
+  return { listing: listingStateOf(listing, source), link: link === '' ? null : link }
 }
 
 /** A sample says nothing of files that should be gone, nor of all that should be there: where no listing does, rsync is asked. */
@@ -62,7 +62,7 @@ async function sanityCheck(delivery: Delivery, directory: string, listing: Listi
   const { context, memory } = delivery
   const { spec } = context.plan
   const isRelease = spec.strategy.kind === 'release'
-  if (listing === 'same' || memory.nothingToDo) return null
+  if (listing.status === 'same' || memory.nothingToDo) return null
   const transfer = await describeTransfer(delivery, { directory, inUse: false })
   const deletes = spec.delete || isRelease ? { atMost: null } : null
   const left = await leftToDo(delivery, { ...transfer, checksum: false, deletes })

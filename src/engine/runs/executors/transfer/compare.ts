@@ -20,6 +20,8 @@ export interface ComparedSides {
   readonly verify: TreeVerify
   /** Asked for besides, whatever the sample; not compared here. */
   readonly also?: readonly SampledEntry[]
+  /** Off: nobody asks how many entries the node holds. */
+  readonly counts?: boolean
 }
 
 /** What the node said, and what of it is not as it is here. */
@@ -32,7 +34,7 @@ export interface Checked {
 export async function compareSides(
   { sshPool }: Pick<TransferDependencies, 'sshPool'>,
   { run, node, signal, log }: StepContext,
-  { fingerprints, also = [], ...sides }: ComparedSides & { readonly fingerprints: FingerprintCache },
+  { fingerprints, also = [], counts = true, ...sides }: ComparedSides & { readonly fingerprints: FingerprintCache },
 ): Promise<Checked> {
   const { verify, transferred } = sides
   const sample = chooseSample(sides.entries, { verify, seed: run.id, transferred })
@@ -40,7 +42,13 @@ export async function compareSides(
   const timeoutMs = commandTimeoutMs + Math.ceil(sides.totalBytes / slowestHashBytesPerMs)
   const [local, remote] = await Promise.all([
     fingerprintAllLocal(sides.local, sample, { cache: fingerprints, signal }),
-    fingerprintRemote(sshPool, node, { directory: sides.remote, entries: [...sample, ...also], timeoutMs, signal }),
+    fingerprintRemote(sshPool, node, {
+      directory: sides.remote,
+      entries: [...sample, ...also],
+      counts,
+      timeoutMs,
+      signal,
+    }),
   ])
   const wrong = sample
     .map((entry) => entry.name)
