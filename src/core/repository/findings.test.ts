@@ -88,6 +88,12 @@ describe('what is searched again', () => {
     expect(scanBase({ ...report, status: 'off' }, 'search 1')).toBeNull()
   })
 
+  it('S2.17 everything, when a name that is not UTF-8 is in it: nobody can tell which file that is', () => {
+    const unnamed = { ...findingOf(1), file: 'caf\uFFFD.env' }
+    expect(scanBase(reportOf({ findings: [unnamed] }), 'search 1')).toBeNull()
+    expect(canSearchAlone(['a.txt', unnamed.file])).toBe(false)
+  })
+
   it('S2.17 everything, when a file changed that decides how others are read', () => {
     expect(canSearchAlone(['a.txt', 'src/attributes'])).toBe(true)
     for (const file of ['.gitattributes', 'deep/down/.gitattributes', '.gitleaks.toml', '.gitmodules'])

@@ -37,6 +37,9 @@ export const blocksDelivery = ({ status }: Pick<ScanReport, 'status'>): boolean 
 /** Files that decide how others are read, or what a scanner looks at: with one of them changed everything is looked at. */
 const governing: ReadonlySet<string> = new Set(['.gitattributes', '.gitmodules', '.gitleaks.toml', '.gitleaksignore'])
 
+/** A name that is not UTF-8 cannot be told from another such name, so no report says which file it means. */
+const isCertain = (file: string): boolean => !file.includes('\uFFFD')
+
 /**
  * The commit whose report can be gone on from, so that only what changed since is searched; null: everything is. All of its
  * findings have to be known, or those in files that did not change would be lost.
@@ -47,12 +50,13 @@ export function scanBase(
 ): ScanReport['commit'] | null {
   if (newest === null || newest.tool !== tool) return null
   if (newest.status === 'failed' || newest.status === 'off') return null
-  return newest.findings.length === newest.findingsTotal ? newest.commit : null
+  const allKnown = newest.findings.length === newest.findingsTotal
+  return allKnown && newest.findings.every(({ file }) => isCertain(file)) ? newest.commit : null
 }
 
 /** Whether these changes can be searched alone. */
 export function canSearchAlone(changedFiles: readonly string[]): boolean {
-  return !changedFiles.some((file) => governing.has(file.slice(file.lastIndexOf('/') + 1)))
+  return changedFiles.every((file) => isCertain(file) && !governing.has(file.slice(file.lastIndexOf('/') + 1)))
 }
 
 type Found = Pick<ScanReport, 'findings' | 'ignoredDirectives' | 'skipped'>

@@ -1,5 +1,5 @@
 import type { ByteName } from '../../../../core/parse/rsync.ts'
-import { directoryOn } from '../../../../core/repository/places.ts'
+import { directoryOn, excludesOf as excludesIn } from '../../../../core/repository/places.ts'
 import { normalizedRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import { AppError } from '../../../../shared/errors.ts'
 import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
@@ -88,9 +88,7 @@ export const targetOf = ({ spec }: Pick<RepositoryPlan, 'spec'>, nodeName: strin
   normalizedRemoteDirectory(directoryOn(spec, nodeName))
 
 /** What is neither sent nor deleted. The sentinel comes first: it goes over by itself, after everything else (D16). */
-export function excludesOf({ spec }: Pick<RepositoryPlan, 'spec'>): string[] {
-  return [`/${spec.sentinel}`, ...(spec.excludeDotGit ? ['.git'] : []), ...spec.excludes]
-}
+export const excludesOf = ({ spec }: Pick<RepositoryPlan, 'spec'>): string[] => excludesIn(spec)
 
 /** What was read back is not what was sent: that is put right once; the second time somebody has to look. */
 export function onceMore(memory: RepositoryMemory, diagnosis: Diagnosis, outcome?: StepOutcome): StepOutcome {
