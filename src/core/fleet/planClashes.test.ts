@@ -53,7 +53,10 @@ describe('plans that write the same place', () => {
     const spec = { repository: 'infra', target: '~/infra', targets: { ada: '/opt/infra' } }
     const repository = plan('infra', 'repository', '*', spec)
     expect(clashes(repository, tree('b', '*', '/opt/infra/etc'))[0]).toMatchObject({ nodes: ['ada'] })
-    expect(clashes(tree('b', '*', '~/infra/sub'), repository)[0]).toMatchObject({ path: '~/infra/sub', nodes: ['edge-1', 'edge-2'] })
+    expect(clashes(tree('b', '*', '~/infra/sub'), repository)[0]).toMatchObject({
+      path: '~/infra/sub',
+      nodes: ['edge-1', 'edge-2'],
+    })
     expect(clashes(repository, tree('b', '*', '~/other'))).toEqual([])
   })
 
