@@ -92,9 +92,26 @@ describe('a source that many nodes get', () => {
     await writeFile(join(directory, 'sub', 'new'), '')
     expect(await sources.changes(before)).not.toEqual([])
     const wanted = await sources.of(directory, excludes)
-    expect(sources.differenceFrom(there, wanted)).toEqual({ changed: ['a', 'sub/new'], holdsOther: false })
-    expect(sources.differenceFrom(wanted.digest, before)?.holdsOther).toBe(true)
-    expect(sources.differenceFrom('0'.repeat(64), wanted)).toBeNull()
+    const nobody = () => Promise.reject(new Error('not asked'))
+    const expected = { changed: ['a', 'sub/new'], holdsOther: false }
+    expect(await sources.differenceFrom(there, wanted, nobody)).toEqual(expected)
+    expect(await sources.differenceFrom(wanted.digest, before, nobody)).toMatchObject({ holdsOther: true })
+    // Another process: it has to ask, once for all, and believes only what has the digest.
+    const anew = new Sources()
+    const again = await anew.of(directory, excludes)
+    const lines = [...before.facts].map(([name, facts]) =>
+      facts.startsWith('l ') ? `l 10 ${name}/${facts.slice(2)}` : `${facts} ${name}`,
+    )
+    let asked = 0
+    const list = async (): Promise<string[]> => {
+      asked += 1
+      return lines
+    }
+    const told = await Promise.all([1, 2, 3].map(() => anew.differenceFrom(there, again, list)))
+    expect(told).toEqual([expected, expected, expected])
+    expect(asked).toBe(1)
+    expect(await anew.differenceFrom('0'.repeat(64), again, list)).toBeNull()
+    await expect(anew.differenceFrom('1'.repeat(64), again, nobody)).rejects.toThrow('not asked')
     const empty = await mkdtemp(join(tmpdir(), 'ls-empty-'))
     expect((await sources.of(empty, [])).digest).toBe(emptyListing)
     await rm(empty, { recursive: true })

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { ByteName } from '../../core/parse/rsync.ts'
 import {
   compareFacts,
+  compareListing,
   type EntryFacts,
   factsOf,
   type ListingDifference,
@@ -27,7 +28,7 @@ export class Sources {
   readonly #kept = new Map<string, { readonly source: Promise<Source>; readonly check: SharedCheck }>()
   /** Those of them that have been read. */
   readonly #byDigest = new Map<string, WeakRef<Source>>()
-  readonly #differences = new WeakMap<Source, WeakMap<Source, ListingDifference>>()
+  readonly #differences = new WeakMap<Source, Map<string, Promise<ListingDifference | null>>>()
 
   /**
    * @param directory absolute; nobody writes there any more
@@ -53,14 +54,32 @@ export class Sources {
     return source
   }
 
-  /** What has to be done where a listing has this digest; null when it is none of a tree that is remembered here. */
-  differenceFrom(digest: string, wanted: Source): ListingDifference | null {
-    const there = this.#byDigest.get(digest)?.deref()
-    if (there === undefined) return null
-    const known = this.#differences.get(wanted) ?? new WeakMap<Source, ListingDifference>()
+  /**
+   * What has to be done where a listing has this digest. Known of trees that are remembered here; of others one listing
+   * is asked for, by whoever comes first, and holds for all that have the same.
+   *
+   * @returns null when the listing tells nothing
+   */
+  differenceFrom(
+    digest: string,
+    wanted: Source,
+    list: () => Promise<readonly string[]>,
+  ): Promise<ListingDifference | null> {
+    const known = this.#differences.get(wanted) ?? new Map<string, Promise<ListingDifference | null>>()
     this.#differences.set(wanted, known)
-    const difference = known.get(there) ?? compareFacts(wanted.facts, there.facts)
-    known.set(there, difference)
+    const found = known.get(digest)
+    if (found !== undefined) return found
+    const there = this.#byDigest.get(digest)?.deref()
+    const difference =
+      there === undefined
+        ? list().then((lines) => (digestOf(lines) === digest ? compareListing(wanted.facts, lines) : null))
+        : Promise.resolve(compareFacts(wanted.facts, there.facts))
+    known.set(digest, difference)
+    // What one node could not say, the next may.
+    difference.then(
+      (told) => told ?? known.delete(digest),
+      () => known.delete(digest),
+    )
     return difference
   }
 
@@ -125,9 +144,14 @@ async function readSource(directory: string, excludes: readonly string[]): Promi
     facts.set(entry.name, known)
     lines.push(listingLine(described, known))
   }
+  return { manifest, facts, digest: digestOf(lines) }
+}
+
+/** As `l_digest` of a node computes it. */
+function digestOf(lines: readonly string[]): string {
   const hash = createHash('sha256')
-  for (const line of lines.sort(byBytes)) hash.update(Buffer.from(`${line}\0`, 'latin1'))
-  return { manifest, facts, digest: hash.digest('hex') }
+  for (const line of lines.toSorted(byBytes)) hash.update(Buffer.from(`${line}\0`, 'latin1'))
+  return hash.digest('hex')
 }
 
 async function linkTargetOf(directory: string, entry: ManifestEntry): Promise<ByteName | null> {

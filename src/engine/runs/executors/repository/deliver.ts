@@ -1,6 +1,6 @@
 import type { ByteName, RsyncLine } from '../../../../core/parse/rsync.ts'
 import { transferIncomplete } from '../../../../core/run/causes.ts'
-import { compareListing, listingScript } from '../../../../core/transfer/listing.ts'
+import { listingScript } from '../../../../core/transfer/listing.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import type { RsyncTransfer } from '../../../../core/transfer/rsyncArguments.ts'
 import { isContent, nothingMoved } from '../../../../core/transfer/tally.ts'
@@ -124,9 +124,10 @@ async function onlyWhatDiffers(delivery: Delivery, place: Place, transfer: Rsync
   const { listing, linkDestination } = place
   if (listing.status !== 'differs' || transfer.checksum || linkDestination !== undefined) return null
   if (source.facts.size > mostEntries) return null
-  const difference =
-    delivery.shared.sources.differenceFrom(listing.digest, source) ??
-    compareListing(source.facts, await listThere(delivery, place.directory))
+  const difference = await delivery.shared.sources
+    .differenceFrom(listing.digest, source, () => listThere(delivery, place.directory))
+    // Another run may have asked, and been cut: rsync looks at everything then.
+    .catch(() => null)
   if (difference === null || difference.holdsOther) return null
   if (difference.changed.length > source.facts.size * largestShare) return null
   context.log(`${difference.changed.length} of ${source.facts.size} entries differ by listing: rsync looks at these`)
