@@ -1,13 +1,6 @@
 import type { RepositoryId } from '../../shared/model/ids.ts'
 import type { PlanOf } from '../../shared/model/plan.ts'
-import type {
-  CommitHash,
-  Finding,
-  Repository,
-  RepositoryInput,
-  ScanReport,
-  WantedRef,
-} from '../../shared/model/repository.ts'
+import type { CommitHash, Finding, Repository, RepositoryInput, ScanReport } from '../../shared/model/repository.ts'
 import type { StoreReader } from './store.ts'
 
 /** What git brought: the heads that are kept, and what is worth knowing. */
@@ -121,6 +114,3 @@ export interface RepositoryTrees {
     options: { readonly signal: AbortSignal; readonly log: (line: string) => void },
   ): Promise<PreparedTree>
 }
-
-/** Which commit a ref means, by the heads that are kept. */
-export type ResolveRef = (repository: Pick<Repository, 'settings' | 'state'>, ref: WantedRef) => CommitHash | null

@@ -7,7 +7,7 @@ import { checkedCommit, countBetween, hasCommit, listChanged, readLog } from './
 import { removeWhole } from './layout.ts'
 import { OneMirror } from './oneMirror.ts'
 
-export type { MirrorLimits, RepositoryMirrorDependencies } from './dependencies.ts'
+export type { RepositoryMirrorDependencies } from './dependencies.ts'
 
 /** The engine's own copies of repositories, on the git of this machine. See {@link RepositoryMirrors}. */
 export function createRepositoryMirrors(dependencies: RepositoryMirrorDependencies): RepositoryMirrors {

@@ -1,6 +1,5 @@
 import { chmodSync, linkSync, lstatSync, lutimesSync, mkdirSync, utimesSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { join } from 'node:path'
 import { parseTree, type TreeEntry, unsafeEntries, utf8 } from '../../../core/parse/gitTree.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { CommitHash } from '../../../shared/model/repository.ts'
@@ -228,6 +227,3 @@ export async function stampDirectories(
   )
   set(bytePath(directory, ''), stamp)
 }
-
-/** A path of this program as bytes. */
-export const asBytes = (path: string): string => Buffer.from(join(path), 'utf8').toString('latin1')
