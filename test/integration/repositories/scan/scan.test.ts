@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createSecretScanner, type SecretScannerDependencies } from '../../../../src/engine/repositories/scan/index.ts'
@@ -28,7 +29,7 @@ const scanner = (more: Partial<SecretScannerDependencies> = {}) =>
   createSecretScanner({ privateDirectory: join(place, 'private'), ...more })
 const scan = (files: readonly string[] | null = null, salt = 'salt') =>
   scanner().scan({ directory, files, settings, salt })
-const failing = new URL('./failingWorker.ts', import.meta.url).pathname
+const failing = fileURLToPath(new URL('./failingWorker.ts', import.meta.url))
 
 async function refused(work: Promise<unknown>): Promise<AppError> {
   const thrown = await work.then(
@@ -219,7 +220,7 @@ describe('the scanner of this process', () => {
 })
 
 describe('ordinary files', () => {
-  const root = new URL('../../../../', import.meta.url).pathname
+  const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
   it.each(['src', 'docs', 'scripts', 'resources', 'bench', 'e2e'])(
     'U40 of this project are clean: %s',

@@ -1,13 +1,14 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { scanSnippets } from '../../../../src/core/scan/snippets.ts'
 import { exec } from '../../../../src/platform/exec.ts'
 import { plantedSecrets } from './planted.ts'
 
-const scanner = new URL('../../../../src/engine/repositories/scan/index.ts', import.meta.url).pathname
+const scanner = fileURLToPath(new URL('../../../../src/engine/repositories/scan/index.ts', import.meta.url))
 const hook = scanSnippets({ tool: 'lockstep', branch: 'main' }).preReceive
 const planted = plantedSecrets().find(({ rule }) => rule === 'github-token')
 const secret = planted?.canary ?? ''
