@@ -11,6 +11,8 @@ import { type AgentRig, createAgentRig, ended, type RunAnswer } from './rig.ts'
 const rounds = Number(process.env.AGENT_CRASH_ROUNDS ?? 12)
 const seed = Number(process.env.AGENT_CRASH_SEED ?? Date.now() % 1_000_000)
 const killsPerRound = 2
+/** Rounds more for a state that none of its own was quick enough for. */
+const mostTriesAgain = 10
 
 /** A small linear congruential generator: a failed round can be had again with AGENT_CRASH_SEED. */
 function randomFrom(start: number): () => number {
@@ -69,9 +71,15 @@ describe('kill -9 of the agent', () => {
     async () => {
       const random = randomFrom(seed)
       const hits = new Map<RunState, number>()
-      for (let round = 0; round < rounds; round += 1) {
-        const key = `crash-${seed}-${round}`
-        const target = runStates[round % (runStates.length + 1)]
+      // A second try of this test begins with runs that nobody knows.
+      const tryId = Date.now()
+      const before = rig.controlPlane.runs.size
+      let played = 0
+
+      async function play(target: RunState | undefined): Promise<void> {
+        const round = played
+        played += 1
+        const key = `crash-${seed}-${tryId}-${round}`
         const fails = target === 'FAILED'
         await writeFile(join(rig.source, `d${round % 10}`, `round-${round}.txt`), `${seed} ${round} ${random()}\n`)
         if (fails) await rename(rig.source, `${rig.source}.away`)
@@ -95,8 +103,13 @@ describe('kill -9 of the agent', () => {
         expect(namesIn(join(rig.state, 'spool')), told).toEqual([])
         expect(await readdir(rig.directory), told).not.toContain('sync-agent.lock')
       }
-      expect(rig.controlPlane.runs.size, 'one run for each key').toBe(rounds)
+
+      for (let round = 0; round < rounds; round += 1) await play(runStates[round % (runStates.length + 1)])
+      // Some states last a millisecond: the agent may have left one between our look and the kill.
+      for (const state of runStates.slice(0, Math.min(rounds, runStates.length)))
+        for (let again = 0; again < mostTriesAgain && !hits.has(state); again += 1) await play(state)
       console.log(`killed in: ${runStates.map((state) => `${state} ${hits.get(state) ?? 0}`).join(', ')}`)
+      expect(rig.controlPlane.runs.size - before, 'one run for each key').toBe(played)
       const missed = runStates.slice(0, Math.min(rounds, runStates.length)).filter((state) => !hits.has(state))
       expect(missed, 'every state was hit').toEqual([])
     },
