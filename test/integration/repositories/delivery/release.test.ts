@@ -129,6 +129,82 @@ describe.skipIf(sshdMissing !== null)(
       await expectInUse(target, third)
     })
 
+    it('only what holds our sentinel is an old release: what others keep beside it stays, whatever its name', async () => {
+      const { target, plan } = await newPlan(1)
+      const foreign = [
+        '20240101120000',
+        'cafe',
+        'e'.repeat(40),
+        `${'d'.repeat(39)}.partial`,
+        'f'.repeat(64),
+        'dead.partial',
+      ]
+      for (const name of foreign) {
+        await mkdir(join(target, 'releases', name), { recursive: true })
+        await writeFile(join(target, 'releases', name, 'theirs'), name)
+      }
+      // Copied by somebody: it names another commit than its directory does.
+      const copied = 'b'.repeat(40)
+      await mkdir(join(target, 'releases', copied))
+      const first = await rig.repository.commit(files('1'))
+      await writeFile(join(target, 'releases', copied, '.sync_rev'), `${first}\n`)
+      // And one whose name leads elsewhere, where a sentinel fits it.
+      const linked = 'c'.repeat(40)
+      const elsewhere = join(rig.rig.remote, 'linked release')
+      await mkdir(elsewhere)
+      await writeFile(join(elsewhere, '.sync_rev'), `${linked}\n`)
+      await symlink(elsewhere, join(target, 'releases', linked))
+      await rig.run(plan)
+      const second = await rig.repository.commit(files('2'))
+      const run = await rig.run(plan)
+      expect([run.failure, run.status]).toEqual([null, 'succeeded'])
+      await expectInUse(target, second)
+      expect((await readdir(join(target, 'releases'))).sort()).toEqual([...foreign, copied, linked, second].sort())
+      for (const name of foreign) expect(await readFile(join(target, 'releases', name, 'theirs'), 'utf8')).toBe(name)
+      expect(await readdir(elsewhere)).toEqual(['.sync_rev'])
+      const log = await rig.rig.log(run.id)
+      expect(log).toContain('left alone in releases/')
+      expect(log).toContain('"20240101120000"')
+      expect(log).toContain(`removed old releases: ${first}`)
+    })
+
+    it('what a program wrote into the release in use stays there where the plan deletes nothing', async () => {
+      const { target, plan } = await newPlan(3, { delete: false })
+      const commit = await rig.repository.commit(files('1'))
+      await rig.run(plan)
+      const uploads = join(target, 'current', 'uploads')
+      await mkdir(uploads)
+      await writeFile(join(uploads, 'photo'), 'theirs')
+      await writeFile(join(target, 'current', 'version'), 'edited')
+      for (const options of [{}, { force: true } as const]) {
+        const run = await rig.run(plan, options)
+        expect([run.failure, run.status]).toEqual([null, 'succeeded'])
+        expect(await readFile(join(uploads, 'photo'), 'utf8')).toBe('theirs')
+        expect(await readFile(join(target, 'current', 'version'), 'utf8')).toBe('1')
+        expect(await sentinelOf(join(target, 'current'))).toBe(`${commit}\n`)
+      }
+    })
+
+    it('where the plan deletes, so much in the release in use halts the run as it does in place', async () => {
+      const { target, plan } = await newPlan(3, { deleteLimits: { maxShare: 0.1, freeFiles: 2 } })
+      const commit = await rig.repository.commit(files('1'))
+      await rig.run(plan)
+      const uploads = join(target, 'current', 'uploads')
+      await mkdir(uploads)
+      const names = Array.from({ length: 20 }, (_, index) => `photo${index}`)
+      for (const name of names) await writeFile(join(uploads, name), 'theirs')
+      const run = await rig.run(plan)
+      expect(run).toMatchObject({
+        status: 'halted',
+        halt: { reason: 'mass-delete', deletePreview: { filesDeleted: 20 } },
+      })
+      expect((await readdir(uploads)).sort()).toEqual([...names].sort())
+      expect(await sentinelOf(join(target, 'current'))).toBe(`${commit}\n`)
+      await rig.service.approve(run.id, 'mass-delete', 'tester')
+      await rig.rig.until(run.id, ({ status }) => status === 'succeeded')
+      await expectInUse(target, commit)
+    })
+
     it('what was used longest ago goes first, never the commit that comes into use', () => {
       const have = new Map([
         ['a', 10],

@@ -19,7 +19,7 @@ export interface Place {
   readonly listing: ListingState
   /** What the sentinel in it says; null: there is none. */
   readonly sentinel: string | null
-  /** `limited`: by the limits of the plan; `free`: nobody but us ever wrote there. */
+  /** `limited`: by the limits of the plan; `free`: nobody but us ever wrote there, since it never had its name. */
   readonly deletes: 'none' | 'limited' | 'free'
   /** Somebody reads there meanwhile. */
   readonly inUse: boolean

@@ -1,6 +1,6 @@
 import type { StepOutcome } from '../../executor.ts'
-import { deliver } from './deliver.ts'
-import { type Delivery, lookOf, type RepositoryContext } from './memory.ts'
+import { deliver, type Place } from './deliver.ts'
+import { type Delivery, lookOf, type RepositoryContext, type RepositoryPlan } from './memory.ts'
 
 /** PUSH_SYNC over what lies in the target. */
 export async function pushInPlace(delivery: Delivery): Promise<StepOutcome> {
@@ -13,10 +13,13 @@ export async function pushInPlace(delivery: Delivery): Promise<StepOutcome> {
     directory: target,
     listing: look.listing,
     sentinel: look.sentinel,
-    deletes: context.plan.spec.delete ? 'limited' : 'none',
+    deletes: deletesInPlace(context.plan),
     inUse: look.directory.hasFiles,
   })
 }
+
+/** Where others may have written. */
+export const deletesInPlace = ({ spec }: RepositoryPlan): Place['deletes'] => (spec.delete ? 'limited' : 'none')
 
 const observedCommit = ({ node, plan }: RepositoryContext): string | undefined =>
   node.plans.find(({ planId }) => planId === plan.id)?.observed?.commit

@@ -1,6 +1,7 @@
 import { targetHoldsForeign, targetIsMountPoint } from '../../../../core/run/repositoryCauses.ts'
 import { emptyListing, listingScript } from '../../../../core/transfer/listing.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
+import { CommitHash } from '../../../../shared/model/repository.ts'
 import { type RemoteDirectoryFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
 import type { Source } from '../../../transfer/source.ts'
 import { checkPrograms, checkTarget, refuse } from '../transfer/checks.ts'
@@ -17,10 +18,14 @@ export type ListingState =
 export interface ReleasesThere {
   /** The one that `current` points at; null: none. */
   readonly inUse: string | null
-  /** Whole ones, by commit; the number grows with the time at which each came into use. */
+  /** A directory has the name of the wanted commit. */
+  readonly isThere: boolean
+  /** Ours, which their sentinel says, by commit; the number grows with the time at which each came into use. */
   readonly have: ReadonlyMap<string, number>
   /** Commits that were begun and not finished, or are being removed. */
   readonly unfinished: readonly string[]
+  /** Names of what somebody else put there, or has taken the sentinel from; never removed. */
+  readonly foreign: readonly string[]
 }
 
 /** What one look at a node says. */
@@ -73,17 +78,27 @@ export function listingStateOf(text: string | undefined, source: Source): Listin
 
 function releasesOf({ context: { node } }: Delivery, facts: ReadonlyMap<string, string>): ReleasesThere {
   const have = new Map<string, number>()
-  const unfinished: string[] = []
-  for (const [key, value] of facts) {
-    if (key.startsWith('have.')) have.set(key.slice('have.'.length), Number(value))
-    if (key.startsWith('unfinished.')) unfinished.push(key.slice('unfinished.'.length))
-  }
+  for (const [name, rank] of factsOf(facts, 'have')) if (isCommit(name)) have.set(name, Number(rank))
   const current = facts.get('current')
-  if (current === undefined) return { inUse: null, have, unfinished }
-  const inUse = releaseOf(current)
-  if (inUse === null) return refuse(targetHoldsForeign(node.name, 'current'))
-  return { inUse, have, unfinished }
+  const inUse = current === undefined ? null : releaseOf(current)
+  if (current !== undefined && inUse === null) return refuse(targetHoldsForeign(node.name, 'current'))
+  return {
+    inUse,
+    isThere: facts.get('there') === 'yes',
+    have,
+    unfinished: factsOf(facts, 'unfinished')
+      .map(([name]) => name)
+      .filter(isCommit),
+    foreign: factsOf(facts, 'foreign-release').map(([, name]) => name),
+  }
 }
+
+/** Facts `<kind>.<key>`, without the kind. */
+const factsOf = (facts: ReadonlyMap<string, string>, kind: string): [string, string][] =>
+  [...facts].filter(([key]) => key.startsWith(`${kind}.`)).map(([key, value]) => [key.slice(kind.length + 1), value])
+
+/** A whole name, as git writes it, whatever a shell over there takes for a letter. */
+const isCommit = (name: string): boolean => CommitHash.safeParse(name).success
 
 /** The commit in what `current` points at; null when it points at something of somebody else. */
 export const releaseOf = (link: string): string | null =>
@@ -110,23 +125,40 @@ l_sentinel
 say listing "$(l_digest)"`
 }
 
+/** Of things in `releases/` that are not ours so many are named. */
+const mostForeign = 20
+
+/**
+ * A name alone does not make a release ours: times (`20240101120000`) and words (`cafe`) are hexadecimal too, and what is
+ * ours may be removed. The sentinel in it has to name it.
+ */
 const releasesScript = (sentinel: string, commit: string): string => `
 if [ -L current ]; then say current "$(readlink current)"; elif [ -e current ]; then say foreign current; exit 0; fi
 if [ -L releases ] || { [ -e releases ] && [ ! -d releases ]; }; then say foreign releases; exit 0; fi
+${isCommitScript}
+l_foreign=0
+l_ours=
 for l_each in releases/*; do
+  if [ ! -e "$l_each" ] && [ ! -L "$l_each" ]; then continue; fi
   l_name=\${l_each#releases/}
-  case \${l_name%.partial} in *[!0-9a-f]*|'') continue ;; esac
-  if [ ! -d "$l_each" ] || [ -L "$l_each" ]; then continue; fi
-  if [ "$l_name" != "\${l_name%.partial}" ]; then say "unfinished.\${l_name%.partial}" yes; continue; fi
-  say "have.$l_name" 0
+  if [ "$l_name" = ${commit} ]; then say there yes; fi
+  if l_is_commit "\${l_name%.partial}" && [ -d "$l_each" ] && [ ! -L "$l_each" ]; then
+    if [ "$l_name" != "\${l_name%.partial}" ]; then say "unfinished.\${l_name%.partial}" yes; continue; fi
+    if [ -f "$l_each/${sentinel}" ] && [ ! -L "$l_each/${sentinel}" ] && [ "$(head -c 200 "$l_each/${sentinel}" 2>/dev/null)" = "$l_name" ]; then
+      say "have.$l_name" 0
+      l_ours="$l_ours $l_each/${sentinel}"
+      continue
+    fi
+  fi
+  l_foreign=$((l_foreign + 1))
+  if [ "$l_name" != ${commit} ] && [ "$l_foreign" -le ${mostForeign} ]; then say "foreign-release.$l_foreign" "$l_name"; fi
 done
 l_rank=1000000
-for l_each in $(ls -td releases/*/${sentinel} 2>/dev/null); do
+for l_each in $(ls -td $l_ours 2>/dev/null); do
   l_name=\${l_each#releases/}
   l_name=\${l_name%/${sentinel}}
-  case $l_name in *[!0-9a-f]*|'') continue ;; esac
   l_rank=$((l_rank - 1))
-  say "have.$l_name" $l_rank
+  if l_is_commit "$l_name"; then say "have.$l_name" $l_rank; fi
 done
 if [ -e releases/${commit} ] || [ -L releases/${commit} ]; then
   if [ ! -d releases/${commit} ] || [ -L releases/${commit} ]; then say foreign releases/${commit}; exit 0; fi
@@ -134,3 +166,6 @@ if [ -e releases/${commit} ] || [ -L releases/${commit} ]; then
 else
   cd releases/${commit}.partial 2>/dev/null || exit 0
 fi`
+
+/** `l_is_commit NAME`: as git writes the whole name of one. */
+const isCommitScript = `l_is_commit() { case $1 in *[!0-9a-f]*) return 1 ;; esac; [ \${#1} -eq 40 ] || [ \${#1} -eq 64 ]; }`

@@ -37,6 +37,8 @@ export interface RepositoryMemory {
   compareContent: boolean
   /** The node was found as it should be: nothing was sent, and nothing is left to look for. */
   nothingToDo: boolean
+  /** This try has built its release from nothing: nobody else can have put anything into it. */
+  builtRelease: boolean
   /** What VERIFY found has had its second try. */
   sentAgain: boolean
 }
@@ -48,6 +50,7 @@ export const createRepositoryMemory = (): RepositoryMemory => ({
   sent: new Set(),
   compareContent: false,
   nothingToDo: false,
+  builtRelease: false,
   sentAgain: false,
 })
 

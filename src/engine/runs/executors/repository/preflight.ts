@@ -89,12 +89,11 @@ function checkScan({ plan }: RepositoryContext, memory: RepositoryMemory, { comm
 }
 
 async function checkSpace(delivery: Delivery, look: Look): Promise<void> {
-  const { source, target, commit } = delivery
+  const { source, target } = delivery
   if (look.listing.status === 'same') return
   const { totalBytes } = source.manifest
   const isRelease = delivery.context.plan.spec.strategy.kind === 'release'
-  const { inUse } = look.releases
-  const isThere = look.releases.have.has(commit)
+  const { inUse, isThere } = look.releases
   await checkFreeSpace(delivery.context, { totalBytes, freeBytes: look.directory.freeBytes }, async () => {
     // Without another release beside it, all of it has to come.
     if (isRelease && inUse === null && !isThere) return totalBytes

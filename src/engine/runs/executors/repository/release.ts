@@ -2,6 +2,7 @@ import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import type { StepOutcome } from '../../executor.ts'
 import { checkContent } from './content.ts'
 import { deliver } from './deliver.ts'
+import { deletesInPlace } from './inPlace.ts'
 import type { ReleasesThere } from './look.ts'
 import { type Delivery, lookOf } from './memory.ts'
 import { runOnNode } from './script.ts'
@@ -15,13 +16,19 @@ export const releaseDirectory = ({ target, commit }: Pick<Delivery, 'target' | '
 
 /**
  * PUSH_SYNC beside what is in use: the commit is built and proven under a name that nobody reads, and then comes into use
- * in one rename. One that lies there whole from an earlier run is proven again, and not sent.
+ * in one rename. One that lies there whole from an earlier run is proven again, and not sent. Programs may have written into
+ * that one since, so only what the plan says is deleted there, within its limits.
  */
 export async function pushRelease(delivery: Delivery): Promise<StepOutcome> {
   const { dependencies, context, memory, commit, target } = delivery
   const look = lookOf(memory)
   const { releases } = look
-  const isThere = releases.have.has(commit)
+  if (releases.foreign.length > 0)
+    context.log(
+      `left alone in releases/, not of a sync: ${releases.foreign.map((name) => JSON.stringify(name)).join(', ')}`,
+    )
+  const { isThere } = releases
+  memory.builtRelease = !isThere
   const isBegun = releases.unfinished.includes(commit)
   const directory = isThere ? releaseDirectory(delivery) : `${releaseDirectory(delivery)}.partial`
   const linkDestination = isThere || releases.inUse === null ? {} : { linkDestination: `../${releases.inUse}` }
@@ -30,7 +37,7 @@ export async function pushRelease(delivery: Delivery): Promise<StepOutcome> {
     directory,
     listing: isThere || isBegun ? look.listing : { status: 'empty' },
     sentinel: look.sentinel,
-    deletes: 'free',
+    deletes: isThere ? deletesInPlace(context.plan) : 'free',
     inUse: releases.inUse === commit,
     ...linkDestination,
   })
@@ -43,7 +50,8 @@ export async function pushRelease(delivery: Delivery): Promise<StepOutcome> {
   if (isInUse && obsolete.length === 0) return delivered
   memory.look = null
   await runOnNode(dependencies, context, bringIntoUse(delivery, { isThere, obsolete }))
-  context.log(isInUse ? `removed ${obsolete.length} old releases` : `current points at ${releaseLink(commit)} now`)
+  if (!isInUse) context.log(`current points at ${releaseLink(commit)} now`)
+  if (obsolete.length > 0) context.log(`removed old releases: ${obsolete.join(', ')}`)
   return delivered
 }
 
@@ -73,7 +81,8 @@ if [ -L releases/${name} ] || { [ -e releases/${name} ] && [ ! -d releases/${nam
 [ -d releases/${name} ] || mkdir releases/${name} || exit 5`
 
 /**
- * A release gets its name only whole, and loses it before anything of it is removed. `mv -T`: GNU and busybox; `mv -h`:
+ * A release gets its name only whole, and loses it before anything of it is removed; one whose sentinel no longer names it is
+ * left. `mv -T`: GNU and busybox; `mv -h`:
  * BSD; elsewhere perl does the rename.
  */
 function bringIntoUse(
@@ -99,9 +108,10 @@ sync . 2>/dev/null || sync
 for l_old in ${obsolete.join(' ')}; do
   l_gone=releases/\${l_old%.partial}.partial
   if [ "$l_gone" != "releases/$l_old" ]; then
+    [ ! -L "releases/$l_old" ] && [ "$(head -c 200 "releases/$l_old/${sentinel}")" = "$l_old" ] || continue
     rm -rf "$l_gone"
-    rm -f "releases/$l_old/${sentinel}"
     mv "releases/$l_old" "$l_gone" || continue
+    rm -f "$l_gone/${sentinel}"
   fi
   rm -rf "$l_gone"
 done 2>/dev/null`

@@ -61,10 +61,9 @@ l_digest`
 async function sanityCheck(delivery: Delivery, directory: string, listing: ListingState): Promise<StepOutcome | null> {
   const { context, memory } = delivery
   const { spec } = context.plan
-  const isRelease = spec.strategy.kind === 'release'
   if (listing.status === 'same' || memory.nothingToDo) return null
   const transfer = await describeTransfer(delivery, { directory, inUse: false })
-  const deletes = spec.delete || isRelease ? { atMost: null } : null
+  const deletes = spec.delete || memory.builtRelease ? { atMost: null } : null
   const left = await leftToDo(delivery, { ...transfer, checksum: false, deletes })
   if (left === null) return { kind: 'retry', diagnosis: transferIncomplete([], ['a last dry run did not end well']) }
   if (left.length === 0) return null
