@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { canSearchAlone, carriedOver, judged, mostFindings, scanBase } from '../../core/repository/findings.ts'
+import { unsearchedFirst } from '../../core/scan/skipped.ts'
 import { AppError, toAppError } from '../../shared/errors.ts'
 import type { RepositoryId } from '../../shared/model/ids.ts'
 import type { CommitHash, Repository, ScanReport } from '../../shared/model/repository.ts'
@@ -172,7 +173,7 @@ class Search {
       findings: findings.slice(0, mostFindings),
       findingsTotal: findings.length,
       ignoredDirectives: bounded([...(earlier?.ignoredDirectives ?? []), ...outcome.ignoredDirectives]),
-      skipped: bounded([...(earlier?.skipped ?? []), ...outcome.skipped]),
+      skipped: bounded(unsearchedFirst([...(earlier?.skipped ?? []), ...outcome.skipped])),
     }
   }
 

@@ -1,4 +1,5 @@
 import { refWords, resolveRef, shortCommit } from '../../core/repository/resolveRef.ts'
+import { unsearchedFiles } from '../../core/scan/skipped.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { CommitHash, Repository, ScanReport } from '../../shared/model/repository.ts'
 import type { PreparedTree, RepositoryTrees } from '../ports.ts'
@@ -62,5 +63,7 @@ function scanWords(scan: ScanReport): string {
   const open = scan.findings.filter(({ allowed }) => !allowed)
   const where = open.slice(0, 20).map(({ file, line, rule }) => `\n  ${file}:${line} ${rule}`)
   const scope = scan.scope.kind === 'full' ? 'whole tree' : `changed since ${shortCommit(scan.scope.since)}`
-  return `scan for secrets (${scan.tool}, ${scope}): ${scan.findingsTotal} found, ${open.length} not allowed${where.join('')}`
+  const unsearched = unsearchedFiles(scan.skipped)
+  const blind = unsearched === null ? '' : `; ${unsearched.words}`
+  return `scan for secrets (${scan.tool}, ${scope}): ${scan.findingsTotal} found, ${open.length} not allowed${blind}${where.join('')}`
 }

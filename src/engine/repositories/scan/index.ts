@@ -54,7 +54,8 @@ async function describe({ tool, configPath }: ScanRequest['settings'], signal?: 
   const own = `lockstep rules ${rulesVersion}, secretlint ${libraryVersion()}`
   if (tool === 'builtin') return own
   const gitleaks = await describeGitleaks(configPath, signal)
-  return tool === 'gitleaks' ? gitleaks : `${own}, ${gitleaks}`
+  // Files that are no text are searched here, too: gitleaks does not look into them.
+  return tool === 'gitleaks' ? `${gitleaks}, lockstep rules ${rulesVersion}` : `${own}, ${gitleaks}`
 }
 
 function libraryVersion(): string {

@@ -5,7 +5,7 @@ export interface SearchRequest {
   readonly directory: string
   readonly files: readonly string[] | null
   readonly salt: string
-  /** False: files are only read and copied, for another program to search them. */
+  /** False: texts are only read and copied, for another program to search them. What is no text is searched here all the same. */
   readonly search: boolean
   /** Existing and empty: every text is copied into it, without what tells scanners to look away. Null: no copies. */
   readonly copyTo: string | null

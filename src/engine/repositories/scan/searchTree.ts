@@ -2,19 +2,21 @@ import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { findDirectives, isDirectiveFile, withoutDirectives } from '../../../core/scan/directives.ts'
-import { findSecrets, mostSecrets, withoutRepetitions } from '../../../core/scan/findSecrets.ts'
+import { findEvidentSecrets, findSecrets, mostSecrets, withoutRepetitions } from '../../../core/scan/findSecrets.ts'
 import type { SecretMatch } from '../../../core/scan/rule.ts'
+import { largestSearchedBytes, largestTextBytes, skipReasons } from '../../../core/scan/skipped.ts'
 import type { ScanOutcome } from '../../ports.ts'
 import { LineCounter } from './lines.ts'
+import { piecesOf } from './pieces.ts'
 import type { Searched, SearchRequest } from './protocol.ts'
 import type { Library } from './secretlint.ts'
 import { SkippedFiles } from './skippedFiles.ts'
 import { textOf } from './textOf.ts'
-import { filesOf, namedFiles, type TreeEntry } from './treeFiles.ts'
+import { filesOf, namedFiles } from './treeFiles.ts'
 
-/** Larger ones are listed, not searched. */
-export const largestFileBytes = 5 * 1024 * 1024
 const mostDirectives = 1_000
+
+type ScanFinding = ScanOutcome['findings'][number]
 
 /** More than anybody can look at: refused, so that it blocks instead of being searched in part. */
 export class TooManySecretsError extends Error {}
@@ -33,7 +35,7 @@ export async function searchTree(
   const skipped = new SkippedFiles()
   const skip = ({ file, reason }: { readonly file: string; readonly reason: string }) => skipped.add(file, reason)
   const copy = request.copyTo === null ? null : new Copy(request.copyTo)
-  const findings: ScanOutcome['findings'][number][] = []
+  const findings: ScanFinding[] = []
   const ignoredDirectives: ScanOutcome['ignoredDirectives'] = []
   let filesScanned = 0
   const entries = files === null ? filesOf(directory, skip) : namedFiles(directory, files, skip)
@@ -43,13 +45,24 @@ export async function searchTree(
     const path = entry.path.toString('latin1')
     if (seen.has(path)) continue
     seen.add(path)
-    onFile(entry.file)
-    const text = readText(entry, skip)
-    copy?.add(entry.file, text ?? '\n')
-    if (text === null) continue
-    filesScanned += 1
-    if (ignoredDirectives.length < mostDirectives) ignoredDirectives.push(...directivesIn(entry.file, text))
-    if (request.search) findings.push(...(await searchText(entry.file, text, request.salt, library)))
+    const { file } = entry
+    onFile(file)
+    const descriptor = openFile(entry.path)
+    try {
+      const content = contentOf(descriptor)
+      copy?.add(file, content.kind === 'text' ? content.text : '\n')
+      if (content.kind !== 'text') skip({ file, reason: content.reason })
+      if (content.kind !== 'unsearched') filesScanned += 1
+      if (content.kind === 'pieces') {
+        const order = { descriptor, sizeBytes: content.sizeBytes, file, salt: request.salt }
+        findings.push(...searchPieces(order, () => onFile(file)))
+      }
+      if (content.kind !== 'text') continue
+      if (ignoredDirectives.length < mostDirectives) ignoredDirectives.push(...directivesIn(file, content.text))
+      if (request.search) findings.push(...(await searchText(file, content.text, request.salt, library)))
+    } finally {
+      closeSync(descriptor)
+    }
   }
   return {
     findings,
@@ -60,29 +73,24 @@ export async function searchTree(
   }
 }
 
-function readText(
-  { path, file, stats }: TreeEntry,
-  skip: (entry: { file: string; reason: string }) => void,
-): string | null {
-  const bytes = stats.size > largestFileBytes ? null : readBounded(path)
-  if (bytes === null) {
-    skip({ file, reason: `larger than ${largestFileBytes / 1024 / 1024} MiB` })
-    return null
-  }
-  const decoded = textOf(bytes)
-  if (decoded.kind === 'text') return decoded.text
-  skip({ file, reason: decoded.reason })
-  return null
-}
+/** `pieces`: no text, or too large for one. */
+type Content =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'pieces'; readonly sizeBytes: number; readonly reason: string }
+  | { readonly kind: 'unsearched'; readonly reason: string }
 
-/** Null when it has grown beyond the bound since it was listed. Never opens what is behind a symbolic link, or waits for a pipe. */
-function readBounded(path: Buffer): Buffer | null {
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  try {
-    return fstatSync(descriptor).size > largestFileBytes ? null : readFileSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
+/** Never opens what is behind a symbolic link, or waits for a pipe. */
+const openFile = (path: Buffer): number =>
+  openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+
+function contentOf(descriptor: number): Content {
+  const sizeBytes = fstatSync(descriptor).size
+  if (sizeBytes > largestSearchedBytes) return { kind: 'unsearched', reason: skipReasons.tooLarge }
+  if (sizeBytes > largestTextBytes) return { kind: 'pieces', sizeBytes, reason: skipReasons.largeText }
+  const decoded = textOf(readFileSync(descriptor))
+  return decoded.encoding === null
+    ? { kind: 'pieces', sizeBytes, reason: skipReasons.binary }
+    : { kind: 'text', text: decoded.text }
 }
 
 function directivesIn(file: string, text: string): ScanOutcome['ignoredDirectives'] {
@@ -92,25 +100,61 @@ function directivesIn(file: string, text: string): ScanOutcome['ignoredDirective
   return [...numbers].slice(0, mostDirectives).map((line) => ({ file, line }))
 }
 
-async function searchText(
-  file: string,
-  text: string,
-  salt: string,
-  library: Library,
-): Promise<ScanOutcome['findings'][number][]> {
+async function searchText(file: string, text: string, salt: string, library: Library): Promise<ScanFinding[]> {
   const theirs = await library(text, file)
   if (theirs.length > mostSecrets) throw new TooManySecretsError(`it holds more than ${mostSecrets} secrets`)
-  const lines = new LineCounter(text)
-  const seen = new Set<string>()
-  return withoutRepetitions<SecretMatch>([...findSecrets(text), ...theirs]).flatMap((match) => {
-    const { rule, words, start, end } = match
-    const line = lines.at(start)
-    const hash = findingHash({ salt, rule, file, value: text.slice(start, end) })
-    const key = `${hash} ${line}`
-    if (seen.has(key)) return []
-    seen.add(key)
-    return [{ hash, rule, file, line, message: `Looks like ${words}.` }]
-  })
+  const found = new FoundInFile(file, salt)
+  found.add(text, withoutRepetitions<SecretMatch>([...findSecrets(text), ...theirs]), 1)
+  return found.findings
+}
+
+interface PiecesOrder {
+  readonly descriptor: number
+  readonly sizeBytes: number
+  readonly file: string
+  readonly salt: string
+}
+
+/**
+ * What is no text, or too large to be searched as one, with the rules that need nothing around it.
+ *
+ * @param onPiece before each: a large file takes its time, and does not stand still
+ */
+function searchPieces({ descriptor, sizeBytes, file, salt }: PiecesOrder, onPiece: () => void): ScanFinding[] {
+  const found = new FoundInFile(file, salt)
+  for (const { text, from, to, line } of piecesOf(descriptor, sizeBytes)) {
+    onPiece()
+    const matches = findEvidentSecrets(text).filter(({ start }) => start >= from && start < to)
+    found.add(text, matches, line)
+  }
+  return found.findings
+}
+
+/** Findings of one file, each place once. */
+class FoundInFile {
+  readonly findings: ScanFinding[] = []
+  readonly #file: string
+  readonly #salt: string
+  readonly #seen = new Set<string>()
+
+  constructor(file: string, salt: string) {
+    this.#file = file
+    this.#salt = salt
+  }
+
+  /** @param matches ascending @param firstLine number of the line that `text` begins in */
+  add(text: string, matches: readonly SecretMatch[], firstLine: number): void {
+    const lines = new LineCounter(text)
+    for (const { rule, words, start, end } of matches) {
+      const line = lines.at(start) + firstLine - 1
+      const hash = findingHash({ salt: this.#salt, rule, file: this.#file, value: text.slice(start, end) })
+      const key = `${hash} ${line}`
+      if (this.#seen.has(key)) continue
+      this.#seen.add(key)
+      if (this.#seen.size > mostSecrets) throw new TooManySecretsError(`it holds more than ${mostSecrets} secrets`)
+      this.findings.push({ hash, rule, file: this.#file, line, message: `Looks like ${words}.` })
+    }
+  }
 }
 
 /** The same secret in the same file has the same hash wherever it stands in it; without the salt the hash says nothing. */
@@ -141,7 +185,8 @@ class Copy {
     const path = join(this.#root, name)
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     // Never over another file: what was overwritten would not be searched.
-    writeFileSync(path, withoutDirectives(text), { mode: 0o600, flag: 'wx' })
+    // A zero byte would make it binary for another scanner.
+    writeFileSync(path, withoutDirectives(text).replaceAll('\0', ' '), { mode: 0o600, flag: 'wx' })
     if (name !== file) this.renamed[name] = file
   }
 

@@ -1,4 +1,5 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs'
+import { skipReasons } from '../../../core/scan/skipped.ts'
 
 /** A place below the root of a tree. */
 export interface TreeEntry {
@@ -16,7 +17,6 @@ export interface SkippedEntry {
 
 const slash = Buffer.from('/')
 const lossy = '\ufffd'
-const symbolicLink = 'a symbolic link, not followed'
 
 /** Why a part of the tree cannot be looked at. Its message is our own. */
 export class TreeError extends Error {
@@ -59,9 +59,9 @@ function namesIn(directory: Buffer, file: string): Buffer[] {
 function* entry(path: Buffer, file: string, skip: (entry: SkippedEntry) => void): Iterable<TreeEntry> {
   const stats = lstatSync(path)
   if (stats.isFile()) yield { path, file, stats }
-  else if (stats.isSymbolicLink()) skip({ file, reason: symbolicLink })
-  else if (!stats.isDirectory()) skip({ file, reason: 'not a regular file' })
-  else if (file === '.git') skip({ file, reason: 'the data of git itself' })
+  else if (stats.isSymbolicLink()) skip({ file, reason: skipReasons.symbolicLink })
+  else if (!stats.isDirectory()) skip({ file, reason: skipReasons.notRegular })
+  else if (file === '.git') skip({ file, reason: skipReasons.gitData })
   else yield* filesBelow(path, file, skip)
 }
 
@@ -94,10 +94,10 @@ function* walk(
   for (const name of candidates(directory, part ?? '')) {
     const path = join(directory, name)
     const stats = lstatSync(path, { throwIfNoEntry: false })
-    if (stats === undefined) skip({ file, reason: 'not in the tree' })
+    if (stats === undefined) skip({ file, reason: skipReasons.notInTree })
     else if (rest.length === 0) yield* entry(path, file, skip)
-    else if (stats.isSymbolicLink()) skip({ file, reason: `below ${symbolicLink}` })
-    else if (!stats.isDirectory()) skip({ file, reason: 'not in the tree' })
+    else if (stats.isSymbolicLink()) skip({ file, reason: skipReasons.belowSymbolicLink })
+    else if (!stats.isDirectory()) skip({ file, reason: skipReasons.notInTree })
     else yield* walk(path, file, rest, skip)
   }
 }

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { skipReasons } from '../../../../src/core/scan/skipped.ts'
 import type { Finding } from '../../../../src/shared/model/repository.ts'
 import { createRepositoryRig, type RepositoryRig, sentinelOf } from '../../../support/repositoryRig.ts'
 import { sshdMissing } from '../../../support/sshd.ts'
@@ -78,6 +79,18 @@ describe.skipIf(sshdMissing !== null)(
         expect(run).toMatchObject({ status: 'failed', tries: 1, failure: { code: 'SCAN_FAILED' } })
         expect(rig.repository.held()).toBe(0)
       }
+    })
+
+    it('S2.26 files that nobody could search are sent, and the run says how many and which', async () => {
+      const tooLarge = ['disk.img', 'other.img'].map((file) => ({ file, reason: skipReasons.tooLarge }))
+      const other = { file: 'photo.png', reason: skipReasons.binary }
+      rig.repository.scan = { status: 'clean', skipped: [...tooLarge, other] }
+      const run = await rig.run(plan)
+      expect(run).toMatchObject({ status: 'succeeded', warnings: [{ code: 'SCAN_INCOMPLETE' }] })
+      expect(run.warnings[0]?.message).toContain('2 files not searched (the first: disk.img, larger than 200 MiB)')
+      expect(run.warnings[0]?.evidence).toEqual(['disk.img', 'other.img'])
+      rig.repository.scan = { status: 'clean', skipped: [other] }
+      expect(await rig.run(plan)).toMatchObject({ status: 'succeeded', warnings: [] })
     })
 
     it('S2.26 where findings do not block, the run says what was sent all the same', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { skipReasons } from '../../../../src/core/scan/skipped.ts'
 import { createSecretScanner } from '../../../../src/engine/repositories/scan/index.ts'
 import { AppError } from '../../../../src/shared/errors.ts'
 import { ScanSettings } from '../../../../src/shared/model/repository.ts'
@@ -85,7 +86,7 @@ describe('gitleaks', () => {
         { file: ignoreFile, line: 1 },
         { file: 'deep/a.txt', line: 2 },
       ])
-      expect(outcome.skipped).toEqual([{ file: 'picture.png', reason: 'binary' }])
+      expect(outcome.skipped).toEqual([{ file: 'picture.png', reason: skipReasons.binary }])
       expect(inspect(outcome, { depth: 9 })).not.toContain(token)
       const search = (await calls()).at(-1)
       expect(search?.args).toContain('--redact')
@@ -117,7 +118,7 @@ describe('gitleaks', () => {
     expect((await calls()).at(-1)?.args).toContain(`--config=${configPath}`)
     const settings = ScanSettings.parse({ tool: 'gitleaks', configPath })
     const scanner = createSecretScanner({ privateDirectory: privateDirectory() })
-    expect(outcome.tool).toMatch(/^gitleaks 8\.28\.0, rules [0-9a-f]{12}$/)
+    expect(outcome.tool).toMatch(/^gitleaks 8\.28\.0, rules [0-9a-f]{12}, lockstep rules \d+$/)
     expect(await scanner.describe(settings)).toBe(outcome.tool)
     await writeFile(configPath, 'inventory-[0-9]{4}')
     expect(await scanner.describe(settings)).not.toBe(outcome.tool)
@@ -125,6 +126,14 @@ describe('gitleaks', () => {
     const error = await refused(scan({ configPath }))
     expect(error).toMatchObject({ code: 'SCAN_FAILED' })
     expect(error.message).toContain(configPath)
+  })
+
+  it('S2.17 S2.33 what is no text is searched here, since gitleaks does not look into it', async () => {
+    await install()
+    await put('image.bin', Buffer.concat([Buffer.alloc(100), Buffer.from(`\n${token}\0`)]))
+    const outcome = await scan()
+    expect(outcome.findings).toMatchObject([{ file: 'image.bin', line: 2, rule: 'github-token' }])
+    expect(inspect(outcome, { depth: 9 })).not.toContain(token)
   })
 
   it('S2.24 both: what either of them finds', async () => {

@@ -18,6 +18,14 @@ export function randomText(length: number, seed: string): string {
   return text.slice(0, length)
 }
 
+/** As in a picture or an archive. */
+export function randomBytes(length: number, seed: string): Buffer {
+  const blocks = Array.from({ length: Math.ceil(length / 64) }, (_value, index) =>
+    createHash('sha512').update(`${seed} ${index}`).digest(),
+  )
+  return Buffer.concat(blocks).subarray(0, length)
+}
+
 const bodyLine = (pem: string): string => pem.split('\n')[1] ?? ''
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 

@@ -1,4 +1,6 @@
+import { boundedEvidence } from '../../../../core/run/causes.ts'
 import { scanFailed, secretsFound } from '../../../../core/run/repositoryCauses.ts'
+import { unsearchedFiles } from '../../../../core/scan/skipped.ts'
 import type { Run } from '../../../../shared/model/run.ts'
 import type { PreparedTree } from '../../../ports.ts'
 import type { StepOutcome } from '../../executor.ts'
@@ -69,12 +71,13 @@ export function letGo(memory: RepositoryMemory): void {
 /** S2.17, S2.33: before anything is sent, and force does not skip it (D18). */
 function checkScan({ plan }: RepositoryContext, memory: RepositoryMemory, { commit, scan }: PreparedTree) {
   const { repository } = plan.spec
-  const warnings: Run['warnings'] = []
+  const warnings = notSearched(repository, scan)
   const isOfThis = scan.commit === commit
   if (isOfThis && (scan.status === 'clean' || scan.status === 'off')) return warnings
   if (isOfThis && scan.status === 'findings') {
     const { sentence, evidence } = secretsFound(repository, scan)
     return [
+      ...warnings,
       {
         code: 'SECRETS_FOUND',
         message: sentence.replace('so nothing was sent', 'and was sent all the same'),
@@ -86,6 +89,15 @@ function checkScan({ plan }: RepositoryContext, memory: RepositoryMemory, { comm
   if (isOfThis && scan.status === 'blocked')
     throw new CheckFailed({ kind: 'halt', reason: 'secrets-found', diagnosis: secretsFound(repository, scan) })
   return refuse(scanFailed(repository, scan))
+}
+
+/** What nobody could search is sent all the same: that has to be said (S2.26). */
+function notSearched(repository: string, { commit, skipped }: PreparedTree['scan']): Run['warnings'] {
+  const unsearched = unsearchedFiles(skipped)
+  if (unsearched === null) return []
+  const { words, files } = unsearched
+  const message = `Commit ${commit.slice(0, 12)} of "${repository}" was sent with ${words}. Look at what is in there, or exclude it from the plan.`
+  return [{ code: 'SCAN_INCOMPLETE', message, evidence: boundedEvidence(files.map(({ file }) => file)) }]
 }
 
 async function checkSpace(delivery: Delivery, look: Look): Promise<void> {

@@ -67,7 +67,7 @@ export function ScanFacts({ repository, report, allowed, action }: ScanFactsProp
       />
       <Places
         title="Not looked into"
-        hint="A secret in one of these would not be found."
+        hint="A secret in one of these would not be found; where keys and tokens were searched for, other secrets would not."
         items={report.skipped.map(({ file, reason }) => `${file} (${reason})`)}
       />
       {elsewhere.length > 0 && <Elsewhere repository={repository} entries={elsewhere} />}
