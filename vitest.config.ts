@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 const leaks = ['./test/support/leaks.ts']
 const rendererTests = 'src/renderer/**/*.test.{ts,tsx}'
+// Named in the summary of `npm test`: see its --help. A property may meet a counterexample that is older than the change.
+const retry = process.env.CI === undefined ? 0 : 1
 
 /** `unit` and `renderer` lie beside their files; `integration` runs against real sshd, rsync and databases. */
 export default defineConfig({
@@ -16,6 +18,7 @@ export default defineConfig({
           exclude: [rendererTests],
           setupFiles: leaks,
           testTimeout: 20_000,
+          retry,
         },
       },
       {
@@ -24,6 +27,7 @@ export default defineConfig({
           environment: 'happy-dom',
           include: [rendererTests],
           testTimeout: 20_000,
+          retry,
         },
       },
       {
@@ -36,8 +40,7 @@ export default defineConfig({
           maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 90_000,
-          // Named in the summary of `npm test`: see its --help.
-          retry: process.env.CI === undefined ? 0 : 1,
+          retry,
         },
       },
     ],

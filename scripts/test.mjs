@@ -17,7 +17,7 @@ Groups: static (${groups.static.join(' ')}), e2e (${groups.e2e.join(' ')})
 
 Arguments after a second -- go to vitest or Playwright, for example:
   npm test -- unit -- src/core
-With CI set, a test of the integration, web and desktop stages that failed gets one second try, and the summary names it:
+With CI set, a test that failed gets one second try, and the summary names it:
 a race that shows one time in a thousand is to be mended, not to hold everything else back.
 The last line is "N passed, N failed", with ", N skipped" when tests were skipped; the exit code is 1 on any failure.`
 
