@@ -29,7 +29,9 @@ function count(report, module, test) {
   const name = `${module.relativeModuleId} > ${test.fullName}`
   if (state === 'passed') {
     report.passed += 1
-    if (test.diagnostic()?.flaky) report.flaky.push(name)
+    // The errors of the first try stay with the result: the next one to look wants the counterexample, not a second hunt.
+    if (test.diagnostic()?.flaky)
+      report.flaky.push(errors === undefined || errors.length === 0 ? name : `${name}: ${reasonOf(errors)}`)
   } else if (state === 'failed' || state === 'pending') {
     report.failed += 1
     report.failures.push({ name, reason: reasonOf(errors) })
