@@ -2,12 +2,13 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { TreeEntry } from '../../../core/parse/gitTree.ts'
-import { explainFileError } from '../../../platform/fileErrors.ts'
+import { explainFileError, hasErrorCode } from '../../../platform/fileErrors.ts'
+import { AppError } from '../../../shared/errors.ts'
 import { CommitHash, type Repository } from '../../../shared/model/repository.ts'
 import type { TreeSnapshot } from '../../ports/repositories.ts'
 import { SharedWork } from '../sharedWork.ts'
 import type { RepositoryMirrorDependencies } from './dependencies.ts'
-import { nextStamp, type RepositoryHome, removeWhole, unfinishedName } from './layout.ts'
+import { exists, nextStamp, type RepositoryHome, removeWhole, unfinishedName } from './layout.ts'
 import type { WorkOptions } from './mirrorGit.ts'
 import { settle } from './settle.ts'
 import type { BaseTree } from './treeWriter.ts'
@@ -68,7 +69,17 @@ interface SnapshotDependencies extends Pick<RepositoryMirrorDependencies, 'clock
 
 interface Held {
   leases: number
+  /** Of those the ones whose holder was given the directory; the others wait for it. */
+  given: number
 }
+
+interface Lease {
+  give(): void
+  /** Safe to repeat. */
+  release(): void
+}
+
+const damagedRetryMs = 60_000
 
 /**
  * The snapshots of one repository. Each is made under another name and renamed, so that one that is there is whole; made
@@ -98,7 +109,8 @@ export class Snapshots {
   ): Promise<{ readonly snapshot: TreeSnapshot; readonly record: SnapshotRecord }> {
     const name = nameOf(form)
     // Before anything else, so that it is not removed between its end and our having it.
-    const release = this.#hold(name)
+    const lease = this.#hold(name)
+    const release = () => lease.release()
     try {
       const record = await this.#making.join(name, options.signal, (signal) =>
         this.#inTurn(async () => {
@@ -108,6 +120,7 @@ export class Snapshots {
         }),
       )
       await this.#touch(name)
+      lease.give()
       return { snapshot: { commit: form.commit, directory: this.#treeOf(name), release }, record }
     } catch (thrown) {
       release()
@@ -130,17 +143,24 @@ export class Snapshots {
     return join(this.#home.trees, name, 'tree')
   }
 
-  #hold(name: string): () => void {
-    const held = this.#held.get(name) ?? { leases: 0 }
+  #hold(name: string): Lease {
+    const held = this.#held.get(name) ?? { leases: 0, given: 0 }
     this.#held.set(name, held)
     held.leases += 1
+    let given = 0
     let released = false
-    return () => {
+    const give = (): void => {
+      given = 1
+      held.given += 1
+    }
+    const release = (): void => {
       if (released) return
       released = true
       held.leases -= 1
+      held.given -= given
       if (held.leases === 0 && this.#held.get(name) === held) this.#held.delete(name)
     }
+    return { give, release }
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -156,7 +176,7 @@ export class Snapshots {
   ): Promise<SnapshotRecord> {
     const unfinished = join(this.#home.trees, unfinishedName())
     const baseName = await this.#newest(form)
-    const release = baseName === null ? () => undefined : this.#hold(baseName)
+    const lease = baseName === null ? null : this.#hold(baseName)
     try {
       const directory = join(unfinished, 'tree')
       const scratch = join(unfinished, 'scratch')
@@ -176,28 +196,43 @@ export class Snapshots {
     } catch (thrown) {
       throw explainFileError(thrown, this.#home.trees)
     } finally {
-      release()
+      lease?.release()
       await rm(unfinished, { recursive: true, force: true })
     }
   }
 
   async #base(name: string, listBase: (commit: CommitHash) => Promise<TreeEntry[]>): Promise<BaseTree | null> {
-    const record = await this.#read(name)
-    if (record === null) return null
     try {
-      const { commit, stamp, pointers } = record
+      const { commit, stamp, pointers } = await this.#record(name)
       return { entries: await listBase(commit), directory: this.#treeOf(name), stamp, pointers }
     } catch {
       return null
     }
   }
 
-  /** Null: there is none, or none that can be read. */
+  async #record(name: string): Promise<SnapshotRecord> {
+    return SnapshotRecord.parse(JSON.parse(await readFile(join(this.#home.trees, name, 'snapshot.json'), 'utf8')))
+  }
+
+  /**
+   * Null: there is none. One that is damaged is removed, but never from under somebody who has it; and a disk that could
+   * not be read just now says nothing of the snapshot.
+   */
   async #read(name: string): Promise<SnapshotRecord | null> {
+    const directory = join(this.#home.trees, name)
     try {
-      const text = await readFile(join(this.#home.trees, name, 'snapshot.json'), 'utf8')
-      return SnapshotRecord.parse(JSON.parse(text))
-    } catch {
+      return await this.#record(name)
+    } catch (thrown) {
+      const isGone = hasErrorCode(thrown, 'ENOENT')
+      if (!isGone && !(thrown instanceof SyntaxError) && !(thrown instanceof z.ZodError))
+        throw explainFileError(thrown, directory)
+      if (isGone && !(await exists(directory))) return null
+      if ((this.#held.get(name)?.given ?? 0) > 0)
+        throw new AppError(
+          'CONFLICT',
+          `The snapshot ${directory} is damaged and still in use. It is made anew once the runs that use it have ended.`,
+          { data: { directory }, cause: thrown, retry: { kind: 'after', delayMs: damagedRetryMs } },
+        )
       await removeWhole(this.#home.trees, name)
       return null
     }
