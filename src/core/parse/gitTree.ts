@@ -70,9 +70,16 @@ const mostLinks = 40
 
 /**
  * Where a link leads, through other links of the tree: null when it stays inside, else why not. Lexical `..` is not
- * enough, because a link to a directory changes what `..` means behind it.
+ * enough, because a link to a directory changes what `..` means behind it. What lies in a submodule is not known here, and
+ * any of it may be such a link: `..` behind a name in there could lead anywhere.
+ *
+ * @param submodules their directories
  */
-export function linkProblem(path: string, links: ReadonlyMap<string, string>): string | null {
+export function linkProblem(
+  path: string,
+  links: ReadonlyMap<string, string>,
+  submodules: ReadonlySet<string> = new Set(),
+): string | null {
   let followed = 0
   const pending = [...path.split('/')].reverse()
   const at: string[] = []
@@ -81,6 +88,8 @@ export function linkProblem(path: string, links: ReadonlyMap<string, string>): s
     if (name === '' || name === '.') continue
     if (name === '..') {
       if (at.length === 0) return 'points outside of the tree'
+      if (submodules.size > 0 && isBelow(at, submodules))
+        return 'points through a submodule and up again, which may lead outside of the tree'
       at.pop()
       continue
     }
@@ -96,6 +105,10 @@ export function linkProblem(path: string, links: ReadonlyMap<string, string>): s
   }
   return null
 }
+
+/** The directory of a submodule itself is a plain one. */
+const isBelow = (at: readonly string[], submodules: ReadonlySet<string>): boolean =>
+  at.some((_name, index) => index > 0 && submodules.has(at.slice(0, index).join('/')))
 
 export interface UnsafeEntry {
   readonly path: string
@@ -113,11 +126,12 @@ export function unsafeEntries(
   const unsafe: UnsafeEntry[] = unknown.map((path) => ({ path, reason: 'is of a kind that git does not know' }))
   const seen = new Set<string>()
   const directories = new Set<string>()
+  const submodules = new Set(entries.filter(({ kind }) => kind === 'submodule').map(({ path }) => path))
   for (const { path, kind } of entries) {
     const reason =
       nameProblem(path, directories) ??
       (seen.has(path) ? 'is there twice' : null) ??
-      (kind === 'symlink' ? linkProblem(path, links) : null)
+      (kind === 'symlink' ? linkProblem(path, links, submodules) : null)
     seen.add(path)
     if (kind === 'directory' && reason === null) directories.add(path)
     if (reason !== null) unsafe.push({ path, reason })

@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -102,6 +102,26 @@ describe('submodules', () => {
     await rig.mirrors.fetch(rig.repository(), { force: false })
     const failure = await failureOf(rig.mirrors.snapshot(repository, commit, { dotGit: false }))
     expect(failure.code).toBe('REPOSITORY_UNSAFE')
+  })
+
+  it('S2.4 a link of the repository that goes up again inside of one is refused: its own links decide where that leads', async () => {
+    // In the library `deep/up` is its root, so three steps up from there leave the tree.
+    await mkdir(join(library, 'deep'))
+    await symlink('..', join(library, 'deep', 'up'))
+    commitFiles(library, {})
+    addLibrary(library)
+    await symlink('vendor/lib/deep/up/../../../outside', join(rig.origin, 'link'))
+    const failure = await failureOf(take(commitFiles(rig.origin, {})))
+    expect([failure.code, failure.message]).toEqual(['REPOSITORY_UNSAFE', expect.stringContaining('"link"')])
+  })
+
+  it('S2.4 links into one and past it are delivered', async () => {
+    addLibrary(library)
+    await symlink('vendor/lib/lib.txt', join(rig.origin, 'into'))
+    await symlink('vendor/lib/../../a.txt', join(rig.origin, 'past'))
+    const { directory } = await take(commitFiles(rig.origin, {}))
+    expect(readFileSync(join(directory, 'into'), 'utf8')).toBe('lib\n')
+    expect(readFileSync(join(directory, 'past'), 'utf8')).toBe('one\n')
   })
 
   it('S2.4 one without a URL, and one whose own tree climbs out, are refused', async () => {
