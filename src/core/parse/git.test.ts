@@ -71,8 +71,10 @@ describe('what git means when it fails', () => {
     const text = 'git@git.example: Permission denied (publickey).'
     const advice = (login: GitQuestion['login']) => explainGit(text, 128, { ...question, login }).message
     expect(
-      new Set(['none', 'key', 'certificate', 'token'].map((login) => advice(login as GitQuestion['login']))).size,
-    ).toBe(4)
+      new Set(
+        ['none', 'key', 'certificate', 'token', 'elsewhere'].map((login) => advice(login as GitQuestion['login'])),
+      ).size,
+    ).toBe(5)
     expect(advice('certificate')).toContain('principal')
   })
 

@@ -10,8 +10,8 @@ import { printableLine } from '../printable.ts'
 export interface GitQuestion {
   /** Where git ran or what it was to reach: a URL without credentials, or a directory. */
   readonly place: string
-  /** How git proved who it is. */
-  readonly login: 'none' | 'key' | 'certificate' | 'token'
+  /** How git proved who it is. `elsewhere`: not at all, because the login is for another server. */
+  readonly login: 'none' | 'key' | 'certificate' | 'token' | 'elsewhere'
   /** Whose disk, whose git: `this machine` or the name of a node. */
   readonly machine: string
 }
@@ -38,6 +38,8 @@ const loginAdvice: Readonly<Record<GitQuestion['login'], string>> = {
   key: 'Check that the public half of the key is allowed there, and that the key may read this repository.',
   certificate: 'Check that the git server trusts our user authority and lists the principal of the certificate.',
   token: 'Save a token that has not ended and may read this repository.',
+  elsewhere:
+    'It lies on another server than the repository it belongs to, and the login of that one goes to no other. Move it to the same server, or let it be read without a login.',
 }
 
 /** In order: the first that matches any line is the cause. What stands first explains what stands behind it. */
@@ -64,7 +66,7 @@ const patterns: readonly FailurePattern[] = [
   {
     code: 'REPOSITORY_DIVERGED',
     pattern:
-      /would be overwritten by (?:merge|checkout|reset)|commit your changes or stash them|You have not concluded your merge|you need to resolve your current index|Exiting because of (?:an )?unfinished merge|untracked working tree files would/i,
+      /would be overwritten by (?:merge|checkout|reset)|commit your changes or stash them|You have not concluded your merge|you need to resolve your current index|Exiting because of (?:an )?unfinished merge|untracked working tree files would|would lose untracked files in/i,
     sentence: ({ place }) =>
       `Changes in ${place} that are not committed are in the way of the pull. Commit or stash them there; force throws away changes of tracked files.`,
   },

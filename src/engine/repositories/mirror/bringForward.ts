@@ -32,7 +32,8 @@ export async function bringForward(checkout: Checkout, wanted: Branch, { force }
     return { warnings: [warning], gone: false }
   }
   if (ours !== null && !(await isOlder(checkout, ours, theirs))) throw diverged(checkout, branch, { ours, theirs })
-  const merge = ['merge', '--ff-only', '--no-stat', '--no-autostash', '--quiet', theirs]
+  // An ignored file is as much the only copy of something as any other that git does not know.
+  const merge = ['merge', '--ff-only', '--no-overwrite-ignore', '--no-stat', '--no-autostash', '--quiet', theirs]
   const result = await checkout.run(merge)
   if (result.exitCode !== 0) throw checkout.error(result)
   return { warnings: [], gone: false }

@@ -1,4 +1,5 @@
 import { defaultSentinel } from '../../../core/parse/gitCheckout.ts'
+import { unsafeSettings } from '../../../core/parse/gitConfig.ts'
 import { parseGitUrl } from '../../../core/parse/gitUrl.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { CommitHash, Repository } from '../../../shared/model/repository.ts'
@@ -82,6 +83,7 @@ export async function findCheckout(
   const checkout = new Checkout(runner, text.slice(text.indexOf('\n') + 1), options)
   switch (kind) {
     case 'checkout':
+      await assertSettings(checkout)
       return checkout
     case 'missing':
     case 'empty':
@@ -96,6 +98,19 @@ export async function findCheckout(
         { data: { directory: checkout.directory } },
       )
   }
+}
+
+/** Before any other call of git there: what a checkout brings along runs no program and chooses nobody to trust. */
+async function assertSettings(checkout: Checkout): Promise<void> {
+  const listed = await checkout.run(['config', '--list', '--includes', '--show-scope', '-z'])
+  if (listed.exitCode !== 0) throw checkout.error(listed)
+  const names = unsafeSettings(listed.stdout.toString('latin1'))
+  if (names.length === 0) return
+  throw new AppError(
+    'REPOSITORY_UNSAFE',
+    `The configuration of the checkout ${checkout.shown} holds settings that run programs or change whom git trusts: ${shortList(names)}. Take them out (git config --unset-all), or enter its remote in the place of the checkout.`,
+    { data: { directory: checkout.directory, settings: names.slice(0, 20) } },
+  )
 }
 
 /** A `.git` whose files lie elsewhere (`core.worktree`), or nowhere, is not what was named. */
