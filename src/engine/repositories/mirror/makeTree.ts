@@ -18,6 +18,8 @@ export interface TreeSources {
   readonly newMirror: (directory: string) => MirrorGit
   /** What relative URLs of submodules are relative to, and where large files come from. */
   readonly url: () => Promise<string>
+  /** The repository itself may lie on this machine; then its submodules may too. */
+  readonly local: boolean
   readonly accessFor: (url: string) => Promise<RemoteAccess>
 }
 
@@ -109,8 +111,9 @@ class TreeMaker {
     const { mirror, commit, directory, depth } = part
     if (depth >= deepestSubmodule)
       throw new AppError('REPOSITORY_UNSAFE', `Submodules lie in each other more than ${deepestSubmodule} deep.`)
-    for (const module of await listSubmodules(mirror, { commit, entries, url: await part.url() }, this.#options)) {
-      const { modules, newMirror, accessFor } = this.#sources
+    const { modules, newMirror, accessFor, local } = this.#sources
+    const listed = await listSubmodules(mirror, { commit, entries, url: await part.url(), local }, this.#options)
+    for (const module of listed) {
       const from = await mirrorOfSubmodule({ modules, newMirror, accessFor }, module, this.#options)
       const into = await newDirectory(this.#scratch('module'))
       const made = await this.make({

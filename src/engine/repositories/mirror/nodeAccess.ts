@@ -1,13 +1,18 @@
 import type { GitQuestion } from '../../../core/parse/git.ts'
-import { type GitUrl, parseGitUrl, shownUrl } from '../../../core/parse/gitUrl.ts'
+import { type GitUrl, parseGitUrl } from '../../../core/parse/gitUrl.ts'
 import { shellQuote } from '../../../core/transfer/remoteShell.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { FleetNode } from '../../../shared/model/node.ts'
-import type { Repository } from '../../../shared/model/repository.ts'
 import type { RepositoryMirrorDependencies } from './dependencies.ts'
-import { accessOver, accessTo, type RemoteAccess, type Settings } from './remoteAccess.ts'
-
-type Owner = Pick<Repository, 'id'> & { readonly settings: Settings }
+import {
+  accessOver,
+  accessTo,
+  type Owner,
+  passwordInUrl,
+  type RemoteAccess,
+  type Settings,
+  shownPlace,
+} from './remoteAccess.ts'
 
 /** How the engine's git gets to a checkout that lies on a node. */
 export async function accessOnNode(
@@ -41,13 +46,14 @@ export async function accessFromNode(
 ): Promise<RemoteAccess> {
   const parsed = parseGitUrl(url)
   if (parsed.kind !== 'ssh') return accessTo(dependencies, repository, url)
+  if (parsed.hasPassword) throw passwordInUrl(shownPlace(url))
   const { login } = repository.settings
   if (login.kind === 'certificate')
     throw new AppError(
       'UNSUPPORTED',
       `The checkout lies on ${node.name}, and certificates of the engine do not go there. Choose a key file of that node as the login.`,
     )
-  const question: GitQuestion = { place: shownUrl(url), login: login.kind, machine: node.name }
+  const question: GitQuestion = { place: shownPlace(url), login: login.kind, machine: node.name }
   return accessOver({ url, protocols: ['ssh'], prologue: sshPrologue(repository.settings, parsed) }, question)
 }
 
@@ -66,7 +72,9 @@ function sshPrologue({ login, hostKeys }: Settings, { host, port }: Extract<GitU
     'k=$(mktemp) || exit 1',
     `trap 'rm -f "$k"' EXIT`,
     `printf '%s\\n' ${shellQuote(lines)} >"$k"`,
-    exported(`${words.join(' ')} -o GlobalKnownHostsFile=none -o HostKeyAlias=${name} -o UserKnownHostsFile=`),
+    exported(
+      `${words.join(' ')} -o GlobalKnownHostsFile=none -o ${shellQuote(`HostKeyAlias=${name}`)} -o UserKnownHostsFile=`,
+    ),
     'GIT_SSH_COMMAND=$GIT_SSH_COMMAND$k',
   ].join('\n')
 }

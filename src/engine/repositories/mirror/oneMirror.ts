@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { caseClashes, utf8 } from '../../../core/parse/gitTree.ts'
+import { parseGitUrl } from '../../../core/parse/gitUrl.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { RepositoryId } from '../../../shared/model/ids.ts'
 import type { CommitHash, Repository } from '../../../shared/model/repository.ts'
@@ -14,7 +15,7 @@ import { treeMaker } from './makeTree.ts'
 import { MirrorGit, type WorkOptions } from './mirrorGit.ts'
 import { accessFromNode, accessOnNode } from './nodeAccess.ts'
 import { type CheckoutPlace, type CheckoutSource, findCheckout, pinInCheckout, pullCheckout } from './pullCheckout.ts'
-import { accessTo, localAccess, type RemoteAccess } from './remoteAccess.ts'
+import { accessTo, localAccess, type RemoteAccess, shownPlace } from './remoteAccess.ts'
 import { localRunner, nodeRunner } from './runner.ts'
 import { formOf, Snapshots } from './snapshots.ts'
 import { listEntries } from './treeWriter.ts'
@@ -144,12 +145,22 @@ export class OneMirror {
     { dotGit, ...options }: WorkOptions & { readonly dotGit: boolean },
   ): Promise<TreeSnapshot> {
     await this.open()
+    const { checkout } = repository.settings
+    let asked: Promise<string> | null = null
+    const own = (): Promise<string> => {
+      asked ??= this.#remoteUrl(repository, options)
+      return asked
+    }
     const make = treeMaker({
       mirror: this.git,
       modules: this.home.modules,
       newMirror: (directory) => new MirrorGit(directory, this.#limits),
-      url: () => this.#remoteUrl(repository, options),
-      accessFor: (url) => accessTo(this.#dependencies, repository, url),
+      url: own,
+      local: checkout.kind !== 'node',
+      accessFor: async (url) => {
+        if (checkout.kind === 'node' && parseGitUrl(url).kind === 'file') throw onNode(checkout.node, url)
+        return accessTo(this.#dependencies, repository, url, await own())
+      },
     })
     const { snapshot, record } = await this.snapshots.take(
       formOf(repository.settings, commit, dotGit),
@@ -194,3 +205,10 @@ export class OneMirror {
     return origin ?? `file://${access.url}`
   }
 }
+
+/** A path of another machine must not be looked up on this one. */
+const onNode = (node: string, url: string): AppError =>
+  new AppError(
+    'UNSUPPORTED',
+    `${shownPlace(url)} lies on ${node}, and large files and submodules are fetched from servers only. Enter a remote over https or ssh, or deliver without them.`,
+  )

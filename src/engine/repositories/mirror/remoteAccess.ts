@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { GitQuestion } from '../../../core/parse/git.ts'
-import { type GitUrl, parseGitUrl, shownUrl } from '../../../core/parse/gitUrl.ts'
+import { type GitUrl, isSameServer, parseGitUrl, shownUrl } from '../../../core/parse/gitUrl.ts'
+import { printableLine } from '../../../core/printable.ts'
 import { shellQuote } from '../../../core/transfer/remoteShell.ts'
 import type { GitResult } from '../../../platform/git/git.ts'
 import type { GitProtocol } from '../../../platform/git/settings.ts'
@@ -16,7 +17,9 @@ import { gitError } from './failure.ts'
 import { credentialHelper, tokenEnvironment } from './tokenHelper.ts'
 
 type SshUrl = Extract<GitUrl, { kind: 'ssh' }>
-export type Settings = Pick<Repository['settings'], 'login' | 'hostKeys'>
+export type Settings = Pick<Repository['settings'], 'login' | 'hostKeys' | 'remote'>
+/** Whose login it is. */
+export type Owner = Pick<Repository, 'id'> & { readonly settings: Settings }
 
 /** All that one call of git needs to get to a repository, and to speak of it. */
 export interface RemoteAccess {
@@ -74,17 +77,22 @@ export function localAccess(path: string): RemoteAccess {
 }
 
 /**
- * The way to a remote with the login of the repository.
+ * The way to a remote with the login of the repository, as long as that is on the server of the repository's own remote.
+ * The URL of a submodule is written by whoever commits; it must not decide who is shown a token or a key.
+ *
+ * @param own the URL of the repository itself, when `url` is not that
  * @throws AppError REPOSITORY_REFUSED when the login does not fit the URL, or cannot be used
  */
 export async function accessTo(
   dependencies: RepositoryMirrorDependencies,
-  repository: Pick<Repository, 'id'> & { readonly settings: Settings },
+  repository: Owner,
   url: string,
+  own: string = url,
 ): Promise<RemoteAccess> {
   const parsed = parseGitUrl(url)
-  const { login } = repository.settings
-  const question: GitQuestion = { place: shownUrl(url), login: login.kind, machine: 'this machine' }
+  const isOwn = own === url || isSameServer(own, url)
+  const login = isOwn ? repository.settings.login.kind : 'elsewhere'
+  const question: GitQuestion = { place: shownPlace(url), login, machine: 'this machine' }
   switch (parsed.kind) {
     case 'file':
       return accessOver({ url: parsed.path, protocols: ['file'] }, question)
@@ -93,24 +101,39 @@ export async function accessTo(
     case 'ssh':
       return sshAccess(dependencies, repository, parsed, question)
     case 'other':
-      throw refused(`${question.place} is not reached over https or ssh, and other ways are not taken. Change its URL.`)
+      throw notReached(question.place)
   }
 }
+
+export const shownPlace = (url: string): string => printableLine(shownUrl(url))
+
+export const notReached = (place: string): AppError =>
+  refused(
+    `${place} is not reached over https or ssh, or names no host as these take it; other ways are not taken. Change its URL.`,
+  )
+
+export const passwordInUrl = (place: string): AppError =>
+  refused(
+    `The URL of ${place} holds a password, which every list of processes and every log would show. Take it out (git remote set-url) and save it as the token of the repository.`,
+  )
 
 export const refused = (message: string, cause?: unknown): AppError =>
   new AppError('REPOSITORY_REFUSED', message, cause === undefined ? {} : { cause })
 
 async function httpsAccess(
   { tokenOf }: RepositoryMirrorDependencies,
-  { id, settings: { login } }: Pick<Repository, 'id'> & { readonly settings: Settings },
+  { id, settings: { login, remote } }: Owner,
   parsed: Extract<GitUrl, { kind: 'https' }>,
   question: GitQuestion,
 ): Promise<RemoteAccess> {
-  if (parsed.hasCredentials)
+  if (parsed.hasPassword) throw passwordInUrl(question.place)
+  if (login.kind !== 'token' || question.login !== 'token')
+    return accessOver({ url: parsed.url, protocols: ['https'] }, question)
+  // What an `origin` says can change without anybody here being asked.
+  if (remote === null || !isSameServer(remote, parsed.url))
     throw refused(
-      `The URL of ${question.place} holds a password, which every list of processes and every log would show. Take it out (git remote set-url) and save it as the token of the repository.`,
+      `A token is for the server that the settings of the repository name, and they do not name ${question.place}. Enter it as the remote.`,
     )
-  if (login.kind !== 'token') return accessOver({ url: parsed.url, protocols: ['https'] }, question)
   const token = await tokenOf(id)
   if (token === null || token === '')
     throw refused(`No token is saved for ${question.place}. Save one that may read the repository.`)
@@ -126,11 +149,15 @@ async function httpsAccess(
 /** How system `ssh` gets to a git server: as to a node, with a configuration and an agent socket of its own. */
 async function sshAccess(
   dependencies: RepositoryMirrorDependencies,
-  repository: Pick<Repository, 'id'> & { readonly settings: Settings },
+  repository: Owner,
   parsed: SshUrl,
   question: GitQuestion,
 ): Promise<RemoteAccess> {
   const { login, hostKeys } = repository.settings
+  if (question.login === 'elsewhere')
+    throw refused(
+      `${question.place} lies on another server than the repository it belongs to, and the login of that one goes to no other. Move it to the same server, or deliver without submodules.`,
+    )
   if (login.kind === 'none' || login.kind === 'token')
     throw refused(
       `${question.place} is reached over ssh. Choose a key or a certificate as the login of the repository.`,
@@ -160,7 +187,7 @@ function knownHostArguments({ knownHostsFile }: RepositoryMirrorDependencies, { 
 /** A git server in the form in which the engine reaches machines. It is in no list of nodes. */
 function gitServer(
   { principal }: RepositoryMirrorDependencies,
-  { id, settings: { login, hostKeys } }: Pick<Repository, 'id'> & { readonly settings: Settings },
+  { id, settings: { login, hostKeys } }: Owner,
   { user, host, port }: SshUrl,
 ): FleetNode {
   const parsed = FleetNode.safeParse({

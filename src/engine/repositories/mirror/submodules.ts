@@ -21,7 +21,7 @@ export interface Submodule {
 
 /**
  * Submodules of a commit by `.gitmodules`, which somebody else wrote: only https and ssh, and files of this machine only
- * for a repository that is one itself.
+ * for a repository that is one itself (`local`).
  *
  * @throws AppError REPOSITORY_UNSAFE
  */
@@ -31,7 +31,13 @@ export async function listSubmodules(
     commit,
     entries,
     url,
-  }: { readonly commit: CommitHash; readonly entries: readonly TreeEntry[]; readonly url: string },
+    local,
+  }: {
+    readonly commit: CommitHash
+    readonly entries: readonly TreeEntry[]
+    readonly url: string
+    readonly local: boolean
+  },
   { signal }: WorkOptions,
 ): Promise<Submodule[]> {
   const links = entries.filter(({ kind }) => kind === 'submodule')
@@ -44,7 +50,7 @@ export async function listSubmodules(
   return links.map(({ path, hash }) => {
     const written = urls.get(path)
     if (written === undefined) throw unsafe(path, 'has no URL in .gitmodules')
-    return { path, commit: CommitHash.parse(hash), url: checkedUrl(path, written, url) }
+    return { path, commit: CommitHash.parse(hash), url: checkedUrl(path, written, { parent: url, local }) }
   })
 }
 
@@ -65,13 +71,17 @@ function urlsByPath(listing: string): Map<string, string> {
   return urls
 }
 
-function checkedUrl(path: string, written: string, parent: string): string {
+function checkedUrl(
+  path: string,
+  written: string,
+  { parent, local }: { readonly parent: string; readonly local: boolean },
+): string {
   const url = resolveSubmoduleUrl(parent, utf8(written))
   if (url === null || url.startsWith('-') || /[\u0000-\u001f\u007f]/.test(url))
     throw unsafe(path, 'has a URL that leads nowhere')
   const parsed = parseGitUrl(url)
-  const local = parsed.kind === 'file' && parseGitUrl(parent).kind === 'file' && parsed.path.startsWith('/')
-  if (parsed.kind !== 'https' && parsed.kind !== 'ssh' && !local)
+  const isLocal = local && parsed.kind === 'file' && parseGitUrl(parent).kind === 'file' && parsed.path.startsWith('/')
+  if (parsed.kind !== 'https' && parsed.kind !== 'ssh' && !isLocal)
     throw unsafe(path, `is to come from ${shownUrl(url)}, and only https and ssh are taken`)
   return url
 }

@@ -10,7 +10,15 @@ import { createLogging } from '../../../../src/platform/logger.ts'
 import { freePort, sshdMissing, startSshd, type TestSshd } from '../../../support/sshd.ts'
 import { createTrust, type TestTrust } from '../../../support/trust.ts'
 import { type GitHttpsServer, startGitHttps } from './gitHttpsServer.ts'
-import { commitFiles, createMirrorRig, failureOf, git, type MirrorRig, type SomeSettings } from './mirrorRig.ts'
+import {
+  commandLines,
+  commitFiles,
+  createMirrorRig,
+  failureOf,
+  git,
+  type MirrorRig,
+  type SomeSettings,
+} from './mirrorRig.ts'
 
 const canary = 'glpat-canary-7e55fa11'
 
@@ -23,18 +31,6 @@ function everything(directory: string): string {
     })
     .join('\n')
 }
-
-/** Command lines of all processes there are now. */
-const commandLines = (): string[] =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        return [readFileSync(`/proc/${name}/cmdline`, 'latin1')]
-      } catch {
-        return []
-      }
-    })
 
 describe('a token over https', () => {
   let rig: MirrorRig

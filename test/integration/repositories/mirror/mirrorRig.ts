@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -154,6 +154,19 @@ export async function failureOf(promise: Promise<unknown>): Promise<AppError> {
   }
   throw new Error('it did not fail')
 }
+
+/** Command lines of all processes there are now. */
+export const commandLines = (): string[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        return [readFileSync(`/proc/${name}/cmdline`, 'latin1')]
+      } catch {
+        // It ended meanwhile.
+        return []
+      }
+    })
 
 /** Names of all that lies below, `.git` left out; directories end with a slash. Links are not followed. */
 export function listing(directory: string): string[] {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -11,12 +11,14 @@ import { sshdMissing, startSshd, type TestSshd } from '../../../support/sshd.ts'
 import { createTrust, nodeFor, type TestTrust } from '../../../support/trust.ts'
 import { startGitHttps } from './gitHttpsServer.ts'
 import {
+  commandLines,
   commitFiles,
   createMirrorRig,
   failureOf,
   git,
   listing,
   type MirrorRig,
+  newRepository,
   type SomeSettings,
 } from './mirrorRig.ts'
 
@@ -115,13 +117,7 @@ describe.skipIf(sshdMissing !== null)('a checkout on a node', () => {
       directory: tls,
       login: `git:${canary}`,
       onRequest: () => {
-        for (const name of readdirSync('/proc')) {
-          try {
-            if (/^\d+$/.test(name)) seen.push(readFileSync(`/proc/${name}/cmdline`, 'latin1'))
-          } catch {
-            // it ended meanwhile
-          }
-        }
+        seen.push(...commandLines())
         return undefined
       },
     })
@@ -141,6 +137,57 @@ describe.skipIf(sshdMissing !== null)('a checkout on a node', () => {
       await server.close()
     }
     expect(existsSync(join(checkout(), '.git'))).toBe(true)
+  })
+
+  it('S2.11 what stands in front of the host of its origin shows in no command line, and a password is refused', async () => {
+    const seen: string[] = []
+    const tls = join(rig.directory, 'tls')
+    await mkdir(tls)
+    const onRequest = () => void seen.push(...commandLines())
+    const server = await startGitHttps({ root: rig.directory, directory: tls, login: null, onRequest })
+    try {
+      await writeFile(join(nodeHome, 'ca.pem'), readFileSync(server.authority))
+      const trusted = rig.again({ sshPool: withVariable(pool, `GIT_SSL_CAINFO='${nodeHome}/ca.pem'`) })
+      newRepository(checkout())
+      git(checkout(), ['remote', 'add', 'origin', `https://${canary}@${server.host}/origin/.git`])
+      const repository = onNode({}, { remote: null })
+      expect(Object.keys((await trusted.fetch(repository, { force: true })).heads)).toEqual(['main'])
+      expect(seen.some((line) => line.includes('remote-https'))).toBe(true)
+      expect(seen.join('\n')).not.toContain(canary)
+      git(checkout(), ['remote', 'set-url', 'origin', `ssh://git:${canary}@127.0.0.1:1/x`])
+      const failure = await failureOf(trusted.fetch(repository, { force: false }))
+      expect([failure.code, failure.message]).toEqual(['REPOSITORY_REFUSED', expect.stringContaining('password')])
+      expect(JSON.stringify(failure.toBody())).not.toContain(canary)
+    } finally {
+      await server.close()
+    }
+  })
+
+  it('S2.11 an origin whose host is a command for a shell is refused and runs nowhere', async () => {
+    newRepository(checkout())
+    git(checkout(), ['remote', 'add', 'origin', 'ssh://git@x$(>pwned)/x'])
+    const hostKeys = sshd.hostKeys.map((line) => line.split(' ').slice(0, 2).join(' '))
+    const failure = await failureOf(rig.mirrors.fetch(onNode({}, { remote: null, hostKeys }), { force: false }))
+    expect(listing(checkout())).not.toContain('pwned')
+    expect([failure.code, failure.message]).toEqual(['REPOSITORY_REFUSED', expect.stringContaining('host')])
+  })
+
+  it('S2.11 paths of the node are not read on the machine of the engine', async () => {
+    const library = join(rig.directory, 'library')
+    newRepository(library)
+    newRepository(checkout())
+    git(checkout(), ['submodule', '--quiet', 'add', library, 'lib'])
+    const commit = commitFiles(checkout(), {})
+    for (const origin of [null, rig.origin]) {
+      if (origin !== null) git(checkout(), ['remote', 'add', 'origin', origin])
+      const repository = onNode({}, { remote: null, submodules: true })
+      const failure = await failureOf(rig.mirrors.snapshot(repository, commit, { dotGit: false }))
+      expect([origin, failure.code, failure.message]).toEqual([
+        origin,
+        'REPOSITORY_UNSAFE',
+        expect.stringContaining('lib'),
+      ])
+    }
   })
 
   it('S2.11 certificates of the engine do not go to a node', async () => {
