@@ -1,3 +1,4 @@
+import { serverOf } from '../../core/parse/gitUrl.ts'
 import { resolveRef } from '../../core/repository/resolveRef.ts'
 import { AppError } from '../../shared/errors.ts'
 import { RepositoryId } from '../../shared/model/ids.ts'
@@ -99,6 +100,7 @@ export function createRepositoryService(dependencies: RepositoryServiceDependenc
     const changed = await store.transact(async (transaction) => {
       const before = await resolveRepository(transaction, id)
       if (before.settings.name !== settings.name) await refuseUsed(transaction, before, 'renamed')
+      if (sealed === undefined) refuseElsewhere(before, settings)
       const hasToken = sealed === undefined ? before.hasToken : sealed !== null
       const next: Repository = { ...before, settings, hasToken, updatedAt: clock.nowMs() }
       await transaction.saveRepository(next)
@@ -248,5 +250,17 @@ async function refuseUsed(
     'PRECONDITION_FAILED',
     `Repository "${repository.settings.name}" cannot be ${what}: ${names} deliver${plans.length === 1 ? 's' : ''} from it. Change or remove the plan first.`,
     { data: { plans: plans.map(({ id }) => id) } },
+  )
+}
+
+/** A token was given for one server; whoever may change the remote must not have it sent to another. */
+function refuseElsewhere({ hasToken, settings: before }: Repository, settings: RepositoryInput): void {
+  const serverBefore = before.remote === null ? null : serverOf(before.remote)
+  const server = settings.remote === null ? null : serverOf(settings.remote)
+  if (!hasToken || server === serverBefore) return
+  throw new AppError(
+    'INVALID_INPUT',
+    `The token of "${before.name}" is for ${serverBefore ?? 'no server over https'}, and the new remote lies on ${server ?? 'none'}. Give a token for that one too, or take the old one away.`,
+    { data: { field: 'token' } },
   )
 }

@@ -76,8 +76,8 @@ export const ScanSettings = z.strictObject({
 })
 export type ScanSettings = z.infer<typeof ScanSettings>
 
-/** What an operator says about a repository. */
-export const RepositoryInput = z
+/** What is kept of what an operator said about a repository. */
+const RepositorySettings = z
   .strictObject({
     name: DisplayName,
     /** Null: the checkout's own `origin`; without one, what is committed in the checkout. */
@@ -112,6 +112,15 @@ export const RepositoryInput = z
     message: 'a repository without a checkout needs a remote',
     path: ['remote'],
   })
+
+/** What an operator says about a repository. */
+export const RepositoryInput = RepositorySettings.refine(
+  ({ login, remote }) => login.kind !== 'token' || remote !== null,
+  {
+    message: 'a token needs the remote that it is for: it is shown to no other server',
+    path: ['remote'],
+  },
+)
 export type RepositoryInput = z.infer<typeof RepositoryInput>
 
 /** What git did, or could not do, the last time. */
@@ -130,7 +139,7 @@ export type RepositoryState = z.infer<typeof RepositoryState>
 /** One source of truth with what is known of it. */
 export const Repository = z.object({
   id: RepositoryId,
-  settings: RepositoryInput,
+  settings: RepositorySettings,
   /** A token lies in the vault. */
   hasToken: z.boolean(),
   state: RepositoryState,

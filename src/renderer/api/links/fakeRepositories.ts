@@ -1,3 +1,4 @@
+import { serverOf } from '../../../core/parse/gitUrl.ts'
 import { judged } from '../../../core/repository/findings.ts'
 import { AppError } from '../../../shared/errors.ts'
 import type { PlanId, RepositoryId, RunId } from '../../../shared/model/ids.ts'
@@ -105,6 +106,11 @@ export class FakeRepositories {
 
   change(reference: string, settings: RepositoryInput, token: string | null | undefined): Repository {
     const before = this.find(reference)
+    const serverFor = ({ remote }: RepositoryInput) => (remote === null ? null : serverOf(remote))
+    if (token === undefined && this.tokens.has(before.id) && serverFor(settings) !== serverFor(before.settings))
+      throw new AppError('INVALID_INPUT', 'The token is for another server. Give one for the new remote too.', {
+        data: { field: 'token' },
+      })
     if (token === null) this.tokens.delete(before.id)
     if (typeof token === 'string') this.tokens.set(before.id, token)
     return this.save({ ...before, settings, hasToken: this.tokens.has(before.id) })

@@ -203,13 +203,13 @@ describe('S2.11 the token', () => {
     const before = await settingsOf()
     const login = { kind: 'token' as const, user: 'git' }
     const changed = { ...before, remote: 'https://127.0.0.1:9/nobody.git', login }
-    await client().repositories.change({ repository: repositoryName, settings: changed })
+    await client().repositories.change({ repository: repositoryName, settings: changed, token })
     const refused = await client()
       .repositories.refresh({ repository: repositoryName })
       .catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: 'REPOSITORY_UNREACHABLE' })
     expect(JSON.stringify([refused, String(refused)])).not.toContain(token)
-    await client().repositories.change({ repository: repositoryName, settings: before })
+    await client().repositories.change({ repository: repositoryName, settings: before, token })
     const encodings = [token, Buffer.from(token).toString('base64').replace(/=+$/, ''), encodeURIComponent(token)]
     for (const text of new Set(encodings)) {
       expect(await holding(text)).toEqual([])
@@ -219,6 +219,26 @@ describe('S2.11 the token', () => {
     expect((await client().repositories.get({ repository: repositoryName })).hasToken).toBe(true)
     const answers = [await client().repositories.list(), await client().audit.list({ limit: 500 })]
     expect(JSON.stringify(answers)).not.toContain(token)
+  })
+
+  it('S2.11 it is for one server: another one is not shown it, whatever way the remote takes there', async () => {
+    const before = await settingsOf()
+    const change = (remote: string | null, more: object = {}, given: { token?: string | null } = {}) =>
+      client().repositories.change({ repository: repositoryName, settings: { ...before, remote, ...more }, ...given })
+    const refusal = { code: 'INVALID_INPUT', data: { data: { field: 'token' } } }
+    const login = { kind: 'token' as const, user: 'git' }
+    await change('https://git.example/a.git', { login }, { token })
+    await expect(change('https://evil.example/a.git', { login })).rejects.toMatchObject(refusal)
+    await expect(change('https://git.example:8443/a.git', { login })).rejects.toMatchObject(refusal)
+    // Not by two steps either: the token stays in the vault while it is not used.
+    await expect(change('https://evil.example/a.git', { login: { kind: 'none' } })).rejects.toMatchObject(refusal)
+    await expect(change('file:///srv/a')).rejects.toMatchObject(refusal)
+    const moved = await change('https://GIT.example/b.git', { login })
+    expect(moved).toMatchObject({ hasToken: true, settings: { remote: 'https://GIT.example/b.git' } })
+    const checkout = { kind: 'here' as const, directory: '/srv/checkout' }
+    await expect(change(null, { login, checkout }, { token })).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    expect((await change('https://other.example/a.git', { login }, { token })).hasToken).toBe(true)
+    expect((await change(before.remote, {}, { token })).hasToken).toBe(true)
   })
 
   it('S2.11 absent keeps it, null takes it away, and a restart keeps what there is', async () => {

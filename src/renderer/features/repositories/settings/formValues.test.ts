@@ -45,6 +45,7 @@ describe('the form of a repository', () => {
     [{ place: 'node', node: '', directory: '~/site' }, 'node'],
     [{ login: 'key', keyFile: '' }, 'keyFile'],
     [{ login: 'token', remote: 'git@git.example.com:site.git' }, 'login'],
+    [{ login: 'token', remote: '', place: 'here', directory: '/srv/site' }, 'remote'],
     [{ defaultBranch: 'a b' }, 'defaultBranch'],
     [{ hostKeys: 'nonsense' }, 'hostKeys'],
     [{ depth: '0' }, 'depth'],

@@ -151,6 +151,8 @@ export function readForm(values: RepositoryFormValues): ReadForm {
   // Said by us: the rule of the model about it is asked only when all else is right.
   if (values.place === 'none' && values.remote.trim() === '')
     problems.remote = 'Without a checkout it needs a remote to fetch from.'
+  if (values.login === 'token' && values.remote.trim() === '')
+    problems.remote ??= 'A token needs the remote that it is for.'
   for (const { path, message } of parsed.error?.issues ?? []) {
     const field = fieldAt[path.slice(0, 2).map(String).join('.')] ?? fieldAt[String(path[0])]
     if (field !== undefined) problems[field] ??= sentence(message)
