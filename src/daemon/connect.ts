@@ -1,4 +1,6 @@
+import { hostname } from 'node:os'
 import { createRouterClient } from '@orpc/server'
+import { HomeLockOwner } from '../platform/homeLock.ts'
 import type { HomePaths } from '../platform/paths.ts'
 import type { EngineClient } from '../shared/contract/index.ts'
 import { AppError } from '../shared/errors.ts'
@@ -25,9 +27,11 @@ export interface EngineConnection {
   close(): Promise<void>
 }
 
-/** How often a home that is just being taken or given back is looked at again, and how long in between. */
-const tries = 40
+/** So long a home that is just being taken or given back is looked at again: on a busy machine either takes its time. */
+const waitMs = 30_000
 const pauseMs = 125
+/** Others that use our engine may end what they are at; a command that takes longer asks again elsewhere. */
+const guestsMs = 5_000
 
 /**
  * The engine of a home: the one that owns it (daemon, desktop app, another command), or one of our own for as long as
@@ -36,13 +40,14 @@ const pauseMs = 125
  * @throws AppError ENGINE_UNAVAILABLE, HOME_IN_USE and what opening a home may throw
  */
 export async function connectEngine(options: ConnectOptions): Promise<EngineConnection> {
-  for (let attempt = 1; ; attempt += 1) {
+  const deadline = performance.now() + waitMs
+  for (;;) {
     const served = await connectSocket(options.home)
     if (served !== null) return { ...served, owner: 'daemon' }
     if (options.whenUnowned === 'fail') throw unavailable(options.home)
     const owned = await takeHome(options)
     if (owned !== null) return embed(owned, options)
-    if (attempt >= tries) return embed(await openHere(options), options)
+    if (performance.now() > deadline) return embed(await openHere(options), options)
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
   }
 }
@@ -54,9 +59,15 @@ async function takeHome(options: ConnectOptions): Promise<OwnedEngine | null> {
   try {
     return await openHere(options)
   } catch (error) {
-    if (error instanceof AppError && error.code === 'HOME_IN_USE' && error.data?.owner !== undefined) return null
+    if (error instanceof AppError && error.code === 'HOME_IN_USE' && isOfThisHost(error.data?.owner)) return null
     throw error
   }
+}
+
+/** One elsewhere has no socket that we could reach. */
+function isOfThisHost(owner: unknown): boolean {
+  const read = HomeLockOwner.safeParse(owner)
+  return read.success && read.data.hostname === hostname()
 }
 
 /** Other commands that come meanwhile find our socket, so that two at once do not shut each other out. */
@@ -72,6 +83,7 @@ async function embed(owned: OwnedEngine, { home, work, version }: ConnectOptions
       client: createRouterClient(owned.engine.router, { context: { caller: localCaller('embedded') } }),
       owner: 'embedded',
       close: async () => {
+        await socket.leave(guestsMs)
         await socket.close()
         await owned.close()
       },

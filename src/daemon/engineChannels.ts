@@ -1,7 +1,8 @@
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { RPCHandler } from '@orpc/server/ws'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import type { Engine } from '../engine/engine.ts'
 import type { TerminalDuplex } from '../engine/terminals/duplex.ts'
 import type { Caller } from '../shared/contract/base.ts'
@@ -13,6 +14,8 @@ const largestMessageBytes = 32 * 1024 * 1024
 export interface EngineChannels {
   /** Takes an upgrade that the host has let in: `/rpc`, or `/terminal/<id>`. Everything else is cut. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Resolves when nobody is connected any more, or when that takes too long. */
+  left(limitMs: number): Promise<void>
   /** Ends all channels. */
   close(): void
 }
@@ -58,6 +61,13 @@ export function createEngineChannels(engine: Engine, callerOf: (request: Incomin
         if (channel.kind === 'rpc') void handler.upgrade(client, { context: { caller: callerOf(request) } })
         else engine.attachTerminal(channel.terminalId, duplexOver(client))
       })
+    },
+    left: async (limitMs) => {
+      const limit = AbortSignal.timeout(limitMs)
+      for (const client of server.clients) {
+        if (client.readyState !== WebSocket.CLOSED)
+          await once(client, 'close', { signal: limit }).catch(() => undefined)
+      }
     },
     close: () => {
       for (const client of server.clients) client.terminate()

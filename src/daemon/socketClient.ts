@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createORPCClient } from '@orpc/client'
 import { RPCLink } from '@orpc/client/websocket'
 import { WebSocket } from 'ws'
@@ -19,14 +20,33 @@ export interface SocketClient {
 /** Where a socket is, and what to call whoever owns it. */
 export type SocketPlace = Pick<HomePaths, 'engineSocket' | 'home'>
 
+/** Whoever is just going cuts those that say hello at this moment. */
+const cutOff = ['ECONNRESET', 'EPIPE']
+const goingMessage = 'Unexpected server response: 503'
+/** Then it is gone, or another has come, within this many looks. */
+const looks = 20
+const lookAgainMs = 100
+
 /**
  * @param options.operator what whoever sits elsewhere is called there, see `socketCaller`; absent for this machine
  * @returns null when nobody listens there; a socket file that a killed process left counts as nobody
  */
-export function connectSocket(
+export async function connectSocket(
   home: SocketPlace,
   options: { readonly operator?: string } = {},
 ): Promise<SocketClient | null> {
+  for (let look = 1; ; look += 1) {
+    const answer = await openSocket(home, options)
+    if (answer !== 'cut-off') return answer
+    if (look === looks) throw noAnswer(home, new Error('It ends each connection.'))
+    await sleep(lookAgainMs)
+  }
+}
+
+function openSocket(
+  home: SocketPlace,
+  options: { readonly operator?: string },
+): Promise<SocketClient | 'cut-off' | null> {
   const socket = new WebSocket(`ws+unix:${home.engineSocket}:/rpc`, {
     handshakeTimeout: handshakeTimeoutMs,
     perMessageDeflate: false,
@@ -35,6 +55,7 @@ export function connectSocket(
   return new Promise((resolve, reject) => {
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (nobodyThere.includes(error.code ?? '')) resolve(null)
+      else if (cutOff.includes(error.code ?? '') || error.message === goingMessage) resolve('cut-off')
       else reject(noAnswer(home, error))
     })
     socket.once('open', () => resolve(clientOver(socket)))

@@ -17,6 +17,8 @@ export interface SocketServerOptions {
 }
 
 export interface SocketServer {
+  /** Lets nobody in any more, and those that are in end what they are at; not for longer than `limitMs`. */
+  leave(limitMs: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -31,6 +33,10 @@ export async function serveSocket(engine: Engine, options: SocketServerOptions):
   await new Promise<void>((resolve, reject) => http.once('error', reject).listen(options.path, resolve))
   chmodSync(options.path, 0o600)
   return {
+    leave: async (limitMs) => {
+      http.close()
+      await channels.left(limitMs)
+    },
     close: async () => {
       channels.close()
       http.closeAllConnections()
