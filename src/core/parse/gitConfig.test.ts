@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { unsafeSettings } from './gitConfig.ts'
 
 /** As `git config --list --show-scope -z` prints them. */
-const listing = (...settings: readonly (readonly [key: string, value?: string, scope?: string])[]): string =>
+const listing = (
+  ...settings: readonly (readonly [key: string, value?: string | undefined, scope?: string])[]
+): string =>
   settings
     .map(([key, value, scope = 'local']) => `${scope}\u0000${key}${value === undefined ? '' : `\n${value}`}\u0000`)
     .join('')
