@@ -1,5 +1,4 @@
 import { useMemo, useState } from 'react'
-import type { BatchId } from '../../../shared/model/ids.ts'
 import type { Repository, ScanReport } from '../../../shared/model/repository.ts'
 import type { RunStatus } from '../../../shared/model/run.ts'
 import { Button } from '../../components/Button.tsx'
@@ -11,6 +10,7 @@ import { ViewHeader } from '../../components/ViewHeader.tsx'
 import { useReplica, useStale } from '../../stores/ReplicaContext.tsx'
 import { formatHash, navigate, type Route, repositoryHash } from '../../stores/route.ts'
 import { useShortcuts } from '../../stores/shortcuts.ts'
+import type { Begun } from './begun.ts'
 import { Commits } from './commits/Commits.tsx'
 import { Findings } from './findings/Findings.tsx'
 import { RepositoryActions } from './RepositoryActions.tsx'
@@ -29,13 +29,6 @@ const pages = [
 export type PageId = (typeof pages)[number]['id']
 
 export const pageOf = (text: string | undefined): PageId => pages.find(({ id }) => id === text)?.id ?? 'targets'
-
-/** What a press has begun; shown until the next one. */
-export interface Begun {
-  readonly batchId: BatchId
-  readonly runs: number
-  readonly words: string
-}
 
 interface RepositoryViewProps {
   readonly repository: Repository

@@ -2,41 +2,13 @@ import { targetHoldsForeign, targetIsMountPoint } from '../../../../core/run/rep
 import { emptyListing, listingScript } from '../../../../core/transfer/listing.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import { CommitHash } from '../../../../shared/model/repository.ts'
-import { type RemoteDirectoryFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
+import { readRemoteFacts } from '../../../transfer/remoteFacts.ts'
 import type { Source } from '../../../transfer/source.ts'
 import { checkPrograms, checkTarget, refuse } from '../transfer/checks.ts'
 import { commandTimeoutMs } from '../transfer/step.ts'
+import type { ListingState, Look, ReleasesThere } from './found.ts'
 import { type Delivery, excludesOf } from './memory.ts'
 import { newSentinel } from './sentinel.ts'
-
-/** How a directory compares with the source: by names, kinds, sizes, times, permissions and link targets. */
-export type ListingState =
-  | { readonly status: 'same' | 'empty' | 'unknown' }
-  | { readonly status: 'differs'; readonly digest: string }
-
-/** Releases of a target, as they lie there. */
-export interface ReleasesThere {
-  /** The one that `current` points at; null: none. */
-  readonly inUse: string | null
-  /** A directory has the name of the wanted commit. */
-  readonly isThere: boolean
-  /** Ours, which their sentinel says, by commit; the number grows with the time at which each came into use. */
-  readonly have: ReadonlyMap<string, number>
-  /** Commits that were begun and not finished, or are being removed. */
-  readonly unfinished: readonly string[]
-  /** Names of what somebody else put there, or has taken the sentinel from; never removed. */
-  readonly foreign: readonly string[]
-}
-
-/** What one look at a node says. */
-export interface Look {
-  readonly directory: RemoteDirectoryFacts
-  /** Of the directory that holds, or would hold, the commit. */
-  readonly listing: ListingState
-  /** What the sentinel there says; null: there is none. */
-  readonly sentinel: string | null
-  readonly releases: ReleasesThere
-}
 
 /** Excludes of the transfer, and what a sentinel that is being written leaves for a moment. */
 export const unlisted = (plan: Parameters<typeof excludesOf>[0]): string[] => [

@@ -9,7 +9,7 @@ import type { FingerprintCache } from '../../../transfer/manifest.ts'
 import type { Source, Sources } from '../../../transfer/source.ts'
 import type { StepContext, StepOutcome } from '../../executor.ts'
 import type { TransferDependencies } from '../transfer/step.ts'
-import type { Look } from './look.ts'
+import type { Look } from './found.ts'
 
 export type RepositoryPlan = PlanOf<'repository'>
 export type RepositoryContext = StepContext<RepositoryPlan>

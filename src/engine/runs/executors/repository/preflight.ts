@@ -7,7 +7,8 @@ import type { StepOutcome } from '../../executor.ts'
 import { afterLogin, CheckFailed, checkEmptySource, checkFreeSpace, refuse } from '../transfer/checks.ts'
 import { measureTransfer } from '../transfer/transfer.ts'
 import { describeTransfer } from './deliver.ts'
-import { type Look, lookAtNode } from './look.ts'
+import type { Look } from './found.ts'
+import { lookAtNode } from './look.ts'
 import {
   type Delivery,
   deliveryOf,
