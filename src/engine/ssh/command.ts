@@ -69,8 +69,10 @@ export function runCommand(
         )
       })
     } catch {
-      // ssh2 throws at once when the socket is no longer writable.
+      // ssh2 throws at once when the socket is no longer writable, which it may be before anybody is told that it closed:
+      // whoever tries again must not be given this connection, or the two would go on without ever letting it close.
       settle(() => reject(cut()))
+      connection.destroy()
     }
   })
 }

@@ -262,7 +262,10 @@ class WarmPool implements SshPool, ConnectionSource {
         return result
       } catch (thrown) {
         // An open connection that had died unnoticed, after sleep for one; the next one is new.
-        if (thrown instanceof CommandCut && thrown.neverSent && lease.connection.servedChannel) continue
+        if (thrown instanceof CommandCut && thrown.neverSent && lease.connection.servedChannel) {
+          lease.connection.destroy()
+          continue
+        }
         if (thrown instanceof CommandCut) throw this.#failed(node, this.#cutEvidence(thrown))
         if (!(thrown instanceof ChannelRefused)) throw thrown
         this.#learnLimit(node, lease.connection, { refusals, message: thrown.message })

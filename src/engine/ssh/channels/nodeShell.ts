@@ -214,8 +214,9 @@ function openChannel(ssh: SshConnection, signal: AbortSignal): Promise<ClientCha
         settle(() => (error === undefined ? resolve(channel) : reject(refusal(error, ssh))))
       })
     } catch {
-      // ssh2 throws at once when the socket is no longer writable.
+      // As in `runCommand`: nobody may be given this connection again.
       settle(() => reject(new CommandCut(true)))
+      ssh.destroy()
     }
   })
 }
