@@ -1,3 +1,4 @@
+import { nothingKnown } from '../../src/core/fleet/newNode.ts'
 import { FleetNode } from '../../src/shared/model/node.ts'
 
 const blank = {
@@ -13,22 +14,7 @@ const blank = {
   maintenance: false,
   login: { kind: 'certificate' },
   hostKeys: [],
-  createdAt: 0,
-  updatedAt: 0,
-  status: 'pending_sync',
-  statusReason: null,
-  consecutiveFailures: 0,
-  lastSyncAt: null,
-  lastAttemptAt: null,
-  reachability: { status: 'unknown' },
-  certificate: null,
-  hostCertificate: null,
-  krl: null,
-  storage: null,
-  plans: [],
-  activeRunId: null,
-  haltedRunId: null,
-  locked: false,
+  ...nothingKnown(0),
 }
 
 /** A registered node that was never synced, with what a test wants to differ. */

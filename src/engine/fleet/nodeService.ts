@@ -1,5 +1,6 @@
 import { diagnoseConnection } from '../../core/diagnose/connection.ts'
 import { assignPlans } from '../../core/fleet/assignment.ts'
+import { nothingKnown } from '../../core/fleet/newNode.ts'
 import { type LoginCertificate, withLogin, withoutLogin } from '../../core/fleet/observe.ts'
 import { plansMovedByName, withoutProofsOf } from '../../core/repository/renamed.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -65,27 +66,8 @@ export function blankNode(
   plans: readonly Plan[],
   context: { readonly operator: string; readonly nowMs: number },
 ): FleetNode {
-  const node: FleetNode = {
-    ...input.node,
-    id,
-    hostKeys: input.hostKeys.map((key) => toPinnedHostKey(key, context.operator, context.nowMs)),
-    createdAt: context.nowMs,
-    updatedAt: context.nowMs,
-    status: 'pending_sync',
-    statusReason: null,
-    consecutiveFailures: 0,
-    lastSyncAt: null,
-    lastAttemptAt: null,
-    reachability: { status: 'unknown' },
-    certificate: null,
-    hostCertificate: null,
-    krl: null,
-    storage: null,
-    plans: [],
-    activeRunId: null,
-    haltedRunId: null,
-    locked: false,
-  }
+  const hostKeys = input.hostKeys.map((key) => toPinnedHostKey(key, context.operator, context.nowMs))
+  const node: FleetNode = { ...input.node, id, hostKeys, ...nothingKnown(context.nowMs) }
   return assignPlans(node, plans)
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { nothingKnown } from '../../../core/fleet/newNode.ts'
 import type { GitQuestion } from '../../../core/parse/git.ts'
 import { type GitUrl, isSameServer, parseGitUrl, shownUrl } from '../../../core/parse/gitUrl.ts'
 import { printableLine } from '../../../core/printable.ts'
@@ -207,22 +208,7 @@ function gitServer(
       const fingerprint = fingerprintOf(Buffer.from(publicKey, 'base64'))
       return { keyType, publicKey, fingerprint, pinnedAt: 0, pinnedBy: 'repository' }
     }),
-    createdAt: 0,
-    updatedAt: 0,
-    status: 'pending_sync',
-    statusReason: null,
-    consecutiveFailures: 0,
-    lastSyncAt: null,
-    lastAttemptAt: null,
-    reachability: { status: 'unknown' },
-    certificate: null,
-    hostCertificate: null,
-    krl: null,
-    storage: null,
-    plans: [],
-    activeRunId: null,
-    haltedRunId: null,
-    locked: false,
+    ...nothingKnown(0),
   })
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues

@@ -1,4 +1,5 @@
 import type { ByteName, RsyncLine } from '../../../../core/parse/rsync.ts'
+import { excludesOf } from '../../../../core/repository/places.ts'
 import { transferIncomplete } from '../../../../core/run/causes.ts'
 import { listingScript } from '../../../../core/transfer/listing.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
@@ -9,7 +10,7 @@ import type { StepOutcome } from '../../executor.ts'
 import { accessOf, moveTree, previewDeletes } from '../transfer/transfer.ts'
 import type { ListingState } from './found.ts'
 import { unlisted } from './look.ts'
-import { type Delivery, excludesOf } from './memory.ts'
+import type { Delivery } from './memory.ts'
 import { runOnNode } from './script.ts'
 import { putSentinel, takeSentinelAway } from './sentinel.ts'
 
@@ -37,7 +38,7 @@ export async function describeTransfer(
     direction: 'push',
     localDirectory: source.manifest.directory,
     remoteDirectory: place.directory,
-    excludes: excludesOf(context.plan),
+    excludes: excludesOf(context.plan.spec),
     bandwidthKiBps: context.plan.spec.bandwidthKiBps,
     ...(await accessOf(delivery)),
     deletes: null,

@@ -1,3 +1,4 @@
+import { excludesOf } from '../../../../core/repository/places.ts'
 import { targetHoldsForeign, targetIsMountPoint } from '../../../../core/run/repositoryCauses.ts'
 import { emptyListing, listingScript } from '../../../../core/transfer/listing.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
@@ -7,13 +8,13 @@ import type { Source } from '../../../transfer/source.ts'
 import { checkPrograms, checkTarget, refuse } from '../transfer/checks.ts'
 import { commandTimeoutMs } from '../transfer/step.ts'
 import type { ListingState, Look, ReleasesThere } from './found.ts'
-import { type Delivery, excludesOf } from './memory.ts'
+import type { Delivery, RepositoryPlan } from './memory.ts'
 import { newSentinel } from './sentinel.ts'
 
 /** Excludes of the transfer, and what a sentinel that is being written leaves for a moment. */
-export const unlisted = (plan: Parameters<typeof excludesOf>[0]): string[] => [
-  ...excludesOf(plan),
-  `/${newSentinel(plan.spec.sentinel)}`,
+export const unlisted = ({ spec }: Pick<RepositoryPlan, 'spec'>): string[] => [
+  ...excludesOf(spec),
+  `/${newSentinel(spec.sentinel)}`,
 ]
 
 /** Looks at the node in one round trip, and refuses what must not be written to. */

@@ -1,5 +1,5 @@
 import type { ByteName } from '../../../../core/parse/rsync.ts'
-import { directoryOn, excludesOf as excludesIn } from '../../../../core/repository/places.ts'
+import { directoryOn } from '../../../../core/repository/places.ts'
 import { normalizedRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import { AppError } from '../../../../shared/errors.ts'
 import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
@@ -89,9 +89,6 @@ export function lookOf({ look }: RepositoryMemory): Look {
 /** Where the plan's tree lies on a node; releases lie below it. */
 export const targetOf = ({ spec }: Pick<RepositoryPlan, 'spec'>, nodeName: string): string =>
   normalizedRemoteDirectory(directoryOn(spec, nodeName))
-
-/** What is neither sent nor deleted. The sentinel comes first: it goes over by itself, after everything else (D16). */
-export const excludesOf = ({ spec }: Pick<RepositoryPlan, 'spec'>): string[] => excludesIn(spec)
 
 /** What was read back is not what was sent: that is put right once; the second time somebody has to look. */
 export function onceMore(memory: RepositoryMemory, diagnosis: Diagnosis, outcome?: StepOutcome): StepOutcome {

@@ -1,3 +1,4 @@
+import { excludesOf } from '../../../../core/repository/places.ts'
 import { boundedEvidence } from '../../../../core/run/causes.ts'
 import { scanFailed, secretsFound } from '../../../../core/run/repositoryCauses.ts'
 import { unsearchedFiles } from '../../../../core/scan/skipped.ts'
@@ -12,7 +13,6 @@ import { lookAtNode } from './look.ts'
 import {
   type Delivery,
   deliveryOf,
-  excludesOf,
   type RepositoryContext,
   type RepositoryDependencies,
   type RepositoryMemory,
@@ -30,7 +30,7 @@ export function preflight(
   return afterLogin(dependencies, context, async () => {
     const tree = await preparedTree(dependencies, context, memory)
     const warnings = checkScan(context, memory, tree)
-    memory.source = await shared.sources.of(tree.directory, excludesOf(context.plan))
+    memory.source = await shared.sources.of(tree.directory, excludesOf(context.plan.spec))
     const { manifest } = memory.source
     context.log(`commit ${tree.commit}: ${manifest.files} files, ${manifest.totalBytes} bytes`)
     const delivery = deliveryOf(dependencies, shared, context, memory)

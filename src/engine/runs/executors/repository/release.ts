@@ -82,8 +82,7 @@ if [ -L releases/${name} ] || { [ -e releases/${name} ] && [ ! -d releases/${nam
 
 /**
  * A release gets its name only whole, and loses it before anything of it is removed; one whose sentinel no longer names it is
- * left. `mv -T`: GNU and busybox; `mv -h`:
- * BSD; elsewhere perl does the rename.
+ * left. `mv -T`: GNU and busybox; `mv -h`: BSD; elsewhere perl does the rename.
  */
 function bringIntoUse(
   { context, commit, target }: Delivery,
