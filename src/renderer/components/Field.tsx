@@ -1,5 +1,6 @@
-import { type ComponentProps, useId } from 'react'
+import type { ComponentProps } from 'react'
 import { classNames } from './classNames.ts'
+import { Labelled } from './Labelled.tsx'
 
 interface FieldProps extends Omit<ComponentProps<'input'>, 'id'> {
   readonly label: string
@@ -9,30 +10,16 @@ interface FieldProps extends Omit<ComponentProps<'input'>, 'id'> {
 }
 
 /** A labelled text field whose problem is read out with it. */
-export function Field({ label, problem = null, hint, className, ...rest }: FieldProps) {
-  const id = useId()
-  const noteId = `${id}-note`
-  const note = problem ?? hint
+export function Field({ label, problem, hint, className, ...rest }: FieldProps) {
   return (
-    <div className={classNames('flex flex-col gap-1', className)}>
-      <label htmlFor={id} className="text-12 text-muted">
-        {label}
-      </label>
-      <input
-        id={id}
-        aria-invalid={problem !== null || undefined}
-        aria-describedby={note === undefined ? undefined : noteId}
-        {...rest}
-        className={classNames(
-          'h-8 rounded-md border bg-ground px-2 placeholder:text-faint',
-          problem === null ? 'border-line-strong' : 'border-error',
-        )}
-      />
-      {note !== undefined && (
-        <p id={noteId} className={classNames('text-12', problem === null ? 'text-faint' : 'text-error')}>
-          {note}
-        </p>
+    <Labelled label={label} problem={problem} hint={hint} className={className}>
+      {(control, border) => (
+        <input
+          {...control}
+          {...rest}
+          className={classNames('h-8 rounded-md border bg-ground px-2 placeholder:text-faint', border)}
+        />
       )}
-    </div>
+    </Labelled>
   )
 }

@@ -2,11 +2,14 @@ import { useQuery } from '@tanstack/react-query'
 import { useId, useMemo, useState } from 'react'
 import type { PlanInput } from '../../../shared/model/plan.ts'
 import { useLink } from '../../api/LinkContext.tsx'
+import { Choice } from '../../components/Choice.tsx'
+import { classNames } from '../../components/classNames.ts'
 import { Field } from '../../components/Field.tsx'
+import { Labelled } from '../../components/Labelled.tsx'
 import { useReplica, useRevision } from '../../stores/ReplicaContext.tsx'
 import { formatHash } from '../../stores/route.ts'
 import { headNames, headWords } from '../repositories/repositoryWords.ts'
-import { Check, Choice, Group } from '../repositories/settings/formParts.tsx'
+import { Check, Group } from '../repositories/settings/formParts.tsx'
 import { formatPlanDocument, type PlanProblem } from './planDocument.ts'
 
 interface FormValues {
@@ -342,23 +345,19 @@ interface LinesProps {
 }
 
 function Lines({ label, hint, problem, ...rest }: LinesProps & { readonly spellCheck: boolean }) {
-  const id = useId()
   return (
-    <div className="flex flex-col gap-1">
-      <label htmlFor={id} className="text-12 text-muted">
-        {label}
-      </label>
-      <textarea
-        id={id}
-        rows={2}
-        aria-invalid={problem !== null || undefined}
-        aria-describedby={`${id}-note`}
-        {...rest}
-        className={`rounded-md border bg-ground px-2 py-1 font-mono text-12 placeholder:text-faint ${problem === null ? 'border-line-strong' : 'border-error'}`}
-      />
-      <p id={`${id}-note`} className={`text-12 ${problem === null ? 'text-faint' : 'text-error'}`}>
-        {problem ?? hint}
-      </p>
-    </div>
+    <Labelled label={label} problem={problem} hint={hint}>
+      {(control, border) => (
+        <textarea
+          {...control}
+          rows={2}
+          {...rest}
+          className={classNames(
+            'rounded-md border bg-ground px-2 py-1 font-mono text-12 placeholder:text-faint',
+            border,
+          )}
+        />
+      )}
+    </Labelled>
   )
 }

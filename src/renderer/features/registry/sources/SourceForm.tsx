@@ -1,9 +1,10 @@
-import { useId, useState } from 'react'
+import { useState } from 'react'
 import type { RegistryKind } from '../../../../shared/model/registry.ts'
 import { type RegistrySource, SourceInput } from '../../../../shared/model/registrySource.ts'
 import { useLink } from '../../../api/LinkContext.tsx'
 import { useCall } from '../../../api/useCall.ts'
 import { Button } from '../../../components/Button.tsx'
+import { Choice } from '../../../components/Choice.tsx'
 import { ErrorNote } from '../../../components/ErrorNote.tsx'
 import { Field } from '../../../components/Field.tsx'
 import { registryWords } from '../registryWords.ts'
@@ -111,35 +112,5 @@ export function SourceForm({ onClose }: { readonly onClose: () => void }) {
         </Button>
       </div>
     </form>
-  )
-}
-
-interface ChoiceProps<Value extends string> {
-  readonly label: string
-  readonly value: Value
-  readonly options: readonly (readonly [Value, string])[]
-  readonly onChange: (value: Value) => void
-}
-
-function Choice<Value extends string>({ label, value, options, onChange }: ChoiceProps<Value>) {
-  const id = useId()
-  return (
-    <div className="flex flex-col gap-1">
-      <label htmlFor={id} className="text-12 text-muted">
-        {label}
-      </label>
-      <select
-        id={id}
-        value={value}
-        onChange={(event) => onChange(event.target.value as Value)}
-        className="h-8 rounded-md border border-line-strong bg-ground px-2"
-      >
-        {options.map(([option, words]) => (
-          <option key={option} value={option}>
-            {words}
-          </option>
-        ))}
-      </select>
-    </div>
   )
 }

@@ -1,8 +1,9 @@
 import { useId } from 'react'
+import { Choice } from '../../../components/Choice.tsx'
 import { Field } from '../../../components/Field.tsx'
 import { useReplica } from '../../../stores/ReplicaContext.tsx'
 import { checkoutWords } from '../repositoryWords.ts'
-import { Check, Choice, Group } from './formParts.tsx'
+import { Check, Group } from './formParts.tsx'
 import type { FormField, FormProblems, RepositoryFormValues } from './formValues.ts'
 
 interface RepositoryFormProps {
