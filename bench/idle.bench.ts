@@ -78,7 +78,7 @@ async function warm({ client }: SocketClient, count: number): Promise<void> {
   const reached = checked.filter((node) => node.reachability.status === 'reachable').length
   if (reached !== count) throw new Error(`${reached} of ${count} nodes answered`)
   await waitFor('all runs to end', async () => (await client.system.status()).counts.runsRunning === 0, {
-    timeoutMs: 180_000,
+    timeoutMs: 1_200_000,
   })
 }
 

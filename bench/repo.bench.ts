@@ -1,10 +1,14 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { exec } from '../src/platform/exec.ts'
+import type { HomePaths } from '../src/platform/paths.ts'
 import type { EngineClient } from '../src/shared/contract/index.ts'
 import { IdempotencyKey } from '../src/shared/model/ids.ts'
 import type { FleetNode } from '../src/shared/model/node.ts'
+import type { Repository } from '../src/shared/model/repository.ts'
 import { type EngineFleet, type OpenEngine, startEngineFleet } from './engineFleet.ts'
 import { numberAfter } from './fleet.ts'
 import { thisMachine } from './machine.ts'
@@ -173,7 +177,13 @@ async function round({ bench, ours, setup, cases, isEven }: Round): Promise<void
   await both(cases?.unchanged)
   await bench.repository.change(Math.ceil(bench.files / 100))
   cases?.fetch.theirs.push(await costOf(() => bench.repository.pull()))
-  const refresh = () => ours(({ client }) => client.repositories.refresh({ repository: repositoryName }))
+  // `git pull` writes the files too: a commit has come when it is laid out and listed for those who bring it.
+  const refresh = () =>
+    ours(async ({ client }) => {
+      const repository = await client.repositories.refresh({ repository: repositoryName })
+      await laidOut(bench.engineFleet.home, repository)
+      await atRest()
+    })
   cases?.fetch.ours.push(await costOf(refresh))
   await both(cases?.changed)
   for (const node of bench.engineFleet.fleet.nodes) {
@@ -181,6 +191,17 @@ async function round({ bench, ours, setup, cases, isEven }: Round): Promise<void
     await rm(join(home, targets.ours), { recursive: true, force: true })
     await rm(join(home, targets.theirs), { recursive: true, force: true })
   }
+}
+
+async function laidOut({ repositoriesDirectory }: HomePaths, { id, state }: Repository): Promise<void> {
+  const record = join(repositoriesDirectory, id, 'trees', state.heads.main ?? 'unknown', 'snapshot.json')
+  for (const untilMs = performance.now() + 60_000; !existsSync(record); await pause(2))
+    if (performance.now() > untilMs) throw new Error(`${record} was not made`)
+}
+
+/** Until nothing of ours has worked for a moment: what was begun ahead is counted here, and disturbs nobody after this. */
+async function atRest(): Promise<void> {
+  for (let before = -1, now = cpuMsOfAll(); now - before > 10; before = now, now = cpuMsOfAll()) await pause(40)
 }
 
 let keys = 0

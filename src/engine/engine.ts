@@ -245,6 +245,7 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     channels,
     content,
     trees: repositorySide.trees,
+    sources: repositorySide.treeSources,
     config,
     logger,
     publishProgress: events.publishProgress,

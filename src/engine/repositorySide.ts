@@ -28,6 +28,7 @@ import { createRepositoryTrees } from './repositories/trees.ts'
 import { readManifest } from './transfer/manifest.ts'
 import { remoteRsyncProgram } from './transfer/remoteProcess.ts'
 import { runRsync } from './transfer/rsync.ts'
+import { Sources } from './transfer/source.ts'
 
 export interface RepositorySideDependencies {
   readonly store: Store
@@ -50,6 +51,8 @@ export interface RepositorySideDependencies {
 /** Repositories, what git brings of them, and what takes their commits to nodes. */
 export interface RepositorySide extends RepositoryServices {
   readonly trees: RepositoryTrees
+  /** Listings of them. */
+  readonly treeSources: Sources
   start(): Promise<void>
   /** Asks for nothing any more; what runs have begun goes on. */
   stop(): Promise<void>
@@ -79,7 +82,9 @@ export function createRepositorySide(dependencies: RepositorySideDependencies): 
   const scanner = createSecretScanner({ privateDirectory: join(home.runDirectory, 'scan') })
   const parts: RepositoryParts = { store, clock, ids, logger, mirrors, secrets, scanner }
   const scans = createScans(parts)
-  const fetching = createFetching({ ...parts, refreshPlans })
+  const sources = new Sources()
+  const listTree = (directory: string, excludes: readonly string[]) => sources.of(directory, excludes)
+  const fetching = createFetching({ ...parts, refreshPlans, listTree })
   const poller = createPoller({ ...parts, fetching, beginRuns })
   const onSettings = (): void =>
     void poller
@@ -90,6 +95,7 @@ export function createRepositorySide(dependencies: RepositorySideDependencies): 
   const previews = createPreviews({ ...parts, openSsh, sshPool, transfer, diagnose: dependencies.diagnose })
   return {
     trees: createRepositoryTrees({ ...parts, scans }),
+    treeSources: sources,
     repositories,
     repositoryDeliveries: createDeliveries({
       ...parts,

@@ -9,6 +9,7 @@ export interface FakeMirrors extends RepositoryMirrors {
   head: CommitHash
   /** Thrown by fetches while it is set. */
   failure: AppError | null
+  snapshotFailure: AppError | null
   /** Awaited in the middle of a fetch. */
   meanwhile: (() => Promise<unknown>) | null
   readonly fetches: { readonly force: boolean }[]
@@ -26,6 +27,7 @@ export function createFakeMirrors(directory = '/nowhere'): FakeMirrors {
     meanwhile: null,
     fetches: [],
     snapshots: [],
+    snapshotFailure: null,
     held: 0,
     changed: null,
     fetch: async (_repository, { force, signal }) => {
@@ -42,6 +44,7 @@ export function createFakeMirrors(directory = '/nowhere'): FakeMirrors {
     changedFiles: () => Promise.resolve(fake.changed),
     snapshot: (_repository, commit, { dotGit }) => {
       fake.snapshots.push({ commit, dotGit })
+      if (fake.snapshotFailure !== null) return Promise.reject(fake.snapshotFailure)
       fake.held += 1
       let isHeld = true
       const release = (): void => {

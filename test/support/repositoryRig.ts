@@ -88,6 +88,7 @@ export function createFakeRepository(directory: string): FakeRepository {
         return {
           commit,
           directory: directoryOf(commit),
+          scratch: dirname(directoryOf(commit)),
           scan: { ...cleanScan(commit), ...repository.scan },
           release: () => {
             held -= released ? 0 : 1

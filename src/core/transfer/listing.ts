@@ -110,12 +110,18 @@ export function findTestOf(pattern: string): string | null {
   return isSimple ? `${isDirectory}-name ${shellQuote(body)}` : null
 }
 
-/** Of a directory with nothing in it: SHA-256 of nothing. */
-export const emptyListing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+/** In front of all lines, so that a node whose `sort` or `sha256sum` gave nothing does not pass for one with an empty tree. */
+export const listingHead = '!'
+
+/** Of a directory with nothing in it: SHA-256 of {@link listingHead} and its NUL. */
+export const emptyListing = '8f67d6297ed1da42e485a7330c18cac5f4bf223d85ddccb1dded039a40571849'
+
+/** Where `find` cannot print what we ask for: the head, and `e` for a tree that was not read. */
+export const noListing = '4f9bbc926976476edb28c2af72221cf79e3d318850a7fb954d2c8a4b0c92e6cc'
 
 /**
  * Functions of `sh` about the current directory: `l_list` writes one line for each entry, ended by NUL; `l_digest` says
- * the SHA-256 of all sorted lines, or `unknown` where the programs for it are not there. Excluded entries are left out.
+ * the SHA-256 of all sorted lines, or something else where the programs for it are not there. Excluded entries are left out.
  */
 export function listingScript(excludes: readonly string[]): string {
   const tests = [`${partialDirectory}/`, ...excludes].flatMap((pattern) => findTestOf(pattern) ?? [])
@@ -124,9 +130,9 @@ export function listingScript(excludes: readonly string[]): string {
 l_list() {
   find . -mindepth 1 \\( ${skipped} \\) -prune -o \\( -type f -printf 'f %m %s %T@ %P\\0' -o -type d -printf 'd %m %P\\0' -o -type l -printf 'l %s %P/%l\\0' -o -printf 'o %P\\0' \\) || printf 'e\\0'
 }
+# Left to itself, sort takes memory as if the machine were its own, and threads for it.
 l_digest() {
-  { find . -maxdepth 0 -printf x && printf 'b\\0a\\0' | sort -z && command -v sha256sum; } >/dev/null 2>&1 || { echo unknown; return; }
-  l_all=$(l_list 2>/dev/null | LC_ALL=C sort -z | sha256sum)
+  l_all=$({ printf '${listingHead}\\0'; l_list; } 2>/dev/null | LC_ALL=C sort -z --parallel=1 -S 16M 2>/dev/null | sha256sum 2>/dev/null)
   echo "\${l_all%% *}"
 }
 `

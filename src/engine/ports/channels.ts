@@ -86,7 +86,12 @@ export interface NodeChannels {
   exchange(
     node: FleetNode,
     orders: readonly NodeOrder[],
-    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+    options: {
+      readonly timeoutMs: number
+      readonly signal?: AbortSignal
+      /** The proof of the login says what the clock of the node says; else only when a shell was opened for it. */
+      readonly askClock?: boolean
+    },
   ): Promise<NodeExchange>
   /** Shells that are open now. */
   openChannels(): number

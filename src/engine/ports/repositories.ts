@@ -90,6 +90,8 @@ export interface SecretScanner {
 export interface PreparedTree {
   readonly commit: CommitHash
   readonly directory: string
+  /** For what is derived from the snapshot; goes with it. */
+  readonly scratch: string
   readonly scan: ScanReport
   release(): void
 }

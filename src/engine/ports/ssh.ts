@@ -5,7 +5,8 @@ import type { FleetNode, OfferedHostKey, PinnedHostKey } from '../../shared/mode
 import type { NodeIdentity } from './pki.ts'
 
 export interface RemoteCommandOptions {
-  readonly stdin?: Uint8Array | string
+  /** All of it, or where it comes from: asked anew when the command has to be sent again, and read as fast as it is taken. */
+  readonly stdin?: Uint8Array | string | (() => AsyncIterable<Uint8Array>)
   readonly signal?: AbortSignal
   /** Whole call: connect, queue, run. */
   readonly timeoutMs: number

@@ -1,3 +1,5 @@
+import { excludesOf } from '../../core/repository/places.ts'
+import { resolveRef } from '../../core/repository/resolveRef.ts'
 import { AppError, toAppError } from '../../shared/errors.ts'
 import type { RepositoryId } from '../../shared/model/ids.ts'
 import type { Plan } from '../../shared/model/plan.ts'
@@ -27,15 +29,19 @@ export interface Fetching {
 
 export interface FetchingDependencies extends Pick<RepositoryParts, 'store' | 'clock' | 'logger' | 'mirrors'> {
   readonly refreshPlans: RefreshPlans
+  /** Lists a tree for those who will bring it. */
+  readonly listTree: (directory: string, excludes: readonly string[]) => Promise<unknown>
 }
 
 /** Settings that changed while git worked: what it brought may be of another remote. */
 const mostRounds = 3
 
-export function createFetching({ store, clock, logger, mirrors, refreshPlans }: FetchingDependencies): Fetching {
+export function createFetching(dependencies: FetchingDependencies): Fetching {
+  const { store, clock, logger, mirrors, refreshPlans, listTree } = dependencies
   const stopping = new AbortController()
   /** Fetches that have not begun. */
   const waiting = new Map<string, Promise<FetchResult>>()
+  const layingOut = new Set<Promise<void>>()
   /** The end of the newest fetch of each repository. */
   const last = new Map<RepositoryId, Promise<void>>()
 
@@ -82,7 +88,7 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
         onOutput: (line) => logger.debug({ repository: asked.settings.name }, line),
       })
       logger.info({ repository: asked.settings.name, heads: Object.keys(fetched.heads).length }, 'fetched')
-      return await keep(asked, (now) => ({
+      const kept = await keep(asked, (now) => ({
         ...now,
         state: {
           heads: { ...fetched.heads },
@@ -91,6 +97,8 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
           warnings: [...fetched.warnings],
         },
       }))
+      if (kept !== null) layOut(kept.repository)
+      return kept
     } catch (thrown) {
       const error = toAppError(thrown)
       if (!signal.aborted && error.code !== 'CANCELED' && error.code !== 'NOT_FOUND') {
@@ -101,6 +109,25 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
       }
       throw error
     }
+  }
+
+  /** What plans want is laid out by the time somebody brings it; whoever is faster shares the work. Trouble is theirs to tell. */
+  function layOut(repository: Repository): void {
+    const { signal } = stopping
+    const work = (async () => {
+      for (const plan of await store.listPlans()) {
+        if (plan.kind !== 'repository' || plan.spec.repository !== repository.settings.name) continue
+        const commit = resolveRef(repository, plan.spec.ref)
+        if (commit === null || signal.aborted) continue
+        const options = { dotGit: !plan.spec.excludeDotGit, signal, onOutput: () => undefined }
+        const snapshot = await mirrors.snapshot(repository, commit, options)
+        await listTree(snapshot.directory, excludesOf(plan.spec)).finally(() => snapshot.release())
+      }
+    })().catch((error: unknown) =>
+      logger.debug({ err: error, repository: repository.settings.name }, 'a commit could not be laid out'),
+    )
+    layingOut.add(work)
+    void work.then(() => layingOut.delete(work))
   }
 
   function keep(asked: Repository, change: (now: Repository) => Repository): Promise<FetchResult | null> {
@@ -128,7 +155,7 @@ export function createFetching({ store, clock, logger, mirrors, refreshPlans }: 
     fetch,
     stop: async () => {
       stopping.abort()
-      await Promise.all(last.values())
+      await Promise.all([...last.values(), ...layingOut])
     },
   }
 }

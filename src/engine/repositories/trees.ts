@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { refWords, resolveRef, shortCommit } from '../../core/repository/resolveRef.ts'
 import { unsearchedFiles } from '../../core/scan/skipped.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -26,7 +27,13 @@ export function createRepositoryTrees({ store, mirrors, scans }: Dependencies): 
       try {
         const scan = await scans.of(repository, commit, { signal })
         log(scanWords(scan))
-        return { commit, directory: snapshot.directory, scan, release: () => snapshot.release() }
+        return {
+          commit,
+          directory: snapshot.directory,
+          scratch: dirname(snapshot.directory),
+          scan,
+          release: () => snapshot.release(),
+        }
       } catch (error) {
         snapshot.release()
         throw error

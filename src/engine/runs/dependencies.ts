@@ -20,6 +20,7 @@ import type {
   SshPool,
   Store,
 } from '../ports.ts'
+import type { Sources } from '../transfer/source.ts'
 
 /** The part of the settings that runs obey; `Config` of `platform/config.ts` fits. */
 export interface RunConfig {
@@ -53,6 +54,8 @@ export interface RunServiceDependencies {
   readonly content: RegistryContent
   /** What plans of kind `repository` deliver. */
   readonly trees: RepositoryTrees
+  /** Listings of them that were made ahead. */
+  readonly sources?: Sources
   readonly config: RunConfig
   readonly logger: Logger
   /** At most four times a second for each run, and the last value always. */

@@ -138,8 +138,28 @@ function collect(
     const unsubscribe = connection.onClosed(settle)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
-    else channel.end(options.stdin)
+    else if (typeof options.stdin !== 'function') channel.end(options.stdin)
+    else feed(channel, options.stdin()).catch(stop)
   })
+}
+
+/** No faster than the other side takes it. Resolves early when it reads no more. @throws what the source throws */
+async function feed(channel: ClientChannel, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  let closed = false
+  let wake = (): void => undefined
+  channel.once('close', () => {
+    closed = true
+    wake()
+  })
+  channel.on('drain', () => wake())
+  for await (const piece of pieces) {
+    if (closed || !channel.writable) return
+    const awake = new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    if (!channel.write(piece)) await awake
+  }
+  if (!closed) channel.end()
 }
 
 function tooMuch(maxOutputBytes: number): AppError {

@@ -32,20 +32,32 @@ export interface RemoteDirectoryFacts {
 const beginMark = 'lockstep-facts-begin'
 const endMark = 'lockstep-facts-end'
 
-/** `ask NAME DIRECTORY ROLE`: one line per fact. A missing target is made, its parents too. */
+/**
+ * `ask NAME DIRECTORY ROLE`: one line per fact. A missing target is made, its parents too. Every process that is started
+ * there is paid for by each node at each look, so the shell does itself what it can.
+ */
 const functions = `
-say() { printf '%s %s\\n' "$1" "$(printf '%s' "$2" | tr '\\n' ' ')"; }
+l_line='
+'
+say() {
+  case $2 in *"$l_line"*) printf '%s %s\\n' "$1" "$(printf '%s' "$2" | tr '\\n' ' ')" ;; *) printf '%s %s\\n' "$1" "$2" ;; esac
+}
+say_first() { say "$1" "\${2%%"$l_line"*}"; }
+home=$(cd "$HOME" && pwd -P)
+has_files() {
+  for f in "$1"/* "$1"/.[!.]*; do if [ -f "$f" ] || [ -L "$f" ]; then return 0; fi; done
+  [ -n "$(find "$1" ! -type d ! -path '*/.lockstep-partial/*' 2>/dev/null | head -n 1)" ]
+}
+fourth() { l_fourth=$4; }
 ask() {
   if [ ! -e "$2" ] && [ "$3" = target ]; then
     e=$(mkdir -p "$2" 2>&1) || { say "$1.status" refused; say "$1.complaint" "$e"; return; }
   fi
   if [ ! -e "$2" ]; then say "$1.status" missing; return; fi
   if [ ! -d "$2" ]; then say "$1.status" not-a-directory; return; fi
-  e=$(cd "$2" 2>&1) || { say "$1.status" refused; say "$1.complaint" "$e"; return; }
-  p=$(cd "$2" && pwd -P)
+  p=$(cd "$2" 2>&1 && pwd -P) || { say "$1.status" refused; say "$1.complaint" "$p"; return; }
   say "$1.resolved" "$p"
-  h=$(cd "$HOME" && pwd -P)
-  case "$h/" in "\${p%/}"/*) say "$1.unsafe" yes ;; esac
+  case "$home/" in "\${p%/}"/*) say "$1.unsafe" yes ;; esac
   if [ "$3" = target ] && [ ! -w "$2" ]; then
     e=$(touch -c "$2" 2>&1) || { say "$1.status" refused; say "$1.complaint" "$e"; return; }
   fi
@@ -53,8 +65,11 @@ ask() {
     e=$(ls "$2" 2>&1 >/dev/null) || { say "$1.status" refused; say "$1.complaint" "$e"; return; }
     say "$1.used" "$(du -sk "$2" 2>/dev/null | awk '{ print $1; exit }')"
   fi
-  say "$1.files" "$(find "$2" ! -type d ! -path '*/.lockstep-partial/*' 2>/dev/null | head -n 1 | wc -l)"
-  say "$1.free" "$(df -Pk "$2" 2>/dev/null | awk 'NR == 2 { print $4 }')"
+  if has_files "$2"; then say "$1.files" 1; fi
+  e=$(df -Pk "$2" 2>/dev/null)
+  l_fourth=
+  fourth \${e##*"$l_line"}
+  say "$1.free" "$l_fourth"
   say "$1.status" ok
 }
 `
@@ -73,7 +88,7 @@ function factsScript({ target, source, more = '' }: FactsRequest): string {
   return [
     functions,
     `echo ${beginMark}`,
-    'if command -v rsync >/dev/null 2>&1; then say rsync "$(rsync --version 2>/dev/null | head -n 1)"; fi',
+    'if command -v rsync >/dev/null 2>&1; then say_first rsync "$(rsync --version 2>/dev/null)"; fi',
     target === null ? '' : `ask target ${shellRemoteDirectory(target.directory)} target`,
     source === null ? '' : `ask source ${shellRemoteDirectory(source.directory)} source`,
     more === '' ? '' : `( ${more}\n)`,

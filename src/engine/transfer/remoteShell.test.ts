@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { aNode } from '../../../test/fakes/aNode.ts'
+import { commandInput } from '../../../test/support/commandInput.ts'
 import { remoteScript, shellQuote } from '../../core/transfer/remoteShell.ts'
 import { exec } from '../../platform/exec.ts'
 import type { SshPool } from '../ports.ts'
@@ -25,7 +26,8 @@ const shells = [
 /** A pool whose node is this machine: the command goes to a login shell as sshd would hand it over. */
 function localPool(shell: string): SshPool {
   return {
-    exec: async (_node, command, { stdin = '' }) => {
+    exec: async (_node, command, { stdin: input }) => {
+      const stdin = await commandInput(input)
       const args = shell.endsWith('busybox') ? ['sh', '-c', command] : ['-c', command]
       const result = await exec({ command: shell, args, stdin, okExitCodes: 'any' })
       return {

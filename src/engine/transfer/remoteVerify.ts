@@ -9,6 +9,7 @@ import type { Fingerprint } from './manifest.ts'
 import type { SampledEntry } from './sample.ts'
 
 /** Marks the part of the output that is ours; whatever a login shell prints comes before. */
+const moreMark = 'lockstep-more'
 const entriesMark = 'lockstep-entries'
 const linksMark = 'lockstep-links-begin'
 const hashesMark = 'lockstep-hashes-begin'
@@ -17,6 +18,7 @@ const endMark = 'lockstep-hashes-end'
 interface HashRequest {
   readonly directory: string
   readonly counts: boolean
+  readonly more: string
   readonly linksBytes: number
   readonly filesBytes: number
 }
@@ -28,8 +30,10 @@ const countEntries = `$(find . -type d -name ${partialDirectory} -prune -o \\( -
  * Names come NUL-separated on standard input, links first, and with `./` in front, so that none is read as an option.
  * Works with GNU, busybox (sha256sum) and BSD/macOS (shasum) tools. Missing files leave a hole in the output.
  */
-const hashScript = ({ directory, counts, linksBytes, filesBytes }: HashRequest): string => `
+const hashScript = ({ directory, counts, more, linksBytes, filesBytes }: HashRequest): string => `
 cd ${shellRemoteDirectory(directory)} || exit 3
+echo ${moreMark}
+${more === '' ? '' : `( ${more}\n) </dev/null`}
 echo ${entriesMark} ${counts ? countEntries : 0}
 if command -v sha256sum >/dev/null 2>&1; then h=sha256sum; else h="shasum -a 256"; fi
 echo ${linksMark}
@@ -50,6 +54,8 @@ export interface RemoteAnswer {
   readonly fingerprints: ReadonlyMap<ByteName, Fingerprint>
   /** Files and links that the directory holds, whoever put them there; unfinished files of transfers not counted. */
   readonly entries: number
+  /** What `more` of the request has printed. */
+  readonly said: string
 }
 
 /**
@@ -65,6 +71,8 @@ export async function fingerprintRemote(
     readonly entries: readonly SampledEntry[]
     /** Off: `entries` of the answer is 0. */
     readonly counts?: boolean
+    /** Script of `sh` for something else that is to be asked in the directory. */
+    readonly more?: string
     readonly timeoutMs: number
     readonly signal?: AbortSignal
   },
@@ -77,6 +85,7 @@ export async function fingerprintRemote(
     hashScript({
       directory: request.directory,
       counts: request.counts !== false,
+      more: request.more ?? '',
       linksBytes: linksData.length,
       filesBytes: filesData.length,
     }),
@@ -113,10 +122,13 @@ interface Asked {
 }
 
 function readAnswer(text: string, asked: Asked): RemoteAnswer {
+  const more = text.indexOf(`${moreMark}\n`)
   const links = text.indexOf(`${linksMark}\n`)
   const hashes = text.indexOf(`${hashesMark}\n`, links)
-  const entries = text.slice(0, Math.max(0, links)).match(countPattern)?.[1]
-  if (entries === undefined || hashes < 0 || !text.endsWith(`${endMark}\n`)) throw noAnswer(asked)
+  const counted = text.slice(0, Math.max(0, links)).match(countPattern)
+  const entries = counted?.[1]
+  if (more < 0 || counted?.index === undefined || entries === undefined || hashes < 0 || !text.endsWith(`${endMark}\n`))
+    throw noAnswer(asked)
   const found = readHashes(text.slice(hashes + hashesMark.length + 1, -endMark.length - 1), asked.files)
   const answers = text.slice(links + linksMark.length + 1, hashes).split('\n')
   for (const [index, name] of asked.links.entries()) {
@@ -124,7 +136,11 @@ function readAnswer(text: string, asked: Asked): RemoteAnswer {
     // `readlink` adds a line break and our script a dot; line breaks are shown as \u0001.
     if (answer?.endsWith('\u0001.') === true) found.set(name, `-> ${answer.slice(0, -2).replaceAll('\u0001', '\n')}`)
   }
-  return { fingerprints: found, entries: Number(entries) }
+  return {
+    fingerprints: found,
+    entries: Number(entries),
+    said: text.slice(more + moreMark.length + 1, counted.index),
+  }
 }
 
 /**

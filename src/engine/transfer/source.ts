@@ -8,6 +8,7 @@ import {
   type EntryFacts,
   factsOf,
   type ListingDifference,
+  listingHead,
   listingLine,
 } from '../../core/transfer/listing.ts'
 import { changedSince, type Manifest, type ManifestEntry, pathOf, readManifest } from './manifest.ts'
@@ -83,6 +84,11 @@ export class Sources {
     return difference
   }
 
+  /** Whether somebody has read a tree with this listing, and still has it. */
+  isKnown(digest: string): boolean {
+    return this.#byDigest.get(digest)?.deref() !== undefined
+  }
+
   /** Names that are not as they were listed, by a look that begins after the call; then it is listed anew for the next. */
   async changes(source: Source): Promise<ByteName[]> {
     for (const [key, entry] of this.#kept) {
@@ -150,7 +156,7 @@ async function readSource(directory: string, excludes: readonly string[]): Promi
 /** As `l_digest` of a node computes it. */
 function digestOf(lines: readonly string[]): string {
   const hash = createHash('sha256')
-  for (const line of lines.toSorted(byBytes)) hash.update(Buffer.from(`${line}\0`, 'latin1'))
+  for (const line of [listingHead, ...lines.toSorted(byBytes)]) hash.update(Buffer.from(`${line}\0`, 'latin1'))
   return hash.digest('hex')
 }
 

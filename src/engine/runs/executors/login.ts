@@ -1,6 +1,6 @@
 import { withLogin } from '../../../core/fleet/observe.ts'
 import type { Run, RunProof } from '../../../shared/model/run.ts'
-import type { LoginProof, SshPool } from '../../ports.ts'
+import type { LoginProof, NodeChannels, SshPool } from '../../ports.ts'
 import type { NodeLesson, StepContext } from '../executor.ts'
 
 /** For one login; a hanging node holds no slot (S1.78). */
@@ -10,12 +10,28 @@ const connectTimeoutMs = 15_000
 const tolerableSkewMs = 60_000
 
 /** Resolves the name, reaches the node and logs in, without rsync (S0.64, S0.65, S1.71). */
-export async function login(
-  { sshPool }: { readonly sshPool: SshPool },
+export async function login({ sshPool }: { readonly sshPool: SshPool }, context: StepContext): Promise<LoginProof> {
+  const { node, signal } = context
+  return ofThisRun(sshPool, context, await sshPool.login(node, { timeoutMs: connectTimeoutMs, signal }))
+}
+
+/** The same by the shell that stands open to the node: it starts no program there, which a login does. */
+export async function loginByChannel(
+  { sshPool, channels }: { readonly sshPool: SshPool; readonly channels: NodeChannels },
+  context: StepContext,
+): Promise<LoginProof> {
+  const { node, signal } = context
+  const options = { timeoutMs: connectTimeoutMs, signal, askClock: true }
+  return ofThisRun(sshPool, context, (await channels.exchange(node, [], options)).login)
+}
+
+async function ofThisRun(
+  sshPool: SshPool,
   { node, run, signal, log }: StepContext,
+  proven: LoginProof,
 ): Promise<LoginProof> {
   const options = { timeoutMs: connectTimeoutMs, signal }
-  let proof = await sshPool.login(node, options)
+  let proof = proven
   if (!isOfRun(proof, run)) {
     // The open connection was made with an earlier certificate or key: the one of this run has to prove itself.
     proof = await sshPool.login(node, { ...options, fresh: true })

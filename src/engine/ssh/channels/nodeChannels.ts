@@ -44,7 +44,7 @@ class OpenShells implements NodeChannels {
     const untilMs = this.#clock.monotonicMs() + options.timeoutMs
     try {
       return await this.#sshPool.onConnection(node, options, (connection, call) =>
-        this.#byShell(node, orders, { connection, ...call }),
+        this.#byShell(node, orders, { connection, ...call, askClock: options.askClock === true }),
       )
     } catch (thrown) {
       if (!(thrown instanceof NoWorker || thrown instanceof ChannelRefused)) throw thrown
@@ -66,7 +66,12 @@ class OpenShells implements NodeChannels {
   async #byShell(
     node: FleetNode,
     orders: readonly NodeOrder[],
-    call: { readonly connection: PooledConnection; readonly signal: AbortSignal; readonly attempt: number },
+    call: {
+      readonly connection: PooledConnection
+      readonly signal: AbortSignal
+      readonly attempt: number
+      readonly askClock: boolean
+    },
   ): Promise<NodeExchange> {
     const { connection, signal } = call
     if (this.#closed) throw new AppError('CANCELED', 'the channels to the nodes were closed')
@@ -74,7 +79,7 @@ class OpenShells implements NodeChannels {
       throw this.#explained(node, thrown, { signal, orders })
     })
     const fresh = !shell.served
-    const prepared = prepareExchange(orders, { askClock: fresh, again: call.attempt > 0 })
+    const prepared = prepareExchange(orders, { askClock: fresh || call.askClock, again: call.attempt > 0 })
     const sentAt = this.#clock.nowMs()
     try {
       const reply = await shell.ask(prepared, signal)

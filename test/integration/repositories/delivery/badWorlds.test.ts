@@ -210,7 +210,9 @@ describe.skipIf(sshdMissing !== null)(
       const plan = await rig.plan(target)
       await rig.repository.commit(manyFiles(10))
       await rig.run(plan)
-      const script = 'while :; do echo intruder > "$0/.x" && mv "$0/.x" "$0/.sync_rev"; done'
+      // Whenever a commit is named, and from outside, so that nothing else is different there.
+      const script =
+        'while :; do read -r l < "$0/.sync_rev" && [ "$l" != intruder ] && echo intruder > "$0.x" && mv "$0.x" "$0/.sync_rev"; done'
       const writer = spawn('sh', ['-c', script, target], { stdio: 'ignore' })
       try {
         const ended = await rig.run(plan)

@@ -49,6 +49,7 @@ beforeEach(async () => {
     clock,
   })
   mirrors = createFakeMirrors()
+  listed = []
   stops = []
 })
 afterEach(async () => {
@@ -58,6 +59,9 @@ afterEach(async () => {
 })
 
 const { logger } = createLogging({ level: 'error', sinks: [] })
+
+/** What was listed ahead. */
+let listed: { readonly directory: string; readonly excludes: readonly string[] }[]
 
 /** The parts of one process. */
 function open(over: Store = store) {
@@ -79,7 +83,11 @@ function open(over: Store = store) {
     refreshMadePlans(transaction, ['repository'], { contentDigest, nowMs: clock.nowMs() })
   const plans = createPlanService({ store: over, clock, ids, contentDigest })
   const beginRuns: Parameters<typeof createPoller>[0]['beginRuns'] = (request) => registerRuns(parts, request)
-  const fetching = createFetching({ ...parts, refreshPlans })
+  const fetching = createFetching({
+    ...parts,
+    refreshPlans,
+    listTree: async (directory, excludes) => void listed.push({ directory, excludes }),
+  })
   const poller = createPoller({ ...parts, fetching, beginRuns })
   const service = createRepositoryService({
     ...parts,
@@ -128,6 +136,24 @@ async function inputOf(name: string): Promise<object> {
 
 const runs = () => store.listRuns({ limit: 100 })
 const desired = async () => (await store.listNodes())[0]?.plans[0]?.desiredRevision
+
+describe('S2.13 a fetch', () => {
+  it('lays out and lists what a plan wants before anybody asks for it, and fails for nobody when that fails', async () => {
+    await seed({ pollIntervalSeconds: null })
+    const { fetching } = open()
+    const repository = await store.findRepositoryByName('project')
+    if (repository === null) throw new Error('no repository')
+    await fetching.fetch(repository.id, { force: false })
+    await waitFor('the listing', () => listed.length === 1)
+    expect(listed[0]?.excludes).toEqual(['/.sync_rev', '.git', '__pycache__', '.vscode'])
+    expect(mirrors.snapshots).toEqual([{ commit: mirrors.head, dotGit: false }])
+    await waitFor('the snapshot to be let go', () => mirrors.held === 0)
+    mirrors.snapshotFailure = new AppError('LOCAL_DISK_FULL', 'no space')
+    await fetching.fetch(repository.id, { force: false })
+    await waitFor('the second try', () => mirrors.snapshots.length === 2)
+    expect((await store.findRepositoryByName('project'))?.state.diagnosis).toBeNull()
+  })
+})
 
 describe('S2.10 S2.13 the poller', () => {
   it('S2.10 asks at once what was never asked, then at each interval, and begins runs for what changed only', async () => {

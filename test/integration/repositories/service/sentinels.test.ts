@@ -13,6 +13,7 @@ import { RepositoryInput } from '../../../../src/shared/model/repository.ts'
 import { aNode } from '../../../fakes/aNode.ts'
 import { aRun } from '../../../fakes/aRun.ts'
 import { commitOf } from '../../../fakes/fakeMirrors.ts'
+import { commandInput } from '../../../support/commandInput.ts'
 
 const nodeCount = 200
 const runId = aRun().id
@@ -38,10 +39,10 @@ let commands: string[]
 const says = (text: string): Partial<RemoteCommandResult> => ({ exitCode: 0, stdout: new TextEncoder().encode(text) })
 const nodeId = (index: number): string => `01900000-0000-7000-8000-${String(index + 1).padStart(12, '0')}`
 
-const exec: SshPool['exec'] = async (node, command, { stdin = '' }) => {
+const exec: SshPool['exec'] = async (node, command, { stdin }) => {
   atOnce.now += 1
   atOnce.most = Math.max(atOnce.most, atOnce.now)
-  commands.push(`${command}\n${Buffer.from(stdin).toString('utf8')}`)
+  commands.push(`${command}\n${(await commandInput(stdin)).toString('utf8')}`)
   await new Promise((resolve) => setImmediate(resolve))
   atOnce.now -= 1
   const said = answer(node.name)

@@ -1,7 +1,6 @@
 import type { ByteName } from '../../../../core/parse/rsync.ts'
 import { sentinelMismatch } from '../../../../core/run/repositoryCauses.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
-import type { RemoteAnswer } from '../../../transfer/remoteVerify.ts'
 import type { StepOutcome } from '../../executor.ts'
 import { compareSides, contentDiffers } from '../transfer/compare.ts'
 import { type Delivery, onceMore } from './memory.ts'
@@ -10,11 +9,15 @@ import { sentinelFingerprint, takeSentinelAway } from './sentinel.ts'
 
 /** What the node said of its files, or why that proves nothing. */
 export type ContentCheck =
-  | { readonly outcome: null; readonly answer: RemoteAnswer; readonly sample: ReadonlyMap<ByteName, string> }
-  | { readonly outcome: StepOutcome }
+  | { readonly outcome: null; readonly said: string; readonly sample: ReadonlyMap<ByteName, string> }
+  | { readonly outcome: StepOutcome; readonly said: string }
 
-/** Hashes read back from a directory of the node, and its sentinel with them (S2.7). */
-export async function checkContent(delivery: Delivery, directory: string): Promise<ContentCheck> {
+/**
+ * Hashes read back from a directory of the node, and its sentinel with them (S2.7).
+ *
+ * @param more script of `sh`, run in that directory in the same round trip; `said` is what it prints
+ */
+export async function checkContent(delivery: Delivery, directory: string, more = ''): Promise<ContentCheck> {
   const { dependencies, context, shared, memory, commit, source } = delivery
   const { sentinel, verify } = context.plan.spec
   const { remote, wrong } = await compareSides(dependencies, context, {
@@ -27,16 +30,18 @@ export async function checkContent(delivery: Delivery, directory: string): Promi
     fingerprints: shared.fingerprints,
     also: [{ type: 'file', name: sentinel }],
     counts: false,
+    more,
   })
-  if (wrong.length > 0) return { outcome: await distrust(delivery, directory, contentDiffers(context, wrong)) }
+  const { said } = remote
+  if (wrong.length > 0) return { outcome: await distrust(delivery, directory, contentDiffers(context, wrong)), said }
   if (remote.fingerprints.get(sentinel) !== sentinelFingerprint(commit)) {
     const found = await readSentinel(delivery, directory)
     context.log(`${sentinel} says ${JSON.stringify(found)}`)
-    return { outcome: onceMore(memory, sentinelMismatch(context.node.name, sentinel, commit, found)) }
+    return { outcome: onceMore(memory, sentinelMismatch(context.node.name, sentinel, commit, found)), said }
   }
   const sample = new Map(remote.fingerprints)
   sample.delete(sentinel)
-  return { outcome: null, answer: remote, sample }
+  return { outcome: null, said, sample }
 }
 
 /** A tree that does not hold what it should is put right once; then at least nothing shall say that it is whole. */

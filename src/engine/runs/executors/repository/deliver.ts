@@ -8,25 +8,11 @@ import { isContent, nothingMoved } from '../../../../core/transfer/tally.ts'
 import type { RunSummary } from '../../../../shared/model/run.ts'
 import type { StepOutcome } from '../../executor.ts'
 import { accessOf, moveTree, previewDeletes } from '../transfer/transfer.ts'
-import type { ListingState } from './found.ts'
-import { unlisted } from './look.ts'
 import type { Delivery } from './memory.ts'
+import type { Place } from './place.ts'
 import { runOnNode } from './script.ts'
-import { putSentinel, takeSentinelAway } from './sentinel.ts'
-
-/** A directory of the node that is to hold the commit. */
-export interface Place {
-  readonly directory: string
-  readonly listing: ListingState
-  /** What the sentinel in it says; null: there is none. */
-  readonly sentinel: string | null
-  /** `limited`: by the limits of the plan; `free`: nobody but us ever wrote there, since it never had its name. */
-  readonly deletes: 'none' | 'limited' | 'free'
-  /** Somebody reads there meanwhile. */
-  readonly inUse: boolean
-  /** As seen from the directory. */
-  readonly linkDestination?: string
-}
+import { putSentinel, takeSentinelAway, unlisted } from './sentinel.ts'
+import { mayStream, type Streamed, stream } from './stream.ts'
 
 /** How rsync brings the commit into a directory, without deletes. */
 export async function describeTransfer(
@@ -55,14 +41,28 @@ export async function describeTransfer(
 export async function deliver(delivery: Delivery, place: Place): Promise<StepOutcome> {
   const { context, memory, commit } = delivery
   memory.nothingToDo = false
+  memory.listed = false
   const isSame = place.sentinel === commit && !memory.compareContent && context.run.force !== true
   if (isSame && place.listing.status === 'same') return nothingToDo(delivery, 'every file is there as it should be')
+  const streamed = await streamWhatDiffers(delivery, place)
+  if (streamed?.kind === 'done') return { kind: 'done', patch: { summary: wholeTree(delivery, streamed.summary) } }
+  const left = streamed?.kind === 'other' || place.listing.status === 'assumed' ? unknownNow(place) : place
+  return deliverByRsync(delivery, left, isSame)
+}
+
+const unknownNow = (place: Place): Place => ({ ...place, listing: { status: 'unknown' } })
+
+/** The way that suits every node and every tree. */
+async function deliverByRsync(delivery: Delivery, place: Place, isSame: boolean): Promise<StepOutcome> {
+  const { memory } = delivery
   const chosen = await chooseTransfer(delivery, place)
   if ('outcome' in chosen) return chosen.outcome
   if (isSame && chosen.unchanged) return nothingToDo(delivery, 'nothing to send and nothing to delete')
   if (place.sentinel !== null) await takeSentinelAway(delivery, place.directory)
   memory.look = null
-  const moved = await moveTree(delivery, chosen.transfer, (line) => remember(delivery, line), chosen.names)
+  // Of a tree that is new as a whole no file is fresher than another, and 10,000 names for each node are a burden.
+  const keep = place.listing.status === 'empty' ? () => undefined : (line: RsyncLine) => remember(delivery, line)
+  const moved = await moveTree(delivery, chosen.transfer, keep, chosen.names)
   const summary = wholeTree(delivery, moved.summary)
   const outcome: StepOutcome = { ...moved.outcome, patch: { ...moved.outcome.patch, summary } }
   if (moved.outcome.kind !== 'done') return outcome
@@ -122,21 +122,49 @@ const mostEntries = 200_000
  */
 async function onlyWhatDiffers(delivery: Delivery, place: Place, transfer: RsyncTransfer): Promise<Chosen | null> {
   const { context, source } = delivery
-  const { listing, linkDestination } = place
-  if (listing.status !== 'differs' || transfer.checksum || linkDestination !== undefined) return null
+  if (transfer.checksum || place.linkDestination !== undefined) return null
+  const changed = await changedThere(delivery, place)
+  if (changed === null) return null
+  context.log(`${changed.length} of ${source.facts.size} entries differ by listing: rsync looks at these`)
+  return { transfer: { ...transfer, onlyNamed: true, checksum: true }, unchanged: false, names: namesOf(changed) }
+}
+
+async function changedThere(
+  delivery: Delivery,
+  { listing, directory }: Pick<Place, 'listing' | 'directory'>,
+): Promise<readonly ByteName[] | null> {
+  const { source, shared } = delivery
+  if (listing.status !== 'differs' && listing.status !== 'assumed') return null
   if (source.facts.size > mostEntries) return null
-  const difference = await delivery.shared.sources
-    .differenceFrom(listing.digest, source, () => listThere(delivery, place.directory))
+  const difference = await shared.sources
+    .differenceFrom(listing.digest, source, () => listThere(delivery, directory))
     // Another run may have asked, and been cut: rsync looks at everything then.
     .catch(() => null)
   if (difference === null || difference.holdsOther) return null
-  if (difference.changed.length > source.facts.size * largestShare) return null
-  context.log(`${difference.changed.length} of ${source.facts.size} entries differ by listing: rsync looks at these`)
-  return {
-    transfer: { ...transfer, onlyNamed: true, checksum: true },
-    unchanged: false,
-    names: namesOf(difference.changed),
+  return difference.changed.length > source.facts.size * largestShare ? null : difference.changed
+}
+
+/** Null: that was no question here. */
+async function streamWhatDiffers(delivery: Delivery, place: Place): Promise<Streamed | null> {
+  const { context, memory, shared } = delivery
+  if (!mayStream(delivery, place)) return null
+  const changed = place.listing.status === 'empty' ? null : await changedThere(delivery, place)
+  if (changed === null && place.listing.status !== 'empty') return null
+  const look = memory.look
+  // Whatever comes of it, the node is not as it was seen any more.
+  memory.look = null
+  const streamed = await stream(delivery, place, changed)
+  if (streamed.kind === 'done') {
+    memory.listed = true
+    if (changed !== null) for (const name of streamed.sent) memory.sent.add(name)
+    return streamed
   }
+  context.log(`rsync takes over: ${streamed.why}`)
+  if (streamed.kind === 'impossible') {
+    shared.withoutStream.add(context.node.id)
+    memory.look = look
+  } else memory.rsyncOnly = true
+  return streamed
 }
 
 const namesOf = (names: readonly ByteName[]): Uint8Array =>

@@ -4,6 +4,8 @@ import type { RemoteDirectoryFacts } from '../../../transfer/remoteFacts.ts'
 export type ListingState =
   | { readonly status: 'same' | 'empty' | 'unknown' }
   | { readonly status: 'differs'; readonly digest: string }
+  /** Nobody has looked: the sentinel names what we brought there before, which had this listing. */
+  | { readonly status: 'assumed'; readonly digest: string }
 
 /** Releases of a target, as they lie there. */
 export interface ReleasesThere {

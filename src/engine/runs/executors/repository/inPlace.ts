@@ -1,6 +1,7 @@
 import type { StepOutcome } from '../../executor.ts'
-import { deliver, type Place } from './deliver.ts'
+import { deliver } from './deliver.ts'
 import { type Delivery, lookOf, type RepositoryContext, type RepositoryPlan } from './memory.ts'
+import type { Place } from './place.ts'
 
 /** PUSH_SYNC over what lies in the target. */
 export async function pushInPlace(delivery: Delivery): Promise<StepOutcome> {

@@ -1,6 +1,5 @@
-import { excludesOf } from '../../../../core/repository/places.ts'
 import { targetHoldsForeign, targetIsMountPoint } from '../../../../core/run/repositoryCauses.ts'
-import { emptyListing, listingScript } from '../../../../core/transfer/listing.ts'
+import { emptyListing, listingScript, noListing } from '../../../../core/transfer/listing.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import { CommitHash } from '../../../../shared/model/repository.ts'
 import { readRemoteFacts } from '../../../transfer/remoteFacts.ts'
@@ -8,23 +7,19 @@ import type { Source } from '../../../transfer/source.ts'
 import { checkPrograms, checkTarget, refuse } from '../transfer/checks.ts'
 import { commandTimeoutMs } from '../transfer/step.ts'
 import type { ListingState, Look, ReleasesThere } from './found.ts'
-import type { Delivery, RepositoryPlan } from './memory.ts'
-import { newSentinel } from './sentinel.ts'
-
-/** Excludes of the transfer, and what a sentinel that is being written leaves for a moment. */
-export const unlisted = ({ spec }: Pick<RepositoryPlan, 'spec'>): string[] => [
-  ...excludesOf(spec),
-  `/${newSentinel(spec.sentinel)}`,
-]
+import { type Delivery, listingBefore } from './memory.ts'
+import { unlisted } from './sentinel.ts'
+import { mayStream } from './stream.ts'
 
 /** Looks at the node in one round trip, and refuses what must not be written to. */
 export async function lookAtNode(delivery: Delivery): Promise<Look> {
   const { dependencies, context, target } = delivery
   const { node, signal } = context
+  const before = mayAssume(delivery) ? listingBefore(delivery) : null
   const facts = await readRemoteFacts(dependencies.sshPool, node, {
     target: { directory: target },
     source: null,
-    more: moreScript(delivery),
+    more: moreScript(delivery, before?.commit ?? null),
     timeoutMs: commandTimeoutMs,
     signal,
   })
@@ -34,17 +29,26 @@ export async function lookAtNode(delivery: Delivery): Promise<Look> {
   if (facts.more.get('mount') === 'yes') refuse(targetIsMountPoint(node.name, facts.target.resolved))
   const foreign = facts.more.get('foreign')
   if (foreign !== undefined) refuse(targetHoldsForeign(node.name, foreign))
+  const listing = facts.more.get('listing')
+  const sentinel = facts.more.get('sentinel') ?? null
+  const isAssumed = before !== null && listing === assumed && sentinel === before.commit
   return {
     directory: facts.target,
-    listing: listingStateOf(facts.more.get('listing'), delivery.source),
-    sentinel: facts.more.get('sentinel') ?? null,
+    listing: isAssumed ? { status: 'assumed', digest: before.digest } : listingStateOf(listing, delivery.source),
+    sentinel,
     releases: releasesOf(delivery, facts.more),
   }
 }
 
+const assumed = 'assumed'
+
+/** A stream compares the whole listing before the sentinel names the commit, so nothing rests on what is assumed here. */
+const mayAssume = (delivery: Delivery): boolean =>
+  delivery.context.plan.spec.strategy.kind === 'in-place' && mayStream(delivery, {})
+
 /** @param text what `l_digest` said */
 export function listingStateOf(text: string | undefined, source: Source): ListingState {
-  if (text === undefined || !/^[0-9a-f]{64}$/.test(text)) return { status: 'unknown' }
+  if (text === undefined || !/^[0-9a-f]{64}$/.test(text) || text === noListing) return { status: 'unknown' }
   if (text === source.digest) return { status: 'same' }
   return text === emptyListing ? { status: 'empty' } : { status: 'differs', digest: text }
 }
@@ -78,23 +82,28 @@ export const releaseOf = (link: string): string | null =>
   /^releases\/([0-9a-f]{40}|[0-9a-f]{64})$/.exec(link)?.[1] ?? null
 
 /** `more` of the facts: goes no further in a directory that will be refused, which may be a whole disk. */
-function moreScript({ context: { plan }, commit, target }: Delivery): string {
+function moreScript({ context: { plan }, commit, target }: Delivery, before: string | null): string {
+  const { sentinel } = plan.spec
   const isRelease = plan.spec.strategy.kind === 'release'
   return `
 cd ${shellRemoteDirectory(target)} 2>/dev/null || exit 0
-l_here=$(pwd -P)
-l_home=$(cd "$HOME" && pwd -P)
-case "$l_home/" in "\${l_here%/}"/*) exit 0 ;; esac
-l_device() { stat -c %d "$1" 2>/dev/null || stat -f %d "$1" 2>/dev/null; }
-if { command -v mountpoint >/dev/null 2>&1 && mountpoint -q .; } || [ "$(l_device .)" != "$(l_device ..)" ]; then say mount yes; exit 0; fi
+case "$home/" in "\${p%/}"/*) exit 0 ;; esac
+l_mounted() {
+  if command -v mountpoint >/dev/null 2>&1; then mountpoint -q .; return; fi
+  l_devices=$(stat -c %d . .. 2>/dev/null || stat -f %d . .. 2>/dev/null)
+  [ "\${l_devices%%[!0-9]*}" != "\${l_devices##*[!0-9]}" ]
+}
+if l_mounted; then say mount yes; exit 0; fi
+l_said=
 l_sentinel() {
-  if [ -d ./${plan.spec.sentinel} ] && [ ! -L ./${plan.spec.sentinel} ]; then say foreign ${plan.spec.sentinel}
-  elif [ -f ./${plan.spec.sentinel} ] && [ ! -L ./${plan.spec.sentinel} ]; then say sentinel "$(head -c 200 ./${plan.spec.sentinel} 2>/dev/null)"
-  elif [ -e ./${plan.spec.sentinel} ] || [ -L ./${plan.spec.sentinel} ]; then say sentinel '?'; fi
+  if [ -d ./${sentinel} ] && [ ! -L ./${sentinel} ]; then say foreign ${sentinel}
+  elif [ -f ./${sentinel} ] && [ ! -L ./${sentinel} ]; then l_said=$(head -c 200 ./${sentinel} 2>/dev/null); say sentinel "$l_said"
+  elif [ -e ./${sentinel} ] || [ -L ./${sentinel} ]; then say sentinel '?'; fi
 }
 ${listingScript(unlisted(plan))}
 ${isRelease ? releasesScript(plan.spec.sentinel, commit) : ''}
 l_sentinel
+${before === null ? '' : `if [ "$l_said" = ${before} ]; then say listing ${assumed}; exit 0; fi`}
 say listing "$(l_digest)"`
 }
 

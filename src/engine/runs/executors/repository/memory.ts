@@ -1,10 +1,12 @@
 import type { ByteName } from '../../../../core/parse/rsync.ts'
-import { directoryOn } from '../../../../core/repository/places.ts'
+import { directoryOn, excludesOf } from '../../../../core/repository/places.ts'
 import { normalizedRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import { AppError } from '../../../../shared/errors.ts'
 import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
+import type { NodeId } from '../../../../shared/model/ids.ts'
 import type { PlanOf } from '../../../../shared/model/plan.ts'
-import type { PreparedTree, RepositoryTrees } from '../../../ports.ts'
+import type { NodeChannels, PreparedTree, RepositoryTrees } from '../../../ports.ts'
+import type { Archives } from '../../../transfer/archive.ts'
 import type { FingerprintCache } from '../../../transfer/manifest.ts'
 import type { Source, Sources } from '../../../transfer/source.ts'
 import type { StepContext, StepOutcome } from '../../executor.ts'
@@ -15,6 +17,8 @@ export type RepositoryPlan = PlanOf<'repository'>
 export type RepositoryContext = StepContext<RepositoryPlan>
 
 export interface RepositoryDependencies extends TransferDependencies {
+  readonly channels: NodeChannels
+  readonly sources?: Sources
   readonly trees: RepositoryTrees
 }
 
@@ -22,6 +26,11 @@ export interface RepositoryDependencies extends TransferDependencies {
 export interface Shared {
   readonly sources: Sources
   readonly fingerprints: FingerprintCache
+  readonly archives: Archives
+  /** The listing of each commit that a run was to bring, as {@link noteDelivered} keeps it. */
+  readonly delivered: Map<string, string>
+  /** Nodes that said they have no programs for a stream. */
+  readonly withoutStream: Set<NodeId>
 }
 
 /** What the steps of one run tell each other. */
@@ -35,6 +44,10 @@ export interface RepositoryMemory {
   readonly sent: Set<ByteName>
   /** Size and time agreed but content did not: compare content this time. */
   compareContent: boolean
+  /** What was thought of the node turned out wrong: rsync compares all of it from now on. */
+  rsyncOnly: boolean
+  /** This try has read back a listing of the node that is ours, after the last change. */
+  listed: boolean
   /** The node was found as it should be: nothing was sent, and nothing is left to look for. */
   nothingToDo: boolean
   /** This try has built its release from nothing: nobody else can have put anything into it. */
@@ -49,6 +62,8 @@ export const createRepositoryMemory = (): RepositoryMemory => ({
   look: null,
   sent: new Set(),
   compareContent: false,
+  rsyncOnly: false,
+  listed: false,
   nothingToDo: false,
   builtRelease: false,
   sentAgain: false,
@@ -78,6 +93,30 @@ export function deliveryOf(
   if (tree === null || source === null) throw new AppError('INTERNAL', 'PRE_FLIGHT_CHECK left no tree.')
   const target = targetOf(context.plan, context.node.name)
   return { direction: 'push', dependencies, context, shared, memory, commit: tree.commit, source, target }
+}
+
+const mostDelivered = 200
+
+const deliveredKey = ({ id, spec }: RepositoryPlan, commit: string): string =>
+  JSON.stringify([id, commit, excludesOf(spec)])
+
+/** So that the next commit knows what the one before has left on the nodes. */
+export function noteDelivered({ shared, context, commit, source }: Delivery): void {
+  const key = deliveredKey(context.plan, commit)
+  shared.delivered.delete(key)
+  shared.delivered.set(key, source.digest)
+  for (const oldest of shared.delivered.keys()) {
+    if (shared.delivered.size <= mostDelivered) break
+    shared.delivered.delete(oldest)
+  }
+}
+
+/** The listing of what was read back from the node last, when we brought it there and still know the tree. */
+export function listingBefore({ shared, context, commit }: Delivery): { commit: string; digest: string } | null {
+  const before = context.node.plans.find(({ planId }) => planId === context.plan.id)?.observed?.commit
+  if (before === undefined || before === null || before === commit) return null
+  const digest = shared.delivered.get(deliveredKey(context.plan, before))
+  return digest !== undefined && shared.sources.isKnown(digest) ? { commit: before, digest } : null
 }
 
 /** Every try of PUSH_SYNC comes after a PRE_FLIGHT_CHECK of its own. @throws INTERNAL when it does not */

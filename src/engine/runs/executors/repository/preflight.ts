@@ -5,6 +5,7 @@ import { unsearchedFiles } from '../../../../core/scan/skipped.ts'
 import type { Run } from '../../../../shared/model/run.ts'
 import type { PreparedTree } from '../../../ports.ts'
 import type { StepOutcome } from '../../executor.ts'
+import { loginByChannel } from '../login.ts'
 import { afterLogin, CheckFailed, checkEmptySource, checkFreeSpace, refuse } from '../transfer/checks.ts'
 import { measureTransfer } from '../transfer/transfer.ts'
 import { describeTransfer } from './deliver.ts'
@@ -13,6 +14,7 @@ import { lookAtNode } from './look.ts'
 import {
   type Delivery,
   deliveryOf,
+  noteDelivered,
   type RepositoryContext,
   type RepositoryDependencies,
   type RepositoryMemory,
@@ -27,7 +29,7 @@ export function preflight(
   context: RepositoryContext,
   memory: RepositoryMemory,
 ): Promise<StepOutcome> {
-  return afterLogin(dependencies, context, async () => {
+  const checks = async (): Promise<Run['warnings']> => {
     const tree = await preparedTree(dependencies, context, memory)
     const warnings = checkScan(context, memory, tree)
     memory.source = await shared.sources.of(tree.directory, excludesOf(context.plan.spec))
@@ -36,6 +38,8 @@ export function preflight(
     const delivery = deliveryOf(dependencies, shared, context, memory)
     const look = await lookAtNode(delivery)
     memory.look = look
+    memory.listed = false
+    noteDelivered(delivery)
     checkEmptySource(
       context,
       { name: `commit ${tree.commit} of "${context.plan.spec.repository}"`, files: manifest.files },
@@ -43,7 +47,8 @@ export function preflight(
     )
     await checkSpace(delivery, look)
     return warnings
-  })
+  }
+  return afterLogin(dependencies, context, checks, () => loginByChannel(dependencies, context))
 }
 
 /** All tries of a run deliver the commit of the first. */

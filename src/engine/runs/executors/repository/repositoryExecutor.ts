@@ -1,3 +1,4 @@
+import { Archives } from '../../../transfer/archive.ts'
 import { removeRemoteLeftovers } from '../../../transfer/leftovers.ts'
 import { FingerprintCache } from '../../../transfer/manifest.ts'
 import { Sources } from '../../../transfer/source.ts'
@@ -24,7 +25,13 @@ import { verify } from './verify.ts'
 export function createRepositoryExecutor(
   dependencies: RepositoryDependencies,
 ): PlanExecutor<RepositoryMemory, RepositoryPlan> {
-  const shared: Shared = { sources: new Sources(), fingerprints: new FingerprintCache() }
+  const shared: Shared = {
+    sources: dependencies.sources ?? new Sources(),
+    fingerprints: new FingerprintCache(),
+    archives: new Archives(),
+    delivered: new Map(),
+    withoutStream: new Set(),
+  }
   return {
     createMemory: createRepositoryMemory,
     lockTargets: async (plan, node) => [{ where: 'node', directory: targetOf(plan, node.name) }],

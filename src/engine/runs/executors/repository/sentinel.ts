@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { excludesOf } from '../../../../core/repository/places.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import { commandTimeoutMs } from '../transfer/step.ts'
-import type { Delivery } from './memory.ts'
+import type { Delivery, RepositoryPlan } from './memory.ts'
 import { runOnNode } from './script.ts'
 
 /*
@@ -10,10 +11,16 @@ import { runOnNode } from './script.ts'
  */
 
 /** Below 5 MB/s a disk is given up. */
-const slowestDiskBytesPerMs = 5_000
+export const slowestDiskBytesPerMs = 5_000
 
 /** Beside the sentinel, while it is written. */
 export const newSentinel = (sentinel: string): string => `${sentinel}.lockstep-new`
+
+/** Excludes of the transfer, and what a sentinel that is being written leaves for a moment. */
+export const unlisted = ({ spec }: Pick<RepositoryPlan, 'spec'>): string[] => [
+  ...excludesOf(spec),
+  `/${newSentinel(spec.sentinel)}`,
+]
 
 /** What the file holds. */
 const sentinelText = (commit: string): string => `${commit}\n`
@@ -37,24 +44,31 @@ sync . 2>/dev/null || sync`
   await runOnNode(dependencies, context, script)
 }
 
-/** Only after rsync has ended with exit code 0. */
-export async function putSentinel(
-  { dependencies, context, commit, source }: Delivery,
-  directory: string,
-): Promise<void> {
+/** Writes it in the current directory, durably and after everything that was written before; ends the shell when it cannot. */
+export function sentinelScript({ context, commit }: Pick<Delivery, 'context' | 'commit'>): string {
   const { sentinel } = context.plan.spec
   const made = `./${newSentinel(sentinel)}`
-  const script = `
-cd ${shellRemoteDirectory(directory)} || exit 3
+  return `
 umask 022
 if [ -d ./${sentinel} ] && [ ! -L ./${sentinel} ]; then echo './${sentinel}: Is a directory' >&2; exit 5; fi
 sync -f . 2>/dev/null || sync
-rm -f ./${sentinel} ${made} || exit 5
-l_why=$({ printf '%s\\n' ${commit} | dd of=${made} conv=fsync; } 2>&1) || { rm -f ${made}; printf '%s\\n' "$l_why" >&2; exit 5; }
-[ "$(cat ${made})" = ${commit} ] || { rm -f ${made}; echo '${made}: No space left on device' >&2; exit 5; }
+if [ -e ./${sentinel} ] || [ -L ./${sentinel} ] || [ -e ${made} ] || [ -L ${made} ]; then rm -f ./${sentinel} ${made} || exit 5; fi
+l_why=$(dd of=${made} conv=fsync 2>&1 <<'END'
+${commit}
+END
+) || { rm -f ${made}; printf '%s\\n' "$l_why" >&2; exit 5; }
+l_back=
+read -r l_back <${made}
+[ "$l_back" = ${commit} ] || { rm -f ${made}; echo '${made}: No space left on device' >&2; exit 5; }
 mv -f ${made} ./${sentinel} || exit 5
 sync . 2>/dev/null || sync`
+}
+
+/** Only after rsync has ended with exit code 0. */
+export async function putSentinel(delivery: Delivery, directory: string): Promise<void> {
+  const { dependencies, context, commit, source } = delivery
+  const script = `cd ${shellRemoteDirectory(directory)} || exit 3\n${sentinelScript(delivery)}`
   const timeoutMs = commandTimeoutMs + Math.ceil(source.manifest.totalBytes / slowestDiskBytesPerMs)
   await runOnNode(dependencies, context, script, timeoutMs)
-  context.log(`${sentinel} names ${commit}`)
+  context.log(`${context.plan.spec.sentinel} names ${commit}`)
 }

@@ -11,24 +11,25 @@ import { leftToDo } from '../transfer/transfer.ts'
 import { type ContentCheck, checkContent, distrust } from './content.ts'
 import { describeTransfer } from './deliver.ts'
 import type { ListingState } from './found.ts'
-import { listingStateOf, unlisted } from './look.ts'
+import { listingStateOf } from './look.ts'
 import type { Delivery } from './memory.ts'
 import { releaseDirectory, releaseLink } from './release.ts'
-import { runOnNode } from './script.ts'
+import { unlisted } from './sentinel.ts'
 
 /** VERIFY: sentinel, hashes and, for releases, the link, all read back from the node (S2.7, S2.15, S2.16). */
 export async function verify(delivery: Delivery): Promise<StepOutcome> {
   const { context, shared, memory, source } = delivery
   const isRelease = context.plan.spec.strategy.kind === 'release'
   const directory = isRelease ? releaseDirectory(delivery) : delivery.target
-  const [checked, readBack, changed] = await Promise.all([
-    checkContent(delivery, directory),
-    readState(delivery, { directory, isRelease }),
-    shared.sources.changes(source),
-  ])
-  if (changed.length > 0) {
-    memory.source = null
-    return { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: sourceChanged(changed.map(displayName)) }
+  const checked = await checkContent(delivery, directory, stateScript(delivery, isRelease))
+  const readBack = stateOf(delivery, checked, isRelease)
+  // Where the node has what was listed here, it does not matter what has become of the snapshot since.
+  if (checked.outcome !== null || readBack.listing.status !== 'same') {
+    const changed = await shared.sources.changes(source)
+    if (changed.length > 0) {
+      memory.source = null
+      return { kind: 'retry', from: 'PRE_FLIGHT_CHECK', diagnosis: sourceChanged(changed.map(displayName)) }
+    }
   }
   if (checked.outcome !== null) return checked.outcome
   if (isRelease && readBack.link !== releaseLink(delivery.commit))
@@ -43,19 +44,22 @@ interface ReadBack {
   readonly link: string | null
 }
 
-/** In place a listing that was the same in PRE_FLIGHT_CHECK, with nothing sent since, has said it all. */
-async function readState(
-  { dependencies, context, memory, source, target }: Delivery,
-  { directory, isRelease }: { readonly directory: string; readonly isRelease: boolean },
-): Promise<ReadBack> {
-  if (memory.nothingToDo && !isRelease) return { listing: { status: 'same' }, link: null }
-  const script = `
-${listingScript(unlisted(context.plan))}
-${isRelease ? `cd ${shellRemoteDirectory(target)} || exit 3\nreadlink current || echo` : 'echo'}
-cd ${shellRemoteDirectory(directory)} || exit 3
-l_digest`
-  const [link = '', listing] = (await runOnNode(dependencies, context, script)).split('\n')
-  return { listing: listingStateOf(listing, source), link: link === '' ? null : link }
+/** In place a listing that was the same, with nothing sent since, has said it all. */
+const isListed = ({ memory }: Delivery, isRelease: boolean): boolean =>
+  !isRelease && (memory.nothingToDo || memory.listed)
+
+/** Asked in the directory of the commit: what `current` points at, and the listing. */
+function stateScript(delivery: Delivery, isRelease: boolean): string {
+  if (isListed(delivery, isRelease)) return ''
+  const { context, target } = delivery
+  const link = isRelease ? `( cd ${shellRemoteDirectory(target)} && readlink current ) || echo` : 'echo'
+  return `${listingScript(unlisted(context.plan))}\n${link}\nl_digest`
+}
+
+function stateOf(delivery: Delivery, { said }: ContentCheck, isRelease: boolean): ReadBack {
+  if (isListed(delivery, isRelease)) return { listing: { status: 'same' }, link: null }
+  const [link = '', listing] = said.split('\n')
+  return { listing: listingStateOf(listing, delivery.source), link: link === '' ? null : link }
 }
 
 /** A sample says nothing of files that should be gone, nor of all that should be there: where no listing does, rsync is asked. */

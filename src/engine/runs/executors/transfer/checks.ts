@@ -3,6 +3,7 @@ import { isApproved, mustHaltForEmptySource } from '../../../../core/run/safety.
 import { diagnosisOf } from '../../../../core/run/thrown.ts'
 import type { Diagnosis } from '../../../../shared/model/diagnosis.ts'
 import type { Run } from '../../../../shared/model/run.ts'
+import type { LoginProof } from '../../../ports.ts'
 import type { RemoteDirectoryFacts, RemoteFacts } from '../../../transfer/remoteFacts.ts'
 import { stopRemoteProcesses } from '../../../transfer/remoteProcess.ts'
 import { type NodeLesson, outcomeOf, type StepContext, type StepOutcome } from '../../executor.ts'
@@ -28,10 +29,11 @@ export async function afterLogin(
   dependencies: TransferDependencies,
   context: StepContext,
   checks: () => Promise<Run['warnings']>,
+  logIn: () => Promise<LoginProof> = () => login(dependencies, context),
 ): Promise<StepOutcome> {
   let learned: NodeLesson | undefined
   try {
-    const proof = await login(dependencies, context)
+    const proof = await logIn()
     learned = lessonOf(proof, context)
     const warnings = clockWarning(proof, context)
     await endLeftoverProcesses(dependencies, context)

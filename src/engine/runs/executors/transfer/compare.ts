@@ -22,6 +22,8 @@ export interface ComparedSides {
   readonly also?: readonly SampledEntry[]
   /** Off: nobody asks how many entries the node holds. */
   readonly counts?: boolean
+  /** As in the request of `fingerprintRemote`. */
+  readonly more?: string
 }
 
 /** What the node said, and what of it is not as it is here. */
@@ -30,14 +32,23 @@ export interface Checked {
   readonly wrong: readonly ByteName[]
 }
 
-/** Both sides hash the same sample at the same time, each on its own machine. */
+/**
+ * Both sides hash the same sample at the same time, each on its own machine. All nodes of one push are asked for the same
+ * files, so that they are hashed here once; the next push asks for others.
+ */
 export async function compareSides(
   { sshPool }: Pick<TransferDependencies, 'sshPool'>,
   { run, node, signal, log }: StepContext,
-  { fingerprints, also = [], counts = true, ...sides }: ComparedSides & { readonly fingerprints: FingerprintCache },
+  {
+    fingerprints,
+    also = [],
+    counts = true,
+    more = '',
+    ...sides
+  }: ComparedSides & { readonly fingerprints: FingerprintCache },
 ): Promise<Checked> {
   const { verify, transferred } = sides
-  const sample = chooseSample(sides.entries, { verify, seed: run.id, transferred })
+  const sample = chooseSample(sides.entries, { verify, seed: run.batchId, transferred })
   log(`reading ${sample.length} hashes back from ${node.name}`)
   const timeoutMs = commandTimeoutMs + Math.ceil(sides.totalBytes / slowestHashBytesPerMs)
   const [local, remote] = await Promise.all([
@@ -46,6 +57,7 @@ export async function compareSides(
       directory: sides.remote,
       entries: [...sample, ...also],
       counts,
+      more,
       timeoutMs,
       signal,
     }),
