@@ -1,7 +1,6 @@
 import { shellRemoteDirectory } from '../../core/transfer/paths.ts'
-import { remoteScript } from '../../core/transfer/remoteShell.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { SshPool } from '../ports.ts'
+import type { RunScript } from './scripts.ts'
 
 /** What one look at a node says before a transfer. */
 export interface RemoteFacts {
@@ -96,12 +95,15 @@ function factsScript({ target, source, more = '' }: FactsRequest): string {
   ].join('\n')
 }
 
-/** Looks at the node in one round trip. Rejects with what the pool throws. */
-export async function readRemoteFacts(pool: SshPool, node: FleetNode, request: FactsRequest): Promise<RemoteFacts> {
-  const script = remoteScript(factsScript(request))
+/** Looks at the node in one round trip. Rejects with what the way to it throws. */
+export async function readRemoteFacts(
+  runScript: RunScript,
+  node: FleetNode,
+  request: FactsRequest,
+): Promise<RemoteFacts> {
   const { timeoutMs, signal } = request
-  const result = await pool.exec(node, script.command, {
-    stdin: script.stdin,
+  const result = await runScript(node, {
+    script: factsScript(request),
     timeoutMs,
     ...(signal === undefined ? {} : { signal }),
   })

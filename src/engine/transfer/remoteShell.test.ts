@@ -12,6 +12,7 @@ import type { SshPool } from '../ports.ts'
 import { changedSince, FingerprintCache, fingerprintAllLocal, readManifest } from './manifest.ts'
 import { readRemoteFacts } from './remoteFacts.ts'
 import { fingerprintRemote } from './remoteVerify.ts'
+import { scriptsBySession } from './scripts.ts'
 
 const shells = [
   '/bin/sh',
@@ -69,7 +70,7 @@ describe.each(shells)('through %s as login shell', (shell) => {
     const { entries } = await readManifest(directory, [])
     const wanted = entries.filter((entry) => entry.type !== 'directory')
     const local = await fingerprintAllLocal(directory, wanted, { cache: new FingerprintCache() })
-    const remote = await fingerprintRemote(localPool(shell), aNode(), {
+    const remote = await fingerprintRemote(scriptsBySession(localPool(shell)), aNode(), {
       directory,
       entries: [{ type: 'file', name: 'missing' }, ...wanted],
       timeoutMs: 1,
@@ -82,7 +83,7 @@ describe.each(shells)('through %s as login shell', (shell) => {
 
   it('says what it finds of directories', async () => {
     const target = join(directory, 'made', 'deep')
-    const facts = await readRemoteFacts(localPool(shell), aNode(), {
+    const facts = await readRemoteFacts(scriptsBySession(localPool(shell)), aNode(), {
       target: { directory: target },
       source: { directory: join(directory, 'plain') },
       timeoutMs: 1,

@@ -1,12 +1,11 @@
 import type { ByteName } from '../../core/parse/rsync.ts'
 import { shellRemoteDirectory } from '../../core/transfer/paths.ts'
-import { remoteScript } from '../../core/transfer/remoteShell.ts'
 import { partialDirectory } from '../../core/transfer/rsyncArguments.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { FleetNode } from '../../shared/model/node.ts'
-import type { SshPool } from '../ports.ts'
 import type { Fingerprint } from './manifest.ts'
 import type { SampledEntry } from './sample.ts'
+import type { RunScript } from './scripts.ts'
 
 /** Marks the part of the output that is ours; whatever a login shell prints comes before. */
 const moreMark = 'lockstep-more'
@@ -64,7 +63,7 @@ export interface RemoteAnswer {
  * @throws AppError REMOTE_PATH_INVALID, REMOTE_PROGRAM_MISSING, REMOTE_COMMAND_FAILED, or what the pool throws
  */
 export async function fingerprintRemote(
-  pool: SshPool,
+  runScript: RunScript,
   node: FleetNode,
   request: {
     readonly directory: string
@@ -81,18 +80,15 @@ export async function fingerprintRemote(
   const links = request.entries.filter((entry) => entry.type === 'symlink').map((entry) => entry.name)
   const filesData = namesData(files)
   const linksData = namesData(links)
-  const script = remoteScript(
-    hashScript({
+  const result = await runScript(node, {
+    script: hashScript({
       directory: request.directory,
       counts: request.counts !== false,
       more: request.more ?? '',
       linksBytes: linksData.length,
       filesBytes: filesData.length,
     }),
-    Buffer.concat([linksData, filesData]),
-  )
-  const result = await pool.exec(node, script.command, {
-    stdin: script.stdin,
+    data: Buffer.concat([linksData, filesData]),
     timeoutMs: request.timeoutMs,
     maxOutputBytes: 64 * 1024 * 1024,
     ...(request.signal === undefined ? {} : { signal: request.signal }),

@@ -220,7 +220,7 @@ export const ScanReport = z.object({
   findingsTotal: z.int().nonnegative(),
   /** Comments in the scanned files that tell a scanner to look away. They were not obeyed. */
   ignoredDirectives: z.array(z.object({ file: z.string(), line: z.int().positive() })),
-  /** Files that were not looked into, with the reason (binary, too large). */
+  /** Files that were searched in part (binary, large texts) or not at all, with the reason. */
   skipped: z.array(z.object({ file: z.string(), reason: z.string() })),
   diagnosis: Diagnosis.nullable(),
 })

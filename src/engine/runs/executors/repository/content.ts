@@ -1,11 +1,16 @@
 import type { ByteName } from '../../../../core/parse/rsync.ts'
 import { sentinelMismatch } from '../../../../core/run/repositoryCauses.ts'
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
+import { scriptsByChannel } from '../../../transfer/scripts.ts'
 import type { StepOutcome } from '../../executor.ts'
 import { compareSides, contentDiffers } from '../transfer/compare.ts'
 import { type Delivery, onceMore } from './memory.ts'
 import { runOnNode } from './script.ts'
 import { sentinelFingerprint, takeSentinelAway } from './sentinel.ts'
+
+/** So much is hashed before anybody notices that the shell was busy. */
+const mostSoon = 1_000
+const mostSoonBytes = 128 * 1024 * 1024
 
 /** What the node said of its files, or why that proves nothing. */
 export type ContentCheck =
@@ -20,6 +25,8 @@ export type ContentCheck =
 export async function checkContent(delivery: Delivery, directory: string, more = ''): Promise<ContentCheck> {
   const { dependencies, context, shared, memory, commit, source } = delivery
   const { sentinel, verify } = context.plan.spec
+  const isSoon =
+    more === '' && verify.mode === 'sample' && verify.files <= mostSoon && source.manifest.totalBytes <= mostSoonBytes
   const { remote, wrong } = await compareSides(dependencies, context, {
     local: source.manifest.directory,
     remote: directory,
@@ -31,6 +38,7 @@ export async function checkContent(delivery: Delivery, directory: string, more =
     also: [{ type: 'file', name: sentinel }],
     counts: false,
     more,
+    ...(isSoon ? { runScript: scriptsByChannel(dependencies.channels) } : {}),
   })
   const { said } = remote
   if (wrong.length > 0) return { outcome: await distrust(delivery, directory, contentDiffers(context, wrong)), said }

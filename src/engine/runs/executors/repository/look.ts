@@ -3,6 +3,7 @@ import { emptyListing, listingScript, noListing } from '../../../../core/transfe
 import { shellRemoteDirectory } from '../../../../core/transfer/paths.ts'
 import { CommitHash } from '../../../../shared/model/repository.ts'
 import { readRemoteFacts } from '../../../transfer/remoteFacts.ts'
+import { scriptsByChannel, scriptsBySession } from '../../../transfer/scripts.ts'
 import type { Source } from '../../../transfer/source.ts'
 import { checkPrograms, checkTarget, refuse } from '../transfer/checks.ts'
 import { commandTimeoutMs } from '../transfer/step.ts'
@@ -16,7 +17,10 @@ export async function lookAtNode(delivery: Delivery): Promise<Look> {
   const { dependencies, context, target } = delivery
   const { node, signal } = context
   const before = mayAssume(delivery) ? listingBefore(delivery) : null
-  const facts = await readRemoteFacts(dependencies.sshPool, node, {
+  const { sshPool, channels } = dependencies
+  // A listing takes as long as the tree is large, and only a session shows whether the login shell disturbs rsync.
+  const runScript = before === null ? scriptsBySession(sshPool) : scriptsByChannel(channels)
+  const facts = await readRemoteFacts(runScript, node, {
     target: { directory: target },
     source: null,
     more: moreScript(delivery, before?.commit ?? null),

@@ -171,7 +171,7 @@ class UnpackedProgress {
   }
 }
 
-const figurePattern = /tar: lockstep-unpacked \d+\n/g
+const figurePattern = /tar: lockstep-unpacked:\d+\n/g
 const recordBytes = 64 * 1024
 const recordsBetweenFigures = 16
 
@@ -214,10 +214,11 @@ const doneMark = 'lockstep-streamed'
 const begin = (directory: string): string => `
 export LC_ALL=C
 cd ${shellRemoteDirectory(directory)} || exit 3
+l_options='--preserve-permissions --no-same-owner --warning=no-timestamp --warning=no-record-size --blocking-factor=${recordBytes / 512} --checkpoint=${recordsBetweenFigures} --checkpoint-action=echo=lockstep-unpacked:%u'
 l_unpack() {
-  tar --extract --file=- --preserve-permissions --no-same-owner --warning=no-timestamp --warning=no-record-size --blocking-factor=${recordBytes / 512} --checkpoint=${recordsBetweenFigures} --checkpoint-action=echo='lockstep-unpacked %u' && return
-  # Another tar does not know these options, and has not begun.
-  case "$(tar --version 2>/dev/null)" in *'GNU tar'*) exit 5 ;; *) exit 4 ;; esac
+  tar --extract --file=- $l_options && return
+  # A tar that does not know these options has not begun.
+  if tar $l_options --version >/dev/null 2>&1; then exit 5; else exit 4; fi
 }`
 
 const end = (delivery: Delivery): string => `

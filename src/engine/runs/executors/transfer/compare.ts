@@ -4,6 +4,7 @@ import type { TreeVerify } from '../../../../shared/model/plan.ts'
 import { type FingerprintCache, fingerprintAllLocal } from '../../../transfer/manifest.ts'
 import { fingerprintRemote, type RemoteAnswer } from '../../../transfer/remoteVerify.ts'
 import { chooseSample, type SampledEntry } from '../../../transfer/sample.ts'
+import { type RunScript, scriptsBySession } from '../../../transfer/scripts.ts'
 import type { StepContext, StepOutcome } from '../../executor.ts'
 import { commandTimeoutMs, type TransferDependencies } from './step.ts'
 
@@ -24,6 +25,8 @@ export interface ComparedSides {
   readonly counts?: boolean
   /** As in the request of `fingerprintRemote`. */
   readonly more?: string
+  /** Default: a session for each question. */
+  readonly runScript?: RunScript
 }
 
 /** What the node said, and what of it is not as it is here. */
@@ -44,6 +47,7 @@ export async function compareSides(
     also = [],
     counts = true,
     more = '',
+    runScript = scriptsBySession(sshPool),
     ...sides
   }: ComparedSides & { readonly fingerprints: FingerprintCache },
 ): Promise<Checked> {
@@ -53,7 +57,7 @@ export async function compareSides(
   const timeoutMs = commandTimeoutMs + Math.ceil(sides.totalBytes / slowestHashBytesPerMs)
   const [local, remote] = await Promise.all([
     fingerprintAllLocal(sides.local, sample, { cache: fingerprints, signal }),
-    fingerprintRemote(sshPool, node, {
+    fingerprintRemote(runScript, node, {
       directory: sides.remote,
       entries: [...sample, ...also],
       counts,

@@ -5,6 +5,7 @@ import { diskFull, sourceMissing, sourceNotADirectory, unexpected } from '../../
 import { type Manifest, readManifest } from '../../../transfer/manifest.ts'
 import { localDirectory } from '../../../transfer/paths.ts'
 import { type RemoteDirectoryFacts, type RemoteFacts, readRemoteFacts } from '../../../transfer/remoteFacts.ts'
+import { scriptsBySession } from '../../../transfer/scripts.ts'
 import type { StepOutcome } from '../../executor.ts'
 import {
   afterLogin,
@@ -52,7 +53,7 @@ async function checkLocalSource({ plan, node, signal, log }: TreeContext): Promi
 async function checkNode(dependencies: TreeDependencies, context: TreeContext): Promise<RemoteFacts> {
   const { plan, node, signal } = context
   const { push, pull } = plan.spec
-  const facts = await readRemoteFacts(dependencies.sshPool, node, {
+  const facts = await readRemoteFacts(scriptsBySession(dependencies.sshPool), node, {
     target: push === null ? null : { directory: push.target },
     source: pull === null ? null : { directory: pull.source },
     timeoutMs: commandTimeoutMs,
