@@ -29,6 +29,8 @@ export interface FakeRepository {
   readonly trees: RepositoryTrees
   /** What a plan gets now. */
   head: CommitHash
+  /** Where derived files go; null: beside the snapshots. */
+  scratch: string | null
   /** Parts of the report that every tree comes with. */
   scan: Partial<ScanReport>
   /** Trees that somebody holds. */
@@ -48,6 +50,7 @@ export function createFakeRepository(directory: string): FakeRepository {
   const directoryOf = (commit: CommitHash): string => join(directory, commit)
   const repository: FakeRepository = {
     head: CommitHash.parse('0'.repeat(40)),
+    scratch: null,
     scan: {},
     held: () => held,
     prepared: () => prepared,
@@ -88,7 +91,7 @@ export function createFakeRepository(directory: string): FakeRepository {
         return {
           commit,
           directory: directoryOf(commit),
-          scratch: dirname(directoryOf(commit)),
+          scratch: repository.scratch ?? dirname(directoryOf(commit)),
           scan: { ...cleanScan(commit), ...repository.scan },
           release: () => {
             held -= released ? 0 : 1

@@ -158,6 +158,8 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
   const diagnose: DiagnoseFailure = (node, { certificate: _certificate, ...failure }) =>
     diagnoseProgram(node, { ...failure, nowMs: Date.now() })
   const progress: { runId: RunId; progress: RunProgress }[] = []
+  // As in an engine: the shells on the connections of one pool are one's own.
+  const channels = createNodeChannels({ sshPool: pool, clock: systemClock })
   const makeService = (
     over: Store = store,
     { authorities, clockAheadMs = 0, executors = {}, trees = noTrees }: ServiceChanges = {},
@@ -176,7 +178,7 @@ export async function createRunRig(options: RigOptions = {}): Promise<RunRig> {
       revocations: pki.revocations,
       probes: pki.probes,
       loginProbe,
-      channels: createNodeChannels({ sshPool: pool, clock: systemClock }),
+      channels,
       content: createRegistryContent(over),
       trees,
       config: { ...defaults, ...options.config },

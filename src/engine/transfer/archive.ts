@@ -3,6 +3,7 @@ import { open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ByteName } from '../../core/parse/rsync.ts'
 import { exec } from '../../platform/exec.ts'
+import { AppError } from '../../shared/errors.ts'
 
 /** Entries of a tree, as `tar` unpacks them. */
 export interface Archive {
@@ -121,7 +122,10 @@ async function make({ directory, names, scratch }: ArchiveRequest): Promise<Made
     })
     // 1: it noticed that a file was given another name meanwhile, which moves its change time; the content is looked at
     // by who reads it back.
-    if (exitCode > 1) throw new Error(`tar ended with exit code ${exitCode}: ${stderr.slice(-2_000)}`)
+    if (exitCode > 1) {
+      const [first = `exit code ${exitCode}`] = stderr.split('\n')
+      throw new AppError('PROGRAM_FAILED', `tar could not put the files together: ${first}`, { data: { exitCode } })
+    }
     const { size } = await stat(path)
     const content = size <= mostKeptBytes ? await readFile(path) : null
     isMade = true

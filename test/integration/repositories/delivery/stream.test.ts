@@ -95,6 +95,23 @@ describe.skipIf(sshdMissing !== null)(
       await expectWhole(target)
     })
 
+    it('S2.4 where the archive has no room here, rsync brings the commit', async () => {
+      const files = manyFiles(30)
+      const { target, plan } = await delivered(files)
+      rig.repository.scratch = join(rig.rig.local, 'no such directory')
+      try {
+        await rig.repository.commit({ ...files, 'src/d0/file-0': 'new' })
+        const run = await rig.run(plan)
+        expect([run.failure, run.status, run.tries]).toEqual([null, 'succeeded', 1])
+        expect(await rig.rig.log(run.id)).toContain('rsync takes over: tar could not put the files together')
+      } finally {
+        rig.repository.scratch = null
+      }
+      await expectWhole(target)
+      await rig.repository.commit({ ...files, 'src/d0/file-0': 'newer' })
+      expect(await rig.rig.log((await rig.run(plan)).id)).not.toContain(byRsync)
+    })
+
     it('S2.6 half a stream leaves what was there, with its sentinel; the next run begins by looking', async () => {
       const files = manyFiles(30)
       const { target, plan } = await delivered(files)

@@ -161,7 +161,7 @@ async function streamWhatDiffers(delivery: Delivery, place: Place): Promise<Stre
   }
   context.log(`rsync takes over: ${streamed.why}`)
   if (streamed.kind === 'impossible') {
-    shared.withoutStream.add(context.node.id)
+    if (streamed.isLasting) shared.withoutStream.add(context.node.id)
     memory.look = look
   } else memory.rsyncOnly = true
   return streamed

@@ -6,7 +6,7 @@ import { remoteScript, streamedScript } from '../../../../core/transfer/remoteSh
 import { partialDirectory } from '../../../../core/transfer/rsyncArguments.ts'
 import { nothingMoved } from '../../../../core/transfer/tally.ts'
 import { exec } from '../../../../platform/exec.ts'
-import { AppError } from '../../../../shared/errors.ts'
+import { AppError, toAppError } from '../../../../shared/errors.ts'
 import type { RunSummary } from '../../../../shared/model/run.ts'
 import type { Archive } from '../../../transfer/archive.ts'
 import { runMark } from '../../../transfer/remoteProcess.ts'
@@ -40,8 +40,8 @@ const ownLoginBytes = 4 * 1024 * 1024
 /** What becomes of an offer to stream. */
 export type Streamed =
   | { readonly kind: 'done'; readonly summary: RunSummary; readonly sent: readonly ByteName[] }
-  /** Nothing was changed on the node. */
-  | { readonly kind: 'impossible'; readonly why: string }
+  /** Nothing was changed on the node. `isLasting`: it will be no other the next time. */
+  | { readonly kind: 'impossible'; readonly why: string; readonly isLasting: boolean }
   /** The sentinel may be gone, files may be new, and what lies there is not what was thought. */
   | { readonly kind: 'other'; readonly why: string }
 
@@ -53,6 +53,8 @@ export function mayStream(
   const { plan, run } = context
   if (shared.withoutStream.has(context.node.id)) return false
   if (memory.rsyncOnly || memory.compareContent || run.force === true) return false
+  // What was cut once may be cut again, and rsync goes on where it was.
+  if (run.attempts.length > 1) return false
   if (plan.spec.bandwidthKiBps !== null || place.linkDestination !== undefined) return false
   return source.manifest.totalBytes <= mostBytes
 }
@@ -67,8 +69,12 @@ export async function stream(
   const { node, log } = context
   const names = changed === null ? allNames(source) : withParents(changed)
   const { directory } = source.manifest
-  const archive = await shared.archives.take({ directory, names, scratch: memory.tree?.scratch ?? directory })
-  if (archive === null) return { kind: 'impossible', why: 'this machine has no GNU tar' }
+  const archive = await shared.archives
+    .take({ directory, names, scratch: memory.tree?.scratch ?? directory })
+    .catch((error: unknown) => toAppError(error))
+  // rsync needs no room here.
+  if (archive instanceof AppError) return { kind: 'impossible', why: archive.message, isLasting: false }
+  if (archive === null) return { kind: 'impossible', why: 'this machine has no GNU tar', isLasting: true }
   try {
     const sent = changed ?? names
     tell(delivery, sent, archive.sizeBytes)
@@ -85,7 +91,8 @@ export async function stream(
       return { kind: 'done', summary: summaryOf(delivery, sent, archive.sizeBytes), sent }
     }
     const stderr = progress.withoutFigures(result.stderr)
-    if (result.exitCode === 4) return { kind: 'impossible', why: `${node.name} has no GNU tar or no perl` }
+    if (result.exitCode === 4)
+      return { kind: 'impossible', why: `${node.name} has no GNU tar or no perl`, isLasting: true }
     if (result.exitCode === 6) return { kind: 'other', why: stderr.trim() }
     if (result.exitCode === 7) return { kind: 'other', why: 'the listing is another than it should be' }
     const program = result.exitCode === 255 ? 'ssh' : 'tar'
