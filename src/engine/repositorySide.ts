@@ -21,7 +21,7 @@ import { createPreviews } from './repositories/preview.ts'
 import { createRepositoryService } from './repositories/repositoryService.ts'
 import { createSecretScanner } from './repositories/scan/index.ts'
 import { createScans } from './repositories/scans.ts'
-import { createRepositorySecrets } from './repositories/secrets.ts'
+import { createRepositorySecrets, tokenFor } from './repositories/secrets.ts'
 import { createSentinels } from './repositories/sentinels.ts'
 import { repositoryTargets } from './repositories/targets.ts'
 import { createRepositoryTrees } from './repositories/trees.ts'
@@ -77,7 +77,7 @@ export function createRepositorySide(dependencies: RepositorySideDependencies): 
     sshPool,
     findNode: (node) => resolveNode(store, node).catch(() => null),
     principal: dependencies.principal,
-    tokenOf: (id) => secrets.token(id),
+    tokenOf: (id, url) => tokenFor({ store, secrets }, id, url),
   })
   const scanner = createSecretScanner({ privateDirectory: join(home.runDirectory, 'scan') })
   const parts: RepositoryParts = { store, clock, ids, logger, mirrors, secrets, scanner }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isSameServer } from '../../core/parse/gitUrl.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { RepositoryId } from '../../shared/model/ids.ts'
 import type { Store, StoreTransaction } from '../ports.ts'
@@ -23,6 +24,31 @@ const tokenSetting = (id: RepositoryId): string => `repository.token.${id}`
 const saltSetting = (id: RepositoryId): string => `repository.salt.${id}`
 const tokenContext = (id: RepositoryId): string => `repository token ${id}`
 const saltSizeBytes = 32
+
+/**
+ * The token, for a server that a fetch was told of when it began. Settings and token are changed in one transaction and read
+ * here one after the other, the settings last: a token that is for another server by now is never what comes back.
+ *
+ * @param remote as the fetch knows it
+ * @throws CONFLICT when the repository names another server by now
+ */
+export async function tokenFor(
+  {
+    store,
+    secrets,
+  }: { readonly store: Pick<Store, 'getRepository'>; readonly secrets: Pick<RepositorySecrets, 'token'> },
+  id: RepositoryId,
+  remote: string,
+): Promise<string | null> {
+  const token = await secrets.token(id)
+  const now = (await store.getRepository(id))?.settings.remote ?? null
+  if (now !== null && isSameServer(now, remote)) return token
+  throw new AppError(
+    'CONFLICT',
+    'The remote of the repository was changed while it was fetched, and its token is not for the old one. Try again.',
+    { retry: { kind: 'after', delayMs: 1_000 } },
+  )
+}
 
 /** @param sealed null takes it away */
 export function keepToken(transaction: StoreTransaction, id: RepositoryId, sealed: string | null): Promise<void> {

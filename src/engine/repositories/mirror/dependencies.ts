@@ -37,7 +37,8 @@ export interface RepositoryMirrorDependencies {
   readonly findNode: (node: string) => Promise<FleetNode | null>
   /** Of a certificate for a git server; the policy of the authority has to allow it. */
   readonly principal: string
-  readonly tokenOf: (repositoryId: RepositoryId) => Promise<string | null>
+  /** For the server of this URL. @throws CONFLICT when the repository names another one by now */
+  readonly tokenOf: (repositoryId: RepositoryId, url: string) => Promise<string | null>
   /** Host keys of git servers for which a repository names none. Default `~/.ssh/known_hosts`. */
   readonly knownHostsFile?: string
   readonly limits?: Partial<MirrorLimits>

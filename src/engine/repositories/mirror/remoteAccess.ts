@@ -135,7 +135,7 @@ async function httpsAccess(
     throw refused(
       `A token is for the server that the settings of the repository name, and they do not name ${question.place}. Enter it as the remote.`,
     )
-  const token = await tokenOf(id)
+  const token = await tokenOf(id, parsed.url)
   if (token === null || token === '')
     throw refused(`No token is saved for ${question.place}. Save one that may read the repository.`)
   const way: Way = {
