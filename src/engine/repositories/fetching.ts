@@ -103,9 +103,12 @@ export function createFetching(dependencies: FetchingDependencies): Fetching {
       const error = toAppError(thrown)
       if (!signal.aborted && error.code !== 'CANCELED' && error.code !== 'NOT_FOUND') {
         logger.warn({ repository: asked.settings.name, code: error.code, reason: error.message }, 'fetch failed')
-        await keep(asked, (now) => ({ ...now, state: { ...now.state, diagnosis: causeOf(error) } })).catch(
-          (unkept: unknown) => logger.error({ err: unkept }, 'why a fetch failed could not be kept'),
+        const why = (now: Repository): Repository => ({ ...now, state: { ...now.state, diagnosis: causeOf(error) } })
+        const kept = await keep(asked, why).catch((unkept: unknown) =>
+          logger.error({ err: unkept }, 'why a fetch failed could not be kept'),
         )
+        // What failed for settings that are others now is nobody's concern any more.
+        if (kept === null) return null
       }
       throw error
     }

@@ -264,6 +264,21 @@ describe('S2.14 one fetch for many', () => {
     expect(mirrors.fetches).toHaveLength(2)
   })
 
+  it('S2.11 a fetch that fails because its settings were changed begins again with the new ones', async () => {
+    const { id } = await seed({})
+    const { fetching, service } = open()
+    mirrors.meanwhile = async () => {
+      mirrors.meanwhile = async () => {
+        mirrors.failure = null
+      }
+      await service.change('project', { settings: settings({ remote: 'https://git.example/other.git' }) }, 'tester')
+      mirrors.failure = new AppError('CONFLICT', 'the remote was changed')
+    }
+    const { repository } = await fetching.fetch(id, { force: false })
+    expect(repository.state).toMatchObject({ diagnosis: null, heads: { main: mirrors.head } })
+    expect(mirrors.fetches).toHaveLength(2)
+  })
+
   it('S2.2 a repository that is removed meanwhile does not come back', async () => {
     const { id } = await seed({})
     const { fetching, service, plans } = open()

@@ -117,8 +117,8 @@ const mostEntries = 200_000
 
 /**
  * Where the node can list its tree, a commit that changes a few files costs a few files: rsync is told which, and judges
- * those by content. A listing that we know, mostly that of the commit before, need not come over. Null when something of others lies there, which may have to be
- * deleted, or when the listing does not tell enough.
+ * those by content. A listing that we know, mostly that of the commit before, need not come over. Null when something of
+ * others lies there, which may have to be deleted, or when the listing does not tell enough.
  */
 async function onlyWhatDiffers(delivery: Delivery, place: Place, transfer: RsyncTransfer): Promise<Chosen | null> {
   const { context, source } = delivery
