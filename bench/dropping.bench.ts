@@ -69,7 +69,10 @@ function openPacketFilter() {
     const { status, stderr, error } = spawnSync('nft', ['-f', '-'], { input: text, encoding: 'utf8' })
     if (status !== 0) throw new Error(`nft (Debian: nftables; as root): ${error?.message ?? stderr}`)
   }
+  // A bench that was killed leaves its table, and every later one would wonder where the nodes are.
   nft(`add table inet ${table}
+delete table inet ${table}
+add table inet ${table}
 add set inet ${table} away { type ipv4_addr; }
 add chain inet ${table} output { type filter hook output priority 0; }
 add rule inet ${table} output ip daddr @away drop
