@@ -13,6 +13,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { expect } from 'vitest'
 import type { PreparedTree, RepositoryTrees, Store } from '../../src/engine/ports.ts'
 import type { RunService } from '../../src/engine/runs/runService.ts'
 import { IdempotencyKey, RepositoryId } from '../../src/shared/model/ids.ts'
@@ -216,4 +217,16 @@ export async function sentinelOf(directory: string, sentinel = '.sync_rev'): Pro
     if (error.code === 'ENOENT') return null
     throw error
   })
+}
+
+/** A tree of some depth; the same names whatever the text. */
+export const manyFiles = (count: number, text = 'x'): Record<string, string> =>
+  Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`src/d${index % 7}/file-${index}`, `${text} ${index}`]),
+  )
+
+/** The directory holds the commit that a plan gets now, and its sentinel says so. */
+export async function expectHead({ repository }: RepositoryRig, directory: string): Promise<void> {
+  expect(await sentinelOf(directory)).toBe(`${repository.head}\n`)
+  expect(await treeOf(directory)).toEqual(await treeOf(repository.directoryOf(repository.head)))
 }

@@ -1,14 +1,15 @@
 import { chmod, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createRepositoryRig, type RepositoryRig, sentinelOf, treeOf } from '../../../support/repositoryRig.ts'
+import {
+  createRepositoryRig,
+  expectHead,
+  manyFiles,
+  type RepositoryRig,
+  sentinelOf,
+} from '../../../support/repositoryRig.ts'
 import { writeTree } from '../../../support/runRig.ts'
 import { sshdMissing } from '../../../support/sshd.ts'
-
-const manyFiles = (count: number, text = 'x'): Record<string, string> =>
-  Object.fromEntries(
-    Array.from({ length: count }, (_, index) => [`src/d${index % 7}/file-${index}`, `${text} ${index}`]),
-  )
 
 describe.skipIf(sshdMissing !== null)(
   `commits delivered in place${sshdMissing === null ? '' : ` (skipped: ${sshdMissing})`}`,
@@ -26,10 +27,7 @@ describe.skipIf(sshdMissing !== null)(
       return join(rig.rig.remote, `target-${targets}`)
     }
 
-    const expectWhole = async (target: string): Promise<void> => {
-      expect(await sentinelOf(target)).toBe(`${rig.repository.head}\n`)
-      expect(await treeOf(target)).toEqual(await treeOf(rig.repository.directoryOf(rig.repository.head)))
-    }
+    const expectWhole = (target: string): Promise<void> => expectHead(rig, target)
 
     it('S2.4 S2.6 S2.7 the tree arrives with links, programs and the sentinel, and is read back', async () => {
       const target = newTarget()

@@ -3,12 +3,16 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } fro
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createRepositoryRig, type RepositoryRig, sentinelOf, treeOf } from '../../../support/repositoryRig.ts'
+import {
+  createRepositoryRig,
+  expectHead,
+  manyFiles,
+  type RepositoryRig,
+  sentinelOf,
+  treeOf,
+} from '../../../support/repositoryRig.ts'
 import { sshdMissing } from '../../../support/sshd.ts'
 import { waitFor } from '../../../support/waitFor.ts'
-
-const manyFiles = (count: number): Record<string, string> =>
-  Object.fromEntries(Array.from({ length: count }, (_, index) => [`src/d${index % 7}/file-${index}`, `text ${index}`]))
 
 const streamed = 'entries in one stream'
 const byRsync = '$ rsync '
@@ -27,10 +31,7 @@ describe.skipIf(sshdMissing !== null)(
       targets += 1
       return join(rig.rig.remote, `stream ${targets}`)
     }
-    const expectWhole = async (directory: string): Promise<void> => {
-      expect(await sentinelOf(directory)).toBe(`${rig.repository.head}\n`)
-      expect(await treeOf(directory)).toEqual(await treeOf(rig.repository.directoryOf(rig.repository.head)))
-    }
+    const expectWhole = (directory: string): Promise<void> => expectHead(rig, directory)
     const delivered = async (files: Record<string, string>, spec: object = {}) => {
       const target = newTarget()
       const plan = await rig.plan(target, spec)

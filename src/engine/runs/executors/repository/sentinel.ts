@@ -29,6 +29,12 @@ const sentinelText = (commit: string): string => `${commit}\n`
 export const sentinelFingerprint = (commit: string): string =>
   createHash('sha256').update(sentinelText(commit)).digest('hex')
 
+/** In the current directory, durably; ends the shell when it cannot. */
+export const sentinelAwayScript = (sentinel: string): string => `
+rm -f ./${newSentinel(sentinel)} ./${sentinel} || exit 5
+if [ -e ./${sentinel} ] || [ -L ./${sentinel} ]; then echo './${sentinel}: still there' >&2; exit 5; fi
+sync . 2>/dev/null || sync`
+
 /** Nothing says any more which commit lies in the directory. */
 export async function takeSentinelAway(
   { dependencies, context }: Pick<Delivery, 'dependencies' | 'context'>,
@@ -36,11 +42,7 @@ export async function takeSentinelAway(
 ): Promise<void> {
   const { sentinel } = context.plan.spec
   context.log(`taking ${sentinel} away: what lies there is about to change`)
-  const script = `
-cd ${shellRemoteDirectory(directory)} || exit 3
-rm -f ./${newSentinel(sentinel)} ./${sentinel} || exit 5
-if [ -e ./${sentinel} ] || [ -L ./${sentinel} ]; then echo './${sentinel}: still there' >&2; exit 5; fi
-sync . 2>/dev/null || sync`
+  const script = `cd ${shellRemoteDirectory(directory)} || exit 3\n${sentinelAwayScript(sentinel)}`
   await runOnNode(dependencies, context, script)
 }
 

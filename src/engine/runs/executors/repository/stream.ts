@@ -14,7 +14,7 @@ import type { Source } from '../../../transfer/source.ts'
 import { commandTimeoutMs } from '../transfer/step.ts'
 import type { Delivery } from './memory.ts'
 import type { Place } from './place.ts'
-import { sentinelScript, slowestDiskBytesPerMs, unlisted } from './sentinel.ts'
+import { sentinelAwayScript, sentinelScript, slowestDiskBytesPerMs, unlisted } from './sentinel.ts'
 
 /*
  * A commit on its way over the connection that is open anyway. Where it is known which entries a node lacks, nothing has
@@ -235,13 +235,8 @@ ${sentinelScript(delivery)}
 echo ${doneMark}
 `
 
-const takeAway = ({ context }: Delivery, { sentinel }: Pick<Place, 'sentinel'>): string => {
-  if (sentinel === null) return ''
-  const name = context.plan.spec.sentinel
-  return `rm -f ./${name} || exit 5
-if [ -e ./${name} ] || [ -L ./${name} ]; then echo './${name}: still there' >&2; exit 5; fi
-sync . 2>/dev/null || sync`
-}
+const takeAway = ({ context }: Delivery, { sentinel }: Pick<Place, 'sentinel'>): string =>
+  sentinel === null ? '' : sentinelAwayScript(context.plan.spec.sentinel)
 
 /** Nothing lies there that could be mixed with what comes. */
 const intoEmpty = (delivery: Delivery, place: Pick<Place, 'directory' | 'sentinel'>): string => `
